@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transactions: one caller, one moment, one rule version; retried where the database asks for it.
+
+READ COMMITTED with explicit locks. Domain code gets a `Tx` and can neither commit nor roll back;
+it commits when the block that opened it ends well.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar
+
+import psycopg
+from psycopg import conninfo as pg_conninfo
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from lingqu.kernel import errors
+from lingqu.kernel.ids import Id
+from lingqu.kernel.time import Instant
+from lingqu.runtime.clock import REAL_TIME, RealTime
+
+T = TypeVar("T")
+Row = dict[str, Any]
+"""A database row by column name."""
+Params = Sequence[Any] | Mapping[str, Any]
+
+ATTEMPTS = 6
+"""How often a transaction is tried when PostgreSQL reports a deadlock or serialisation failure."""
+
+_SESSION_OPTIONS = (
+    "-c search_path=runtime -c timezone=UTC -c lock_timeout=10s"
+    " -c statement_timeout=60s -c idle_in_transaction_session_timeout=120s"
+)
+
+
+class DatabaseUnavailable(errors.Unavailable):
+    """PostgreSQL does not answer, or all connections are taken."""
+
+    code = "runtime.database.unavailable"
+
+
+class DatabaseFull(errors.Unavailable):
+    """PostgreSQL has no room left on its disk; nothing was changed."""
+
+    code = "runtime.database.full"
+
+
+class DatabaseBusy(errors.Unavailable):
+    """Something else holds what this needs for too long; nothing was changed."""
+
+    code = "runtime.database.busy"
+
+
+class BadData(errors.Rejected):
+    """A value cannot be stored (a NUL character, a number out of range)."""
+
+    code = "runtime.database.bad_data"
+
+
+class DatabaseConflict(errors.Conflict):
+    """Something else was stored at the same moment that excludes this."""
+
+    code = "runtime.database.conflict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who acts: the account, the door it came through, and the correlation id of the request."""
+
+    account: Id
+    channel: Literal["web", "api", "cli", "job", "platform"]
+    correlation: str = ""
+
+
+class Deferrer(Protocol):
+    """What `Tx.defer` needs of the job registry."""
+
+    def defer(self, connection: psycopg.Connection[Any], name: str, args: Mapping[str, Any]) -> int:
+        """Queue a job inside the connection's open transaction."""
+
+
+class Tx:
+    """One open transaction. `now` is business time, the same for everything in it.
+
+    `notes` lets a package keep what belongs to this transaction, under a type of its own.
+    """
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Row],
+        *,
+        caller: Caller,
+        now: Instant,
+        rules: str,
+        clock: str,
+        jobs: Deferrer | None,
+    ) -> None:
+        """Only `Database` opens transactions."""
+        self._connection = connection
+        self._jobs = jobs
+        self._streams = 0
+        self.caller = caller
+        self.now = now
+        self.rules = rules
+        self.clock = clock
+        self.notes: dict[type, Any] = {}
+
+    def execute(self, sql: str, params: Params = ()) -> int:
+        """This will run one statement and give the number of rows it touched."""
+        return self._connection.execute(sql, params, prepare=True).rowcount
+
+    def all(self, sql: str, params: Params = ()) -> list[Row]:
+        """This will give every row."""
+        return self._connection.execute(sql, params, prepare=True).fetchall()
+
+    def maybe(self, sql: str, params: Params = ()) -> Row | None:
+        """This will give the first row, or None."""
+        return self._connection.execute(sql, params, prepare=True).fetchone()
+
+    def one(self, sql: str, params: Params = ()) -> Row:
+        """This will give the first row of a statement that always has one."""
+        row = self.maybe(sql, params)
+        assert row is not None, "the statement always has a row"
+        return row
+
+    def many(self, sql: str, rows: Sequence[Params]) -> None:
+        """This will run one statement for each set of values, in one round trip."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany(sql, rows)
+
+    def together(self, statements: Iterable[tuple[str, Params]]) -> list[list[Row]]:
+        """This will run several statements in one round trip and give the rows of each."""
+        with self._connection.pipeline():
+            cursors = [
+                self._connection.execute(sql, params, prepare=True) for sql, params in statements
+            ]
+        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+    def stream(self, sql: str, params: Params = (), *, size: int = 2000) -> Iterator[Row]:
+        """This will give the rows one by one without holding them all, `size` a round trip."""
+        self._streams += 1
+        with self._connection.cursor(name=f"stream_{self._streams}") as cursor:
+            cursor.itersize = size
+            yield from cursor.execute(sql, params)
+
+    def copy_in(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """This will load rows by `COPY ... FROM STDIN`."""
+        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def defer(self, job: str, /, **args: Any) -> int:
+        """This will queue a job that exists only if this transaction commits."""
+        assert self._jobs is not None, "this database was opened without jobs"
+        return self._jobs.defer(self._connection, job, args)
+
+
+class Database:
+    """A pool of connections of the application's role, and the transactions on them."""
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        size: int = 8,
+        rules: str = "0",
+        time: RealTime = REAL_TIME,
+        jobs: Deferrer | None = None,
+    ) -> None:
+        """Connect; `rules` names the rulebook version that decisions of this process use."""
+        self.conninfo = session_conninfo(conninfo)
+        self.rules = rules
+        self.time = time
+        self.clock = "real"
+        self.committed = threading.Event()
+        self._jobs = jobs
+        self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
+            self.conninfo,
+            min_size=1,
+            max_size=size,
+            timeout=10,
+            kwargs={"row_factory": dict_row},
+            check=ConnectionPool.check_connection,
+            open=False,
+        )
+        self._pool.open()
+
+    def close(self) -> None:
+        """This will give all connections back; open transactions are lost."""
+        self._pool.close()
+
+    def use_story_clock(self, *, story: bool) -> None:
+        """This will take business time from the story clock in the database, or from real time."""
+        self.clock = "story" if story else "real"
+
+    @contextmanager
+    def transaction(self, caller: Caller) -> Iterator[Tx]:
+        """This will open a transaction that commits when the block ends without an exception."""
+        with self._connected() as connection, connection.transaction():
+            yield self._tx(connection, caller)
+        self.committed.set()
+
+    @contextmanager
+    def reading(self, caller: Caller | None = None) -> Iterator[Tx]:
+        """This will open a read-only transaction that sees one state throughout."""
+        with self._connected() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield self._tx(connection, caller or _NOBODY)
+
+    @contextmanager
+    def auditing(self, caller: Caller) -> Iterator[Tx]:
+        """This will open a transaction that sees one state and may make temporary tables.
+
+        It has no statement timeout, and whatever it does is rolled back.
+        """
+        with self._connected() as connection, connection.transaction(force_rollback=True):
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            connection.execute("SET LOCAL statement_timeout = 0")
+            yield self._tx(connection, caller)
+
+    def run(self, caller: Caller, work: Callable[[Tx], T]) -> T:
+        """This will do `work` in a transaction, again from its start after 40001 or 40P01."""
+        for attempt in range(ATTEMPTS):
+            try:
+                with self.transaction(caller) as tx:
+                    return work(tx)
+            except _Retry:
+                if attempt == ATTEMPTS - 1:
+                    raise DatabaseBusy from None
+        raise AssertionError("the loop returns or raises")
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """This will hold the advisory lock `name` on a connection of its own, if it is free.
+
+        Gives False, holding nothing, where another process has it. The lock dies with the
+        connection, so a holder whose work spans transactions takes it anew for each round.
+        """
+        with self._connected() as connection:
+            connection.autocommit = True
+            row = connection.execute(
+                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS held", (name,)
+            ).fetchone()
+            held = bool(row and row["held"])
+            try:
+                yield held
+            finally:
+                if held and not connection.closed:
+                    connection.execute("SELECT pg_advisory_unlock_all()")
+                connection.autocommit = False
+
+    def listen(self, channel: str, *, timeout_s: float) -> Iterator[str]:
+        """This will give the payloads notified on `channel` until none comes for `timeout_s`."""
+        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            connection.execute(f'LISTEN "{channel}"')
+            for notice in connection.notifies(timeout=timeout_s):
+                yield notice.payload
+
+    def _tx(self, connection: psycopg.Connection[Row], caller: Caller) -> Tx:
+        now = self.time.now()
+        if self.clock == "story":
+            row = connection.execute("SELECT moment FROM runtime.story_clock").fetchone()
+            assert row is not None, "a story clock always shows a moment"
+            now = row["moment"]
+        return Tx(
+            connection,
+            caller=caller,
+            now=now,
+            rules=self.rules,
+            clock=self.clock,
+            jobs=self._jobs,
+        )
+
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection[Row]]:
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected) as error:
+            raise _Retry from error
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+            raise DatabaseBusy from None
+        except psycopg.errors.DiskFull:
+            raise DatabaseFull from None
+        except (PoolTimeout, PoolClosed, psycopg.OperationalError) as error:
+            raise DatabaseUnavailable(detail=type(error).__name__) from error
+        except psycopg.IntegrityError as error:
+            raise DatabaseConflict(constraint=error.diag.constraint_name or "") from error
+        except psycopg.DataError as error:
+            raise BadData(detail=error.sqlstate or "text") from error
+
+
+class Nobody(Id):
+    """The id of the caller of a read that has no caller (health checks, public pages)."""
+
+    prefix = "nobody"
+
+
+_NOBODY = Caller(account=Nobody.make(unix_ms=0, entropy=bytes(10)), channel="platform")
+
+
+class _Retry(DatabaseBusy):
+    """PostgreSQL asks for the transaction to be done again."""
+
+    code = "runtime.database.retry"
+
+
+def session_conninfo(conninfo: str) -> str:
+    """This will add our session settings to a connection string, keeping its own options."""
+    given = pg_conninfo.conninfo_to_dict(conninfo)
+    options = f"{_SESSION_OPTIONS} {given.get('options') or ''}".strip()
+    return pg_conninfo.make_conninfo(conninfo, options=options, application_name="lingqu")
