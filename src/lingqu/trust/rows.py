@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Audited rows: the one path by which a domain writes tables whose every version is evidence.
+
+A `Table` is declared beside the value it stores. Writing through it keeps the version's canonical
+content with a salt and hands its digest to the next recorded fact. Tables that are not audited
+row by row are declared too, as batch-audited or operational; an undeclared table fails the tidy
+tests and the audit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from lingqu.kernel import canon, errors, merkle
+from lingqu.kernel.values import from_row, to_plain
+from lingqu.runtime import Row, Tx
+from lingqu.trust.facts import Draft, RowVersion, draft_of, new_salt, row_content
+
+V = TypeVar("V")
+
+
+class AuditClass(enum.Enum):
+    """How the audit treats a table."""
+
+    AUDITED = "audited"
+    """Each row version is named by exactly one fact."""
+    BATCH = "batch"
+    """Append-only; the Merkle root of each batch of rows is in a fact."""
+    LOG = "log"
+    """The evidence itself: recomputed as a whole."""
+    OPERATIONAL = "operational"
+    """Not evidence: sessions, jobs, positions."""
+
+
+class StaleRow(errors.Conflict):
+    """The row was changed by someone else since it was read."""
+
+    code = "trust.row.stale"
+
+
+class RowNotFound(errors.NotFound):
+    """There is no such row, or the caller may not know of it."""
+
+    code = "trust.row.not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A table's class, and for audited ones how to read any shape of its rows."""
+
+    name: str
+    audit_class: AuditClass
+    key: str = ""
+    shapes: tuple[tuple[str, ...], ...] = ()
+    value: type | None = None
+    defaults: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    private: bool = False
+
+
+_declared: dict[str, Declaration] = {}
+
+
+def declared_tables() -> tuple[Declaration, ...]:
+    """This will list every declared table by name."""
+    return tuple(_declared[name] for name in sorted(_declared))
+
+
+def declare(audit_class: AuditClass, *names: str) -> None:
+    """This will declare tables that are not audited row by row."""
+    for name in names:
+        _add(Declaration(name, audit_class))
+
+
+def _add(declaration: Declaration) -> None:
+    known = _declared.setdefault(declaration.name, declaration)
+    assert known.audit_class is declaration.audit_class, f"{declaration.name} is declared twice"
+
+
+class Table(Generic[V]):
+    """An audited table, storing frozen dataclasses of type `value` with an integer `version`.
+
+    `shapes` lists the columns of each shape the table ever had, the newest last; a migration that
+    adds a column adds a shape, and `defaults` gives what rows of older shapes hold in it. Rows are
+    insert-or-replace by version: an update states the version it read, or raises StaleRow.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        value: type[V],
+        *,
+        key: str = "id",
+        shapes: Sequence[Sequence[str]] = (),
+        defaults: Mapping[str, object] | None = None,
+        not_found: type[errors.NotFound] = RowNotFound,
+        private: bool = False,
+    ) -> None:
+        """Declare the table; without `shapes` the value's fields are its only shape.
+
+        Contents of `private` tables (hashes of secrets) are never disclosed in a bundle.
+        """
+        assert dataclasses.is_dataclass(value)
+        fields = tuple(item.name for item in dataclasses.fields(value))
+        known = tuple(tuple(shape) for shape in shapes) or (fields,)
+        assert set(known[-1]) == set(fields), f"{name}: the newest shape is the value's fields"
+        assert "version" in fields, f"{name}: audited rows have a version"
+        self.name = name
+        self._value = value
+        self._key = key
+        self._shape = len(known)
+        self._columns = fields
+        self._not_found = not_found
+        _add(
+            Declaration(name, AuditClass.AUDITED, key, known, value, dict(defaults or {}), private)
+        )
+        marks = ", ".join(["%s"] * len(fields))
+        names = ", ".join(fields)
+        self._insert = f"INSERT INTO {name} ({names}) VALUES ({marks})"  # noqa: S608  # declared names only
+        sets = ", ".join(f"{column} = %s" for column in fields)
+        self._update = f"UPDATE {name} SET {sets} WHERE {key} = %s AND version = %s"  # noqa: S608  # declared names only
+        self._select = f"SELECT {names} FROM {name} WHERE {key} = %s"  # noqa: S608  # declared names only
+
+    def insert(self, tx: Tx, value: V) -> V:
+        """This will insert the first version of a row; `value.version` must be 1."""
+        assert self._version(value) == 1, "the first version is 1"
+        tx.execute(self._insert, self._parameters(value))
+        self._keep(draft_of(tx), value)
+        return value
+
+    def update(self, tx: Tx, old: V, **changes: Any) -> V:
+        """This will replace a row by its next version and give the new value; raises StaleRow."""
+        version = self._version(old)
+        new: V = dataclasses.replace(old, version=version + 1, **changes)  # type: ignore[type-var]  # checked in __init__
+        parameters = [*self._parameters(new), str(getattr(old, self._key)), version]
+        if tx.execute(self._update, parameters) != 1:
+            raise StaleRow(table=self.name, key=str(getattr(old, self._key)))
+        self._keep(draft_of(tx), new)
+        return new
+
+    def get(self, tx: Tx, key: str) -> V:
+        """This will read one row; raises the table's NotFound."""
+        return self._read(tx, self._select, key)
+
+    def lock(self, tx: Tx, key: str) -> V:
+        """This will read one row and lock it until the transaction ends."""
+        return self._read(tx, f"{self._select} FOR UPDATE", key)
+
+    def find(self, tx: Tx, tail: str, parameters: Sequence[object] = ()) -> tuple[V, ...]:
+        """This will read the rows that a constant SQL `tail` (WHERE, ORDER BY, LIMIT) selects."""
+        names = ", ".join(self._columns)
+        rows = tx.all(f"SELECT {names} FROM {self.name} {tail}", parameters)  # noqa: S608  # declared names, constant tail
+        return tuple(self.value(row) for row in rows)
+
+    def value(self, row: Row) -> V:
+        """This will turn a database row into the stored value."""
+        return from_row(self._value, row)
+
+    def _read(self, tx: Tx, sql: str, key: str) -> V:
+        row = tx.maybe(sql, (key,))
+        if row is None:
+            raise self._not_found(id=str(key)[:60])
+        return self.value(row)
+
+    def _parameters(self, value: V) -> list[object]:
+        return [_parameter(getattr(value, column)) for column in self._columns]
+
+    def _version(self, value: V) -> int:
+        version: int = getattr(value, "version")  # noqa: B009  # V is any dataclass with a version
+        return version
+
+    def _keep(self, draft: Draft, value: V) -> None:
+        key, version = str(getattr(value, self._key)), self._version(value)
+        row = {column: to_plain(getattr(value, column)) for column in self._columns}
+        content = row_content(table=self.name, key=key, version=version, shape=self._shape, row=row)
+        draft.loose_rows.append(
+            RowVersion(
+                table=self.name,
+                key=key,
+                version=version,
+                shape=self._shape,
+                salt=new_salt(),
+                content=content,
+            )
+        )
+
+
+def _parameter(value: object) -> object:
+    if isinstance(value, enum.Enum):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRoot:
+    """What a fact says of one batch of rows, in a field named `batch`: how many, and their root."""
+
+    table: str
+    id: str
+    count: int
+    root: str
+
+
+class BatchTable:
+    """A batch-audited table: append-only rows whose Merkle root a fact carries.
+
+    The table has the columns `batch` (the id of the batch) and `position` (dense from 0) before
+    its own. The root is RFC 6962 over the canonical JSON of each row's own columns.
+    """
+
+    def __init__(self, name: str, columns: Sequence[str]) -> None:
+        """Declare the table and its own columns."""
+        self.name = name
+        self._columns = tuple(columns)
+        _add(Declaration(name, AuditClass.BATCH, "batch", (self._columns,)))
+
+    def append(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
+        """This will add the rows of one batch; its fact must carry the root this gives."""
+        names = ", ".join(("batch", "position", *self._columns))
+        tx.copy_in(
+            f"COPY {self.name} ({names}) FROM STDIN",
+            ((batch, position, *row) for position, row in enumerate(rows)),
+        )
+        root = merkle.root_of([batch_leaf(row) for row in rows]).hex()
+        return BatchRoot(table=self.name, id=batch, count=len(rows), root=root)
+
+
+def batch_leaf(row: Sequence[object]) -> bytes:
+    """This will give the leaf hash of one row of a batch."""
+    return merkle.leaf_hash(canon.encode(to_plain(tuple(row))))
