@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API of 基础设施 trust: parties, accounts, roles, keys, facts with their proofs, the clock."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Response, Router, get, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from lingqu import trust
+from lingqu.api.v1 import shapes
+from lingqu.api.v1.shapes import (
+    AccountRef,
+    ApiKeyRef,
+    ClockView,
+    FactPage,
+    FactView,
+    InstallationView,
+    IssuedApiKey,
+    LogView,
+    PartyPage,
+    PartyView,
+    ReceiptView,
+    RoleView,
+)
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.kernel import errors
+from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.kernel.time import format_instant, parse_instant
+from lingqu.kernel.values import Hidden
+from lingqu.runtime import REAL_TIME
+from lingqu.trust import log
+from lingqu.wiring import App
+
+COMMAND_ROUTES = {
+    "trust.party.register": "POST /api/v1/trust/parties",
+    "trust.party.rename": "POST /api/v1/trust/parties/{party}/rename",
+    "trust.party.erase": "POST /api/v1/trust/parties/{party}/erase",
+    "trust.account.open": "POST /api/v1/trust/accounts",
+    "trust.account.close": "POST /api/v1/trust/accounts/{account}/close",
+    "trust.account.change_password": "POST /api/v1/trust/accounts/{account}/password",
+    "trust.role.assign": "POST /api/v1/trust/roles",
+    "trust.role.withdraw": "POST /api/v1/trust/roles/{assignment}/withdraw",
+    "trust.api_key.issue": "POST /api/v1/trust/api-keys",
+    "trust.api_key.revoke": "POST /api/v1/trust/api-keys/{api_key}/revoke",
+    "trust.clock.move": "POST /api/v1/trust/clock/move",
+}
+"""Every command that is not internal has one route; a test compares both ways."""
+
+WITHOUT_ROUTE = {
+    "trust.installation.found": "an installation is founded before there is a server",
+}
+"""Commands that no route can do, and why."""
+
+Size = Annotated[
+    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
+]
+After = Annotated[
+    str | None,
+    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
+]
+SECRET_TABLES = frozenset({"trust.account", "trust.api_key"})
+"""Their rows hold hashes of secrets: a bundle names their digests and never shows their content."""
+
+
+@get("/parties", sync_to_thread=True, summary="List parties")
+def find_parties(
+    platform: FromPlatform, visit: FromVisit, size: Size = 50, after: After = None
+) -> PartyPage:
+    """This will list the parties the caller may see, oldest first."""
+    with platform.database.reading(visit.caller) as tx:
+        page = trust.find_parties(tx, page=PageRequest(size=size, after=after))
+    return PartyPage(items=[shapes.party_view(one) for one in page.items], next=page.next)
+
+
+@get("/parties/{party:str}", sync_to_thread=True, summary="Read a party")
+def get_party(platform: FromPlatform, visit: FromVisit, party: FromPath[str]) -> PartyView:
+    """This will read one party."""
+    wanted = trust.PartyId(party)
+    with platform.database.reading(visit.caller) as tx:
+        return shapes.party_view(trust.get_party(tx, wanted))
+
+
+@post("/parties", sync_to_thread=True, command="trust.party.register", summary="Register a party")
+def register_party(write: FromWrite, data: JSONBody[shapes.RegisterParty]) -> PartyView:
+    """This will register a party."""
+    made = write.execute(
+        trust.register_party,
+        party=trust.PartyId(data.party),
+        kind=trust.PartyKind(data.kind),
+        name=data.name,
+    )
+    return shapes.party_view(made)
+
+
+@post(
+    "/parties/{party:str}/rename",
+    sync_to_thread=True,
+    status_code=200,
+    command="trust.party.rename",
+    summary="Rename a party",
+)
+def rename_party(
+    write: FromWrite, party: FromPath[str], data: JSONBody[shapes.RenameParty]
+) -> PartyView:
+    """This will give a party another name."""
+    renamed = write.execute(trust.rename_party, party=trust.PartyId(party), name=data.name)
+    return shapes.party_view(renamed)
+
+
+@post(
+    "/parties/{party:str}/erase",
+    sync_to_thread=True,
+    status_code=200,
+    command="trust.party.erase",
+    summary="Erase a person's data",
+)
+def erase_party(write: FromWrite, party: FromPath[str]) -> PartyView:
+    """This will empty a party's data here, for good; the log keeps its digests and verifies."""
+    return shapes.party_view(write.execute(trust.erase_party, party=trust.PartyId(party)))
+
+
+@post("/accounts", sync_to_thread=True, command="trust.account.open", summary="Open an account")
+def open_account(write: FromWrite, data: JSONBody[shapes.OpenAccount]) -> AccountRef:
+    """This will open an account for a party."""
+    account, party = trust.AccountId(data.account), trust.PartyId(data.party)
+    made = write.execute(
+        trust.open_account,
+        account=account,
+        party=party,
+        kind=trust.AccountKind(data.kind),
+        login=data.login,
+        password=None if data.password is None else trust.hash_password(data.password),
+    )
+    return AccountRef(account=made)
+
+
+@post(
+    "/accounts/{account:str}/close",
+    sync_to_thread=True,
+    status_code=200,
+    command="trust.account.close",
+    summary="Close an account",
+)
+def close_account(write: FromWrite, account: FromPath[str]) -> AccountRef:
+    """This will close an account for good, with its sessions."""
+    write.execute(trust.close_account, account=trust.AccountId(account))
+    return AccountRef(account=account)
+
+
+@post(
+    "/accounts/{account:str}/password",
+    sync_to_thread=True,
+    status_code=200,
+    command="trust.account.change_password",
+    summary="Change a password",
+)
+def change_password(
+    write: FromWrite, account: FromPath[str], data: JSONBody[shapes.ChangePassword]
+) -> AccountRef:
+    """This will replace an account's password and close its sessions."""
+    wanted = trust.AccountId(account)
+    password = trust.hash_password(data.password)
+    write.execute(trust.change_password, account=wanted, password=password)
+    return AccountRef(account=account)
+
+
+@post("/roles", sync_to_thread=True, command="trust.role.assign", summary="Assign a role")
+def assign_role(write: FromWrite, data: JSONBody[shapes.AssignRole]) -> RoleView:
+    """This will give an account a role for a party."""
+    given = write.execute(
+        trust.assign_role,
+        assignment=trust.AssignmentId(data.assignment),
+        account=trust.AccountId(data.account),
+        role=trust.Role(data.role),
+        party=trust.PartyId(data.party),
+    )
+    return shapes.role_view(given)
+
+
+@post(
+    "/roles/{assignment:str}/withdraw",
+    sync_to_thread=True,
+    status_code=200,
+    command="trust.role.withdraw",
+    summary="Withdraw a role",
+)
+def withdraw_role(write: FromWrite, assignment: FromPath[str]) -> RoleView:
+    """This will end a role assignment."""
+    ended = write.execute(trust.withdraw_role, assignment=trust.AssignmentId(assignment))
+    return shapes.role_view(ended)
+
+
+@post("/api-keys", sync_to_thread=True, command="trust.api_key.issue", summary="Issue an API key")
+def issue_api_key(write: FromWrite, data: JSONBody[shapes.IssueApiKey]) -> IssuedApiKey:
+    """This will let a machine act as an account; the secret is in this answer and nowhere else."""
+    secret = trust.new_secret()
+    made = write.execute(
+        trust.issue_api_key,
+        api_key=trust.ApiKeyId(data.api_key),
+        account=trust.AccountId(data.account),
+        label=data.label,
+        secret=Hidden(secret),
+    )
+    return IssuedApiKey(api_key=made, secret=secret if _is_known(write.platform, secret) else None)
+
+
+def _is_known(platform: App, secret: str) -> bool:
+    """A repeated request made no key, so its fresh secret opens nothing and must not be shown."""
+    try:
+        trust.identify_api_key(platform.database, secret)
+    except errors.Forbidden:
+        return False
+    return True
+
+
+@post(
+    "/api-keys/{api_key:str}/revoke",
+    sync_to_thread=True,
+    status_code=200,
+    command="trust.api_key.revoke",
+    summary="Revoke an API key",
+)
+def revoke_api_key(write: FromWrite, api_key: FromPath[str]) -> ApiKeyRef:
+    """This will stop a key from working."""
+    write.execute(trust.revoke_api_key, api_key=trust.ApiKeyId(api_key))
+    return ApiKeyRef(api_key=api_key)
+
+
+@get("/facts", sync_to_thread=True, summary="List facts")
+def find_facts(
+    platform: FromPlatform,
+    visit: FromVisit,
+    size: Size = 50,
+    after: After = None,
+    kind: Annotated[str | None, QueryParameter(name="kind", max_length=100)] = None,
+    subject: Annotated[
+        str | None,
+        QueryParameter(name="subject", max_length=100, description="The id of a thing it changed"),
+    ] = None,
+) -> FactPage:
+    """This will list the facts the caller may see, newest first."""
+    request = PageRequest(size=size, after=after)
+    with platform.database.reading(visit.caller) as tx:
+        page = trust.find_facts(tx, page=request, kind=kind, subject=subject)
+    return FactPage(items=[shapes.fact_view(one) for one in page.items], next=page.next)
+
+
+@get("/facts/{fact:str}", sync_to_thread=True, summary="Read a fact")
+def get_fact(platform: FromPlatform, visit: FromVisit, fact: FromPath[str]) -> FactView:
+    """This will read one fact."""
+    wanted = trust.FactId(fact)
+    with platform.database.reading(visit.caller) as tx:
+        return shapes.fact_view(trust.get_fact(tx, wanted))
+
+
+@get("/facts/{fact:str}/receipt", sync_to_thread=True, summary="Read a fact's receipt")
+def get_receipt(platform: FromPlatform, visit: FromVisit, fact: FromPath[str]) -> ReceiptView:
+    """This will give a fact's place in the log with its proof; 503 until a checkpoint holds it."""
+    wanted = trust.FactId(fact)
+    with platform.database.reading(visit.caller) as tx:
+        known = trust.get_fact(tx, wanted)
+        receipt = log.receipt(tx, platform.log_directory.parent, known.id)
+    return ReceiptView(
+        fact=receipt.fact,
+        origin=receipt.origin,
+        index=receipt.index,
+        size=receipt.size,
+        leaf_hash=receipt.leaf_hash.hex(),
+        proof=[one.hex() for one in receipt.proof],
+        checkpoint=str(receipt.checkpoint),
+    )
+
+
+@get(
+    "/facts/{fact:str}/bundle",
+    sync_to_thread=True,
+    summary="Download a fact's evidence bundle",
+    media_type="application/json",
+)
+def get_bundle(platform: FromPlatform, visit: FromVisit, fact: FromPath[str]) -> Response[bytes]:
+    """This will give one file that `lingqu-verify` verifies without this platform."""
+    wanted = trust.FactId(fact)
+    with platform.database.reading(visit.caller) as tx:
+        known = trust.get_fact(tx, wanted)
+        named = {row["table"] for row in known.entry.get("rows", ())}
+        text = log.bundle(
+            tx,
+            platform.log_directory.parent,
+            (known.id,),
+            disclose=not named & SECRET_TABLES,
+        )
+    return Response(
+        text.encode(),
+        media_type="application/json",
+        headers={"content-disposition": f'attachment; filename="{wanted}.bundle.json"'},
+    )
+
+
+@get("/installation", sync_to_thread=True, summary="Read what this installation is")
+def get_installation(platform: FromPlatform) -> InstallationView:
+    """This will say what this installation is and how its public log stands; open to everyone."""
+    status = platform.sequencer.status()
+    with platform.database.reading(trust.VISITOR) as tx:
+        keys = [str(key) for key in log.own_log(tx, status.origin).verifiers]
+        now = tx.now
+    at = status.checkpoint_at
+    age = None if at is None else round((REAL_TIME.now() - at).total_seconds(), 3)
+    known = platform.installation
+    return InstallationView(
+        id=known.id,
+        origin=known.origin,
+        clock="story" if known.clock == "story" else "real",
+        created_at=format_instant(known.created_at),
+        now=format_instant(now),
+        log=LogView(
+            origin=status.origin,
+            number=status.number,
+            size=status.size,
+            pending=status.pending,
+            checkpoint_at=shapes.instant(at),
+            checkpoint_age_seconds=age,
+            keys=keys,
+            witnesses=[one.witness for one in status.cosigned],
+        ),
+    )
+
+
+@post(
+    "/clock/move",
+    sync_to_thread=True,
+    status_code=200,
+    command="trust.clock.move",
+    summary="Move a demonstration clock",
+)
+def move_clock(write: FromWrite, data: JSONBody[shapes.MoveClock]) -> ClockView:
+    """This will move a demonstration clock forward."""
+    shows = write.execute(trust.move_story_clock, to=parse_instant(data.to))
+    return ClockView(clock="story", now=format_instant(shows))
+
+
+def routers() -> tuple[Router, ...]:
+    """This will give the routes; all but the installation's need someone who is known."""
+    known: list[Any] = [
+        find_parties, get_party, register_party, rename_party, erase_party,
+        open_account, close_account, change_password, assign_role, withdraw_role,
+        issue_api_key, revoke_api_key, find_facts, get_fact, get_receipt, get_bundle, move_clock,
+    ]  # fmt: skip
+    path = "/api/v1/trust"
+    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
+    return (
+        Router(
+            path,
+            route_handlers=known,
+            guards=[signed_in],
+            tags=["trust"],
+            security=security,
+        ),
+        Router(path, route_handlers=[get_installation], tags=["trust"]),
+    )

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms as they arrive: read once, checked for the session's token before anything sees them."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from litestar import Request
+from litestar.datastructures import UploadFile
+
+from lingqu.kernel.ids import Id
+from lingqu.ui.refusals import FormExpired, FormIncomplete
+from lingqu.ui.visitors import visit_of
+
+SomeId = TypeVar("SomeId", bound=Id)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of one form; of a field sent twice the first counts."""
+
+    fields: dict[str, str]
+    files: dict[str, bytes]
+
+    def text(self, name: str) -> str:
+        """This will give a field that must be there; raises FormIncomplete."""
+        found = self.fields.get(name)
+        if found is None:
+            raise FormIncomplete(field=name, reason="")
+        return found
+
+    def maybe(self, name: str) -> str | None:
+        """This will give a field, or None where it is missing or blank."""
+        return (self.fields.get(name) or "").strip() or None
+
+    def id(self, name: str, kind: type[SomeId]) -> SomeId:
+        """This will give a field that holds an id; raises FormIncomplete, BadId."""
+        return kind(self.text(name))
+
+
+async def read_form(request: Request[Any, Any, Any]) -> None:
+    """This will read the form of a write and refuse it without the token; a hook before handlers.
+
+    Being a hook of the whole application, it cannot be forgotten by a page. Raises FormExpired.
+    """
+    if request.method in {"GET", "HEAD", "OPTIONS"}:
+        return
+    fields: dict[str, str] = {}
+    files: dict[str, bytes] = {}
+    try:
+        form = await request.form()
+    except UnicodeError:
+        raise FormIncomplete(field="", reason="UTF-8") from None
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            files.setdefault(name, await value.read())
+        else:
+            fields.setdefault(name, str(value))
+    given, expected = fields.get("csrf", ""), visit_of(request).csrf
+    if not secrets.compare_digest(given.encode(errors="replace"), expected.encode()):
+        raise FormExpired
+    request.scope["state"]["form"] = Form(fields, files)
+
+
+def chosen(form: Form, name: str, allowed: type[Any]) -> Any:
+    """This will give a field as a member of an enumeration; raises FormIncomplete."""
+    try:
+        return allowed(form.text(name))
+    except ValueError:
+        raise FormIncomplete(field=name, reason="") from None
+
+
+def local_path(text: str | None) -> str:
+    """This will give a path of this server to go on to; anything else becomes the home page."""
+    ours = text is not None and text.startswith("/") and text[1:2] not in {"/", "\\"}
+    plain = ours and text is not None and text.isprintable() and text.isascii()
+    return text[:500] if plain and text is not None else "/"

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages, one file for each thing a person comes for."""

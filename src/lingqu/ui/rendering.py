@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Templates, and the desk at which each page is made: who asks, in which words, over what data."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlencode
+
+import jinja2
+from litestar import MediaType, Response
+from litestar.response import Redirect
+from markupsafe import Markup
+
+from lingqu import trust
+from lingqu.kernel import errors
+from lingqu.kernel.time import Instant
+from lingqu.runtime import Tx, new_id
+from lingqu.runtime.i18n import (
+    LANGUAGES,
+    Explanation,
+    catalog,
+    explain,
+    format_instant_local,
+    translate,
+)
+from lingqu.ui import charts
+from lingqu.ui.assets import asset_url
+from lingqu.ui.refusals import SignInRequired
+from lingqu.ui.visitors import Visit
+from lingqu.wiring import App
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+_BUILT_IN = {
+    str(trust.PLATFORM.account): "ui.actor.platform",
+    str(trust.LOCAL_ADMINISTRATOR.account): "ui.actor.local",
+    str(trust.VISITOR.account): "ui.actor.visitor",
+}
+
+
+def environment() -> jinja2.Environment:
+    """This will make the environment of all templates: everything escaped, nothing undefined."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {"asset": asset_url, "charts": charts, "languages": LANGUAGES}
+    made.filters["short"] = shorten
+    made.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
+    return made
+
+
+def shorten(text: str) -> str:
+    """This will shorten an id or digest to what an eye can compare."""
+    return text if len(text) <= 18 else f"{text[:8]}…{text[-6:]}"
+
+
+ENVIRONMENT = environment()
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """What a page needs: the platform, who asks, and ways to read, act and show."""
+
+    platform: App
+    visit: Visit
+    path: str
+    query: str
+    state: dict[str, Any]
+
+    def text(self, code: str, /, **parameters: errors.Parameter) -> str:
+        """This will give a text in the visitor's language."""
+        return translate(code, self.visit.language, **parameters)
+
+    def when(self, instant: Instant | None) -> str:
+        """This will write an instant as the visitor reads time."""
+        if instant is None:
+            return "–"
+        return format_instant_local(instant, self.platform.settings.time_zone, self.visit.language)
+
+    def who(self, account: str) -> str:
+        """This will name an account: the built-in ones in words, others by their id."""
+        code = _BUILT_IN.get(account)
+        return shorten(account) if code is None else self.text(code)
+
+    def field(self, name: str) -> str:
+        """This will name a field of a fact."""
+        code = f"ui.field.{name}"
+        return self.text(code) if code in catalog() else name
+
+    def require(self, *roles: trust.Role, kind: trust.Kind = trust.Kind.FACT) -> trust.Identity:
+        """This will give who is signed in, with one of the roles if any are named.
+
+        `kind` is what the page shows.
+
+        Raises SignInRequired, AccessDenied.
+        """
+        identity = self.visit.identity
+        if identity is None:
+            raise SignInRequired
+        if roles and not identity.has(*roles):
+            raise trust.AccessDenied(action=trust.Action.READ.value, kind=kind.value)
+        return identity
+
+    def reading(self) -> AbstractContextManager[Tx]:
+        """This will open a read for whoever asks."""
+        return self.platform.database.reading(self.visit.caller)
+
+    def execute(
+        self,
+        command: trust.CommandId,
+        what: trust.Command[P, R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """This will do one command as whoever asks; raises what the command raises."""
+        self.visit.commanded = True
+        return trust.execute(
+            self.platform.database, what, self.visit.caller, command, *args, **kwargs
+        )
+
+    def show(self, template: str, *, status: int = 200, **values: Any) -> Response[str]:
+        """This will make the page."""
+        html = ENVIRONMENT.get_template(template).render(
+            desk=self,
+            t=self.text,
+            when=self.when,
+            visit=self.visit,
+            me=self.visit.identity,
+            new_command=lambda: new_id(trust.CommandId),
+            csrf=Markup('<input type="hidden" name="csrf" value="{}">').format(self.visit.csrf),
+            **values,
+        )
+        return Response(
+            html,
+            status_code=status,
+            media_type=MediaType.HTML,
+            headers={"content-language": self.visit.language, "vary": "cookie, accept-language"},
+        )
+
+    def explain(self, refusal: errors.LingquError | None) -> Explanation | None:
+        """This will put a refusal into the visitor's words, and note it for the record."""
+        if refusal is None:
+            return None
+        self.state["refused"] = (refusal, self.state.get("command"))
+        return explain(refusal, self.visit.language)
+
+    def go(self, path: str, *, done: str | None = None) -> Redirect:
+        """This will send the browser on, telling it there what was done."""
+        target = path if done is None else f"{path}?{urlencode({'done': done})}"
+        return Redirect(target, status_code=303)
+
+    @property
+    def done(self) -> str | None:
+        """What was just done, in words, where the address says so and the words exist."""
+        key = f"ui.done.{dict(_pairs(self.query)).get('done', '')}"
+        return self.text(key) if key in catalog() else None
+
+    @property
+    def story_date(self) -> str | None:
+        """What the demonstration clock shows; None where the clock is real."""
+        if self.platform.installation.clock != "story":
+            return None
+        try:
+            with self.platform.database.reading(trust.VISITOR) as tx:
+                return self.when(tx.now)
+        except errors.Unavailable:
+            return "–"
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in (part.partition("=") for part in query.split("&"))]

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The composition root: puts an installation together from its settings; no rules live here.
+
+The only file that knows every domain. `open_app` gives a usable installation without loops running;
+`run_platform` runs the loops (sequencer, jobs, refusals of strangers) beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lingqu import trust
+from lingqu.kernel import errors
+from lingqu.kernel.time import Instant
+from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
+from lingqu.runtime.blobs import BlobStore
+from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
+from lingqu.runtime.keys import KeyId, Keyring, Unlock, create_key_file
+from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
+from lingqu.runtime.postgres import PostgresServer, open_postgres
+from lingqu.runtime.settings import Settings, key_location
+from lingqu.trust import log as logs
+from lingqu_verify import notes
+
+KEYS, BLOBS, LOGS = "keys", "blobs", "log"
+LOG_PURPOSE = "log"
+
+_log = get_logger("lingqu.wiring")
+
+
+class NeedsUpgrade(errors.Unavailable):
+    """The database is behind this program; `lingqu upgrade` brings it forward, with a backup."""
+
+    code = "trust.installation.needs_upgrade"
+
+
+@dataclass(slots=True, kw_only=True)
+class App:
+    """One opened installation and everything in it. `log_directory` holds the written log."""
+
+    settings: Settings
+    database: Database
+    installation: trust.Installation
+    keyring: Keyring
+    blobs: BlobStore
+    jobs: JobRegistry
+    sequencer: logs.Sequencer
+    log_directory: Path
+    strangers: trust.StrangerRefusals
+    readiness: Readiness
+    postgres: PostgresServer
+
+    @property
+    def logs(self) -> Path:
+        """The folder of all logs' files."""
+        return self.settings.data_dir / LOGS
+
+
+def initialize(
+    settings: Settings, *, story_from: Instant | None = None, origin: str | None = None
+) -> trust.Installation:
+    """This will begin an installation in the data folder; with `story_from` on a story clock.
+
+    Makes the database, the key file beside the folder, the log's first key and the founding fact.
+    Safe to repeat after an interruption. Raises AlreadyFounded and what PostgreSQL or keys refuse.
+    """
+    with _postgres(settings) as postgres:
+        migrate.migrate(postgres.owner_conninfo)
+        database = Database(postgres.app_conninfo, size=2)
+        try:
+            if not settings.key_passphrase_file and not key_location(settings).exists():
+                create_key_file(key_location(settings))
+            ring = _keyring(settings)
+            if not ring.all(LOG_PURPOSE):
+                ring.create(LOG_PURPOSE, at=REAL_TIME.now(), key_id=new_id(KeyId))
+            founded = new_id(trust.InstallationId)
+            named = origin or settings.origin or f"lingqu.local/{founded[-8:]}"
+            trust.execute(
+                database,
+                trust.found_installation,
+                trust.LOCAL_ADMINISTRATOR,
+                new_id(trust.CommandId),
+                installation=founded,
+                origin=named,
+                verifier_key=str(logs.log_signer(named, ring.current(LOG_PURPOSE)).verifier),
+                story_from=story_from,
+            )
+            with database.reading() as tx:
+                return trust.get_installation(tx)
+        finally:
+            database.close()
+
+
+@contextmanager
+def open_app(settings: Settings) -> Iterator[App]:
+    """This will open an installation, with no loops running. Raises NeedsUpgrade, NotFounded."""
+    with _postgres(settings) as postgres:
+        pending = migrate.status(postgres.owner_conninfo).pending
+        if pending:
+            raise NeedsUpgrade(pending=len(pending))
+        jobs = _jobs()
+        database = Database(postgres.app_conninfo, size=settings.pool_size, jobs=jobs)
+        try:
+            yield _assemble(settings, postgres, database, jobs)
+        finally:
+            database.close()
+
+
+@contextmanager
+def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
+    """This will run the sequencer and, where settings say so, the worker until the block ends."""
+    sequencer = threading.Thread(
+        target=app.sequencer.run, args=(stop,), name="lingqu-sequencer", daemon=True
+    )
+    sequencer.start()
+    counting = threading.Thread(
+        target=_keep_counting, args=(app, stop), name="lingqu-refusals", daemon=True
+    )
+    counting.start()
+    worker = None
+    if app.settings.worker_embedded:
+        worker = Worker(app.jobs, app.database.conninfo, platform=app)
+        app.readiness.add("worker", worker.check)
+        worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        app.database.committed.set()
+        if worker is not None:
+            worker.stop()
+        counting.join(timeout=10)
+        sequencer.join(timeout=15)
+
+
+def rotate_log_key(app: App, caller: Caller, command_id: trust.CommandId) -> logs.LogKey:
+    """This will sign our log with a new key from now on, vouched for by the present one.
+
+    Sent again after an interruption it finishes what it began. Raises NoSigningKey where the ring
+    lacks the log's newest key.
+    """
+    app.keyring.reload()
+    with app.database.reading(caller) as tx:
+        log = logs.own_log(tx)
+    newest = log.keys[-1]
+    current = logs.log_signer(log.origin, app.keyring.current(LOG_PURPOSE))
+    if current.verifier == newest.verifier:
+        app.keyring.rotate(LOG_PURPOSE, at=REAL_TIME.now(), key_id=new_id(KeyId))
+        elder, current = current, logs.log_signer(log.origin, app.keyring.current(LOG_PURPOSE))
+    else:
+        elder = _elder(app.keyring, log)
+    statement = notes.sign_note(notes.key_statement(log.origin, current.verifier), (elder,))
+    number = trust.execute(
+        app.database,
+        trust.introduce_log_key,
+        caller,
+        command_id,
+        verifier_key=str(current.verifier),
+        statement=str(statement),
+    )
+    with app.database.reading(caller) as tx:
+        return next(key for key in logs.own_log(tx).keys if key.number == number)
+
+
+def succeed_log(app: App, caller: Caller, command_id: trust.CommandId) -> trust.LogSucceeded:
+    """This will begin a successor of our log, which refuses to sign. Raises NothingToSucceed."""
+    return trust.execute(
+        app.database,
+        trust.succeed_log,
+        caller,
+        command_id,
+        folder=str(app.logs),
+        forked=app.sequencer.status().forked is not None,
+        public=app.keyring.current(LOG_PURPOSE).info.public,
+    )
+
+
+def _assemble(
+    settings: Settings, postgres: PostgresServer, database: Database, jobs: JobRegistry
+) -> App:
+    ring = _keyring(settings)
+    with database.reading() as tx:
+        installation = trust.get_installation(tx)
+        log = logs.own_log(tx)
+        recorded = trust.latest_instant(tx)
+    database.use_story_clock(story=installation.clock == "story")
+    if recorded is not None and installation.clock == "real":
+        database.time.remember(recorded)
+    folder = settings.data_dir / LOGS
+    sequencer = logs.Sequencer(
+        database,
+        folder,
+        lambda origin: tuple(logs.log_signer(origin, key) for key in ring.signing(LOG_PURPOSE)),
+        witnesses=tuple(logs.Witness.parse(text) for text in settings.witnesses),
+        interval_ms=settings.checkpoint_interval_ms,
+    )
+    app = App(
+        settings=settings,
+        database=database,
+        installation=installation,
+        keyring=ring,
+        blobs=BlobStore(settings.data_dir / BLOBS),
+        jobs=jobs,
+        sequencer=sequencer,
+        log_directory=log.folder(folder),
+        strangers=trust.StrangerRefusals(database, key=os.urandom(32)),
+        readiness=Readiness(),
+        postgres=postgres,
+    )
+    app.readiness.add("database", lambda: _check_database(app), vital=False)
+    app.readiness.add("log", lambda: _check_log(app))
+    return app
+
+
+def _postgres(settings: Settings) -> PostgresServer:
+    return open_postgres(
+        data_dir=settings.data_dir,
+        url=settings.database_url,
+        owner_url=settings.database_owner_url,
+        cache_dir=settings.postgres_cache_dir,
+    )
+
+
+def _keyring(settings: Settings) -> Keyring:
+    if settings.key_passphrase_file:
+        unlock = Unlock.from_passphrase_file(settings.key_passphrase_file)
+    else:
+        unlock = Unlock.from_key_file(key_location(settings))
+    return Keyring.open(settings.data_dir / KEYS, unlock, data_dir=settings.data_dir)
+
+
+def _elder(ring: Keyring, log: logs.OwnLog) -> notes.Signer:
+    for key in ring.signing(LOG_PURPOSE):
+        signer = logs.log_signer(log.origin, key)
+        if signer.verifier == log.keys[-1].verifier:
+            return signer
+    raise logs.NoSigningKey(origin=log.origin, key=log.keys[-1].verifier.fingerprint)
+
+
+def _jobs() -> JobRegistry:
+    jobs = JobRegistry()
+
+    @jobs.job("trust.sessions.drop_expired")
+    def drop_expired(context: JobContext) -> None:
+        """Delete sessions whose time is over."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        with app.database.transaction(trust.PLATFORM) as tx:
+            trust.drop_expired_sessions(tx, now=REAL_TIME.now())
+
+    jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
+    return jobs
+
+
+def _keep_counting(app: App, stop: threading.Event) -> None:
+    while not stop.wait(60):
+        _flush(app)
+    _flush(app)
+
+
+def _flush(app: App) -> None:
+    try:
+        app.strangers.flush()
+    except errors.LingquError as error:
+        _log.warning("refusals_not_kept", code=error.code)
+
+
+def _check_database(app: App) -> CheckResult:
+    try:
+        with app.database.reading() as tx:
+            tx.one("SELECT 1 AS up")
+    except errors.LingquError as error:
+        return CheckResult(ok=False, code=error.code)
+    return fine()
+
+
+def _check_log(app: App) -> CheckResult:
+    status = app.sequencer.status()
+    if status.forked is not None:
+        return CheckResult(ok=False, code=status.forked.code)
+    if status.trouble is not None:
+        return CheckResult(ok=False, code=status.trouble)
+    return fine()

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The description of the API is whole, and no request that follows or breaks it gives a 500."""
+
+import os
+import secrets
+import sys
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from web_server import write
+
+from lingqu import trust
+from lingqu.api import COMMAND_ROUTES, WITHOUT_ROUTE
+
+EXAMPLES = int(os.environ.get("LINGQU_FUZZ_EXAMPLES", "30"))
+
+
+@pytest.fixture(scope="module")
+def document(server):
+    with server.machine() as machine:
+        return machine.get("/api/openapi.json").json()
+
+
+def test_every_command_has_one_route_or_a_reason(document):
+    public = {one.name for one in trust.commands() if not one.internal}
+    assert set(COMMAND_ROUTES) == public - set(WITHOUT_ROUTE)
+    assert len(set(COMMAND_ROUTES.values())) == len(COMMAND_ROUTES)
+    writes = {
+        f"{method.upper()} {path}"
+        for path, methods in document["paths"].items()
+        for method in methods
+        if method != "get"
+    }
+    assert writes == set(COMMAND_ROUTES.values())
+
+
+def test_the_description_is_openapi_3_1_with_words_for_every_operation(document):
+    assert document["openapi"].startswith("3.1")
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation["summary"], (method, path)
+            assert "application/problem+json" in operation["responses"]["default"]["content"]
+            names = {one["name"] for one in operation.get("parameters", ())}
+            assert ("Idempotency-Key" in names) == (method == "post")
+    assert all("." not in name for name in document["components"]["schemas"]), "no module names"
+
+
+# The server's threads draw random numbers of their own while an example is made.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")
+def test_no_fuzzed_request_gives_a_500(server, document):
+    number = int(os.environ.get("LINGQU_FUZZ_SEED") or secrets.randbelow(2**32))
+    sys.stdout.write(f"LINGQU_FUZZ_SEED={number}\n")
+    schema = schemathesis.openapi.from_dict(document)
+    for found in schema.get_all_operations():
+        fuzz(found.ok(), server, number)
+
+
+def fuzz(operation, server, number):
+    @seed(number)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+    @given(case=operation.as_strategy())
+    def send(case):
+        headers = {"authorization": f"Bearer {server.key}"}
+        if operation.method == "post":
+            headers |= write()
+        answer = case.call(base_url=server.url, headers=headers)
+        assert answer.status_code < 500 or answer.status_code == 503, (number, answer.text)
+
+    send()
