@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`lingqu demo`: a folder of its own, a platform, a witness beside it, a story, and a clean end."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import ipaddress
+import json
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from lingqu.cli import serve as server
+from lingqu.cli.acting import caller
+from lingqu.cli.demonstration import Script, Story, Told, read_script, write_script
+from lingqu.cli.doctor import NoVerifier, program_beside
+from lingqu.cli.grammar import command, option
+from lingqu.cli.invocation import Invocation
+from lingqu.kernel import errors
+from lingqu.runtime.blobs import storage_errors
+from lingqu.runtime.observability import configure_logging
+from lingqu.runtime.postgres import discard_postgres
+from lingqu.runtime.settings import Settings, key_location
+from lingqu.trust import log as logs
+from lingqu.wiring import initialize, open_app
+
+DATA_DIR = Path(".lingqu/demo")
+ORIGIN = "demo.lingqu.example"
+WITNESS_NAME = "witness.demo.lingqu.example"
+_LIBC = ctypes.CDLL(None)
+_PARENT_DEATH = 1  # PR_SET_PDEATHSIG of prctl(2)
+_START_S = 10.0
+_URL = re.compile(r"http://\S+")
+
+
+class LoopbackOnly(errors.Rejected):
+    """The demonstration has known accounts and is shown on this machine alone."""
+
+    code = "cli.demo.loopback_only"
+
+
+class NotADemo(errors.Conflict):
+    """The folder holds something that this demonstration has not made."""
+
+    code = "cli.demo.not_a_demo"
+
+
+class WitnessFailed(errors.Unavailable):
+    """The witness did not start."""
+
+    code = "cli.demo.witness_failed"
+
+
+@command("demo")
+@option("--fresh", is_flag=True)
+@option("--port", metavar="PORT")
+@click.pass_obj
+def demo(run: Invocation, fresh: bool, port: str | None) -> None:  # noqa: FBT001  # a flag of the command line
+    """Show Lingqu's main job and leave it running."""
+    began = time.monotonic()
+    settings = _settings(run, port)
+    script = _prepare(settings, fresh=fresh)
+    run.tell(run.word("demo.title"))
+    run.tell(run.word("demo.where", folder=str(settings.data_dir)))
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(_log_file(settings))
+        configure_logging("json", "info", stream=stream)
+        run.tell()
+        run.tell(run.word("demo.begun" if script.told else "demo.beginning"))
+        key = _begin(run, settings, known=script.told)
+        witness = stack.enter_context(_witness(settings, key))
+        settings = replace(settings, witnesses=(witness,))
+        app = stack.enter_context(open_app(settings))
+        story = Story(run=run, app=app, script=script, witness=witness)
+        told = _serve(story, began)
+    if run.as_json:
+        run.answer(told, [])
+    else:
+        run.tell()
+        run.tell(run.word("demo.ended", folder=str(settings.data_dir)))
+
+
+def _settings(run: Invocation, port: str | None) -> Settings:
+    """Those of the machine, but never its database, keys, address or witnesses."""
+    loaded = run.settings(data_dir=run.data_dir or DATA_DIR, port=port)
+    loaded = replace(
+        loaded,
+        data_dir=loaded.data_dir.resolve(),
+        database_url=None,
+        database_owner_url=None,
+        key_file=None,
+        key_passphrase_file=None,
+        base_url=None,
+        origin=ORIGIN,
+        witnesses=(),
+        worker_embedded=True,
+    )
+    if not _is_loopback(loaded.bind):
+        raise LoopbackOnly(bind=loaded.bind)
+    return replace(loaded, port=0) if port is None and _taken(loaded) else loaded
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _taken(settings: Settings) -> bool:
+    with (
+        contextlib.suppress(OSError),
+        contextlib.closing(socket.create_connection((settings.bind, settings.port), timeout=0.5)),
+    ):
+        return True
+    return False
+
+
+def _prepare(settings: Settings, *, fresh: bool) -> Script:
+    """The script in the demonstration's folder; `fresh` deletes what a demonstration made there."""
+    folder = settings.data_dir
+    known = read_script(folder)
+    with storage_errors(folder):
+        occupied = folder.exists() and any(folder.iterdir())
+        if occupied and known is None:
+            raise NotADemo(folder=str(folder))
+        if fresh and known is not None:
+            discard_postgres(data_dir=folder)
+            shutil.rmtree(folder)
+            shutil.rmtree(_witness_folder(settings), ignore_errors=True)
+            key_location(settings).unlink(missing_ok=True)
+            known = None
+        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if known is None:
+        known = Script.new()
+        write_script(folder, known)
+    return known
+
+
+@contextlib.contextmanager
+def _log_file(settings: Settings) -> Iterator[TextIO]:
+    path = settings.data_dir / "demo.log"
+    with storage_errors(path), path.open("a", encoding="utf-8", buffering=1) as stream:
+        yield stream
+    configure_logging("auto", "error")
+
+
+def _begin(run: Invocation, settings: Settings, *, known: bool) -> str:
+    """Make the installation where there is none, and give the log's first key."""
+    if not known and not (settings.data_dir / "postgres.json").exists():
+        with run.step("demo.step_init"):
+            initialize(settings, story_from=None, origin=settings.origin)
+    with open_app(settings) as app, app.database.reading(caller(run)) as tx:
+        return str(logs.own_log(tx).keys[0].verifier)
+
+
+def _witness_folder(settings: Settings) -> Path:
+    return settings.data_dir.parent / f"{settings.data_dir.name}-witness"
+
+
+@contextlib.contextmanager
+def _witness(settings: Settings, log_key: str) -> Iterator[str]:
+    """A witness in a process of its own; gives its key and address as a setting wants them."""
+    program = program_beside("lingqu-witness")
+    if program is None:
+        raise NoVerifier(program="lingqu-witness")
+    folder = _witness_folder(settings)
+    if not folder.exists():
+        _done([str(program), "init", "--dir", str(folder), "--name", WITNESS_NAME])
+    shown = json.loads(_done([str(program), "show", "--dir", str(folder), "--json"]))
+    words = [str(program), "serve", "--dir", str(folder), "--listen", "127.0.0.1:0"]
+    process = subprocess.Popen(
+        [*words, "--log", log_key, "--lang", "en"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        process_group=0,  # Ctrl-C is for us; the witness is ended after the platform
+        preexec_fn=_die_with_parent,  # noqa: PLW1509  # no thread runs yet, and it only makes one system call
+    )
+    try:
+        assert process.stdout is not None, "it is a pipe"
+        found = _URL.search(process.stdout.readline())
+        if found is None:
+            raise WitnessFailed(folder=str(folder))
+        yield f"{shown['vkey']} {found[0]}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(_START_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PARENT_DEATH, signal.SIGTERM)
+
+
+def _done(words: list[str]) -> str:
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    if ended.returncode != 0:
+        raise WitnessFailed(folder=ended.stderr.strip()[-200:])
+    return ended.stdout
+
+
+def _serve(story: Story, began: float) -> Told:
+    """Serve until the end; the story is told by a thread once requests are answered."""
+    stop = threading.Event()
+    outcome: list[Told | BaseException] = []
+
+    def tell(address: str) -> None:
+        try:
+            outcome.append(story.tell(address, began))
+        except BaseException as error:  # noqa: BLE001  # raised again below, in the main thread
+            if not stop.is_set():
+                outcome.append(error)
+            stop.set()
+        else:
+            if story.run.as_json:
+                stop.set()
+
+    thread = threading.Thread(target=lambda: None)
+
+    def started(address: str) -> None:
+        nonlocal thread
+        thread = threading.Thread(target=tell, args=(address,), name="demo", daemon=True)
+        thread.start()
+
+    server.serve(story.app, stop, started=started)
+    if thread.ident is not None:
+        thread.join(_START_S)
+    if not outcome:
+        raise KeyboardInterrupt
+    told = outcome[0]
+    if isinstance(told, BaseException):
+        raise told
+    return told
