@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each target hands its name to tools/bootstrap.py, which makes .venv when needed and goes on.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do command -v $$p && break; done)
+DO = @$(or $(PYTHON),$(error Lingqu needs Python 3.11 or newer, and no python3 is on PATH)) tools/bootstrap.py $@
+export T N FRESH UPGRADE NO_BROWSER PROFILE LANG_UI
+.DEFAULT_GOAL := help
+.PHONY: help setup dev demo test test-crash test-all check fix golden migration bench psql shell docs lock doctor clean
+
+help:       ; $(DO) ## list these targets
+setup:      ; $(DO) ## make .venv from the hash-locked requirements; every other target does this by itself
+demo:       ; $(DO) ## run Lingqu's main job and leave it running in the browser (FRESH=1 PROFILE=... LANG_UI=en)
+dev:        ; $(DO) ## serve this checkout and restart when a source file changes
+test:       ; $(DO) ## check, then all tests in parallel; T=tests/market runs only that (NO_BROWSER=1)
+test-crash: ; $(DO) ## 200 seeded rounds of killing processes and the database
+test-all:   ; $(DO) ## the full matrix: everything test does, every browser case, every crash round
+check:      ; $(DO) ## formatting, lint, types, import contracts, tidy tests
+fix:        ; $(DO) ## format and mend what the linter can mend
+golden:     ; $(DO) ## regenerate docs/reference and tests/golden
+migration:  ; $(DO) ## N=add_something makes the next numbered SQL file
+bench:      ; $(DO) ## measure against the baselines; prints both sides
+psql:       ; $(DO) ## psql on this checkout's database
+shell:      ; $(DO) ## a Python shell with an open transaction
+docs:       ; $(DO) ## check links, refresh the reference and render the documentation into site/
+lock:       ; $(DO) ## resolve requirements/*.in into hash-locked files (UPGRADE=1 takes newer versions)
+doctor:     ; $(DO) ## say what is missing or wrong on this machine and how to mend it
+clean:      ; $(DO) ## remove caches and built files; keeps .venv and all data
