@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from lingqu.trust.log.tiles import LogFolder
 from lingqu_verify import merkle, notes, tiles
 from lingqu_verify.bundles import own_checkpoint
 from lingqu_verify.errors import VerificationError
-from lingqu_verify.history import CHECKPOINT_PATH
+from lingqu_verify.history import CHECKPOINT_PATH, verify_log
 from lingqu_verify.notes import Checkpoint, Note, VerifierKey
 
 _PAGE = 4 * tiles.WIDTH
@@ -74,6 +75,10 @@ _COSIGNATURES = """
     FROM trust.log_cosignature s JOIN trust.log_checkpoint c USING (origin, size)
     WHERE s.origin = %s AND (s.size, s.witness) > (%s, %s) ORDER BY s.size, s.witness LIMIT 1000
 """
+_SUCCESSIONS = """
+    SELECT body FROM trust.fact
+    WHERE kind = 'trust.log.succeeded' AND pg_input_is_valid(body, 'jsonb')
+"""
 _LINES = "SELECT line FROM trust.log_cosignature WHERE origin = %s AND size = %s"
 _NOTE = "SELECT note FROM trust.log_checkpoint WHERE origin = %s AND size = %s"
 
@@ -85,8 +90,9 @@ def check_log(tx: Tx, logs: Path, *, witnesses: Sequence[VerifierKey] = ()) -> I
     cosignatures of `witnesses` are verified.
     """
     newest = None
+    ends = _ends(tx)
     for log in own_logs(tx):
-        yield from _Pass(tx, log, LogFolder(log.folder(logs))).run()
+        yield from _Pass(tx, log, LogFolder(log.folder(logs)), ends.get(log.origin)).run()
         yield from _check_cosignatures(tx, log, witnesses)
         newest = log
     if newest is not None:
@@ -96,11 +102,30 @@ def check_log(tx: Tx, logs: Path, *, witnesses: Sequence[VerifierKey] = ()) -> I
             )
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a log that was succeeded ended: it had published more than the database kept of it."""
+
+    size: int
+    root: str
+
+
+def _ends(tx: Tx) -> dict[str, _End]:
+    """The logs whose recorded end goes beyond what is kept, by origin."""
+    ends = {}
+    for row in tx.all(_SUCCESSIONS):
+        told = json.loads(row["body"])["data"]
+        if told["old_size"] > told["kept"]:
+            ends[told["predecessor"]] = _End(told["old_size"], told["old_root"])
+    return ends
+
+
 class _Pass:
     """One pass over one log."""
 
-    def __init__(self, tx: Tx, log: OwnLog, folder: LogFolder) -> None:
+    def __init__(self, tx: Tx, log: OwnLog, folder: LogFolder, end: _End | None) -> None:
         self._tx = tx
+        self._end = end
         self._log = log
         self._folder = folder
         self._frontier = merkle.Frontier()
@@ -110,7 +135,8 @@ class _Pass:
         self._done: list[int] = []
 
     def run(self) -> Iterator[LogFinding]:
-        yield from self._read_published()
+        # The files of a log that ended beyond what is kept are evidence of their own.
+        yield from self._read_published() if self._end is None else self._read_ended(self._end)
         signed = self._signed()
         due = next(signed, None)
         hashes: list[bytes] = []
@@ -142,6 +168,8 @@ class _Pass:
         while due is not None:
             yield from self._compare_root(due)
             due = next(signed, None)
+        if self._end is not None:
+            yield from self._compare_ended(self._end)
         if self._published is not None and self._published.size > self._frontier.size:
             yield self._finding(
                 LogFault.PUBLISHED_FORKED,
@@ -228,6 +256,37 @@ class _Pass:
                 path=CHECKPOINT_PATH,
                 expected=hashlib.sha256(known.encode()).hexdigest(),
                 found=hashlib.sha256(raw).hexdigest(),
+            )
+
+    def _read_ended(self, end: _End) -> Iterator[LogFinding]:
+        try:
+            report = verify_log(self._folder.read, keys=[str(key) for key in self._log.verifiers])
+        except VerificationError as error:
+            yield self._finding(LogFault.PUBLISHED_BAD, path=CHECKPOINT_PATH, found=error.code)
+            return
+        if (report.size, report.root.hex()) != (end.size, end.root):
+            yield self._finding(
+                LogFault.PUBLISHED_FORKED,
+                path=CHECKPOINT_PATH,
+                index=end.size,
+                expected=end.root,
+                found=report.root.hex(),
+            )
+
+    def _compare_ended(self, end: _End) -> Iterator[LogFinding]:
+        """What is kept of an ended log must be the beginning of what it published."""
+        kept = self._frontier.size
+        try:
+            published = self._folder.reader(end.size, bytes.fromhex(end.root))
+            expected = merkle.root(kept, published.nodes)
+        except (VerificationError, OSError):
+            return
+        if expected != self._frontier.root():
+            yield self._finding(
+                LogFault.ROOT_DIFFERS,
+                index=kept,
+                expected=expected.hex(),
+                found=self._frontier.root().hex(),
             )
 
     def _compare_published(self) -> Iterator[LogFinding]:
