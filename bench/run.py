@@ -85,8 +85,10 @@ def document(where: list[tuple[str, str]], readings: list[Reading], rounds: int)
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `bench/run.py --write`; {rounds} interleaved rounds, medians with the lowest"
-        " and highest in brackets. The code is in `bench/`.",
+        (
+            f"Written by `bench/run.py --write`: medians of {rounds} interleaved rounds, with the"
+            " lowest and the highest in brackets."
+        ),
         "",
         *(f"- {name}: {value}" for name, value in where),
     ]
@@ -109,8 +111,12 @@ def document(where: list[tuple[str, str]], readings: list[Reading], rounds: int)
 
 def spread(values: tuple[float, ...], unit: str) -> str:
     """This will give median, lowest and highest of the rounds."""
-    middle = statistics.median(values)
-    return f"{middle:,.4g} {unit} [{min(values):,.4g} .. {max(values):,.4g}]"
+    middle, lowest, highest = map(_rounded, (statistics.median(values), min(values), max(values)))
+    return f"{middle} {unit} [{lowest} .. {highest}]"
+
+
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def verdict(measured: Pair | Figure) -> str:

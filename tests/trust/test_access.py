@@ -11,15 +11,13 @@ from lingqu.runtime import Caller, new_id
 from lingqu.trust import (
     LOCAL_ADMINISTRATOR,
     PLATFORM,
-    RIGHTS,
     VISITOR,
     AccessDenied,
     Action,
     Kind,
-    Reach,
     Role,
 )
-from lingqu.trust.access import CallerUnknown
+from lingqu.trust.access import RIGHTS, CallerUnknown, Reach
 
 GIVEN = (Role.ADMINISTRATOR, Role.MEMBER, Role.REGULATOR)
 CELLS = tuple(itertools.product(Action, Kind))
@@ -29,8 +27,8 @@ def allowed(tx, action, kind, **about):
     try:
         trust.authorize(tx, action, kind, **about)
     except AccessDenied as refusal:
-        assert refusal.parameters == {"action": action.value, "kind": kind.value}
-        return False
+        named = dict(refusal.parameters)
+        return False if named == {"action": action.value, "kind": kind.value} else named
     return True
 
 

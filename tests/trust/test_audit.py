@@ -91,10 +91,10 @@ def test_a_removed_row_is_named_with_what_it_was(place):
         place.sql("DELETE FROM trust.party WHERE id = %s", (party,))
     found = {one.key: one for one in place.audit()}
     assert found.keys() == {first, last}
-    for party in found:
-        assert found[party].what is Discrepancy.ROW_REMOVED
+    for party, finding in found.items():
+        assert finding.what is Discrepancy.ROW_REMOVED
         content, fact = content_of(place, "trust.party", party)
-        assert (found[party].expected, found[party].fact) == (content, fact)
+        assert (finding.expected, finding.fact) == (content, fact)
 
 
 def test_a_row_no_command_could_have_written_is_named_and_not_stumbled_over(place):
@@ -171,8 +171,10 @@ def counted(place):
         "UPDATE trust.refusal SET count = 2 WHERE position = 3",
         "UPDATE trust.refusal SET route = '/' WHERE position = 0",
         "DELETE FROM trust.refusal WHERE position = 4",
-        "INSERT INTO trust.refusal SELECT batch, 5, minute, source, route, code, 1"
-        " FROM trust.refusal WHERE position = 0",
+        (
+            "INSERT INTO trust.refusal SELECT batch, 5, minute, source, route, code, 1"
+            " FROM trust.refusal WHERE position = 0"
+        ),
         "UPDATE trust.refusal SET position = 9 WHERE position = 0",
     ],
 )
@@ -317,7 +319,7 @@ FIRST, SECOND = ("id", "name", "version"), ("id", "name", "note", "version")
 
 
 @pytest.fixture
-def things(registries, place):
+def things(registries, place):  # noqa: ARG001  # what is declared here is forgotten
     """A table with rows of its first shape and of its second, as a migration leaves them."""
 
     @dataclasses.dataclass(frozen=True, kw_only=True)

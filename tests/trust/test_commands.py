@@ -19,13 +19,13 @@ from lingqu.trust import (
     AccessDenied,
     Action,
     CommandId,
-    CommandIdReused,
     Fact,
     Kind,
     PartyId,
     PartyKind,
 )
 from lingqu.trust.access import CallerUnknown
+from lingqu.trust.commands import CommandIdReused
 from lingqu.trust.parties import PARTIES, BadName, IdTaken, Party
 
 REFUSED = "trust.command.refused"
@@ -38,7 +38,7 @@ def some_party(tx, name="样本"):
 
 
 @pytest.fixture(scope="module")
-def samples(registries):
+def samples(registries):  # noqa: C901  # one small command for each rule
     """Commands that keep or break the rules, each in one way."""
 
     @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def samples(registries):
     @trust.command("test.silent")
     def silent(tx: Tx) -> None:
         may(tx)
-        tx.execute("INSERT INTO trust.subscription (name, origin, next) VALUES ('x', 'y', 0)")
+        tx.execute("INSERT INTO trust.party VALUES ('x', 'person', 'x', now(), NULL, 1)")
 
     @trust.command("test.trailing")
     def trailing(tx: Tx) -> None:
@@ -106,7 +106,7 @@ def samples(registries):
         unauthorized(tx)
 
     @trust.command("test.cross")
-    def cross(tx: Tx, *, first: PartyId, second: PartyId, meet: object = None) -> None:
+    def cross(tx: Tx, *, first: PartyId, second: PartyId) -> None:
         held = PARTIES.lock(tx, first)
         may(tx)
         meeting.pop().wait(10) if meeting else None
@@ -294,7 +294,7 @@ def test_a_failure_that_is_no_refusal_changes_nothing_at_all(place, samples):
     assert place.everything() == before
 
 
-def test_a_refused_id_may_be_used_again_for_what_is_allowed(place, samples):
+def test_a_refused_id_may_be_used_again_for_what_is_allowed(place):
     command_id, party = new_id(CommandId), new_id(PartyId)
     asked = {"party": party, "kind": PartyKind.PERSON}
     with pytest.raises(BadName):
@@ -342,15 +342,17 @@ def test_a_deadlock_is_tried_again_and_both_commands_commit(place, samples):
     assert place.audit() == []
 
 
-def test_what_stays_locked_is_a_refusal_to_try_later_and_is_not_recorded(place, samples):
+def test_what_stays_locked_is_a_refusal_to_try_later_and_is_not_recorded(place):
     party = place.party()
-    impatient = place.open()
-    impatient.close()
     with place.superuser() as other:
         other.execute("SELECT 1 FROM trust.party WHERE id = %s FOR UPDATE", (party,))
-        with pytest.raises(DatabaseBusy), place.database.transaction(LOCAL_ADMINISTRATOR) as tx:
+
+        def lock(tx):
             tx.execute("SET LOCAL lock_timeout = '100ms'")
             PARTIES.lock(tx, party)
+
+        with pytest.raises(DatabaseBusy):
+            place.database.run(LOCAL_ADMINISTRATOR, lock)
     assert place.facts(REFUSED) == []
 
 

@@ -8,6 +8,8 @@ it commits when the block that opened it ends well.
 from __future__ import annotations
 
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -184,7 +186,7 @@ class Database:
             max_size=size,
             timeout=10,
             kwargs={"row_factory": dict_row},
-            check=ConnectionPool.check_connection,
+            check=_check_idle,
             open=False,
         )
         self._pool.open()
@@ -307,6 +309,18 @@ class _Retry(DatabaseBusy):
     """PostgreSQL asks for the transaction to be done again."""
 
     code = "runtime.database.retry"
+
+
+_IDLE_S = 0.5
+"""A connection used within this time is taken to be alive; an older one is asked first."""
+_used: weakref.WeakKeyDictionary[psycopg.Connection[Row], float] = weakref.WeakKeyDictionary()
+
+
+def _check_idle(connection: psycopg.Connection[Row]) -> None:
+    now = time.monotonic()
+    if now - _used.get(connection, 0.0) > _IDLE_S:
+        ConnectionPool.check_connection(connection)
+    _used[connection] = now
 
 
 def session_conninfo(conninfo: str) -> str:

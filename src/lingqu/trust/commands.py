@@ -43,6 +43,12 @@ class CommandIdReused(errors.Conflict):
     code = "trust.command.id_reused"
 
 
+class BadArguments(errors.Rejected):
+    """An argument holds what no record can keep: half a character, or a number beyond 2^53."""
+
+    code = "trust.command.bad_arguments"
+
+
 class ResultErased(errors.Conflict):
     """This command was done, but what it answered was erased with the person it concerned."""
 
@@ -192,7 +198,10 @@ def _replay(tx: Tx, what: Command[P, R], known: dict[str, Any], kwargs: dict[str
 
 def _request_digest(tx: Tx, name: str, salt: bytes, kwargs: dict[str, Any]) -> bytes:
     request = {"name": name, "actor": str(tx.caller.account), "arguments": to_plain(kwargs)}
-    return hmac.digest(salt, canon.encode(request), hashlib.sha256)
+    try:
+        return hmac.digest(salt, canon.encode(request), hashlib.sha256)
+    except canon.NotCanonical:
+        raise BadArguments(command=name) from None
 
 
 @command("trust.refusal.record", internal=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -142,6 +143,15 @@ _INSERT_FACTS = """
     SELECT u.id, u.ordinal, %s, u.kind, %s, u.body
     FROM unnest(%s::text[], %s::int[], %s::text[], %s::text[]) AS u (id, ordinal, kind, body)
 """
+_INSERT_FACT = """
+    INSERT INTO trust.fact (id, ordinal, command, kind, at, body) VALUES (%s, %s, %s, %s, %s, %s)
+"""
+_INSERT_ROW = """
+    INSERT INTO trust.row_version (table_name, key, version, shape, salt, content, fact)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+_FEW = 8
+"""Up to so many facts or rows go as single statements of one round trip; arrays pay above that."""
 _INSERT_ROWS = """
     INSERT INTO trust.row_version (table_name, key, version, shape, salt, content, fact)
     SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::int[], %s::bytea[], %s::text[],
@@ -155,32 +165,30 @@ def write_draft(tx: Tx, draft: Draft, result: str | None) -> None:
     actor = tx.caller.account
     bodies = [_body(tx, draft, place, pending) for place, pending in enumerate(draft.facts)]
     rows = [(row, pending.id) for pending in draft.facts for row in pending.rows]
-    statements: list[tuple[str, tuple[object, ...]]] = [
+    statements: list[tuple[str, Sequence[object]]] = [
         (
             _INSERT_COMMAND,
             (draft.command, draft.name, actor, draft.salt, draft.request, result, tx.now),
-        ),
-        (
-            _INSERT_FACTS,
-            (
-                draft.command,
-                tx.now,
-                [pending.id for pending in draft.facts],
-                list(range(len(draft.facts))),
-                [pending.fact.kind for pending in draft.facts],
-                bodies,
-            ),
-        ),
-    ]
-    if rows:
-        columns = zip(
-            *(
-                (row.table, row.key, row.version, row.shape, row.salt, row.content, fact)
-                for row, fact in rows
-            ),
-            strict=True,
         )
-        statements.append((_INSERT_ROWS, tuple(list(column) for column in columns)))
+    ]
+    facts = [
+        (pending.id, place, draft.command, pending.fact.kind, tx.now, body)
+        for place, (pending, body) in enumerate(zip(draft.facts, bodies, strict=True))
+    ]
+    versions = [
+        (row.table, row.key, row.version, row.shape, row.salt, row.content, fact)
+        for row, fact in rows
+    ]
+    if len(facts) <= _FEW:
+        statements += [(_INSERT_FACT, fact) for fact in facts]
+    else:
+        ids, places, _, kinds, _, texts = (list(column) for column in zip(*facts, strict=True))
+        statements.append((_INSERT_FACTS, (draft.command, tx.now, ids, places, kinds, texts)))
+    if len(versions) <= _FEW:
+        statements += [(_INSERT_ROW, version) for version in versions]
+    else:
+        columns = tuple(list(column) for column in zip(*versions, strict=True))
+        statements.append((_INSERT_ROWS, columns))
     tx.together(statements)
 
 

@@ -484,7 +484,8 @@ def erase_party(tx: Tx, *, party: PartyId) -> Party:
     """This will empty a person's data here and destroy the salts of what the log says of it.
 
     The log keeps its digests and still verifies; without salts they tell nothing. Accounts are
-    closed, their API keys end and lose their labels. Backups made before keep the data until they expire. Raises PartyErased.
+    closed, their API keys end and lose their labels. Backups made before keep the data until they
+    expire. Raises PartyErased.
     (个人信息保护法 第四十七条)
     """
     held = PARTIES.lock(tx, party)
