@@ -368,3 +368,10 @@ def test_a_change_after_a_column_was_added_is_named_in_every_shape(things, thing
     assert (finding.key, finding.fact, finding.expected) == (thing, fact, content)
     assert "forged" in finding.found
     assert json.loads(finding.expected)["row"]["name"] == f"name of {thing}"
+
+
+def test_a_clock_that_was_altered_is_named(place):
+    place.sql("UPDATE runtime.instance SET clock = 'story'")
+    found = only(place.audit(), Discrepancy.ROW_CHANGED, "runtime.instance")
+    assert found.expected.endswith(" real")
+    assert found.found.endswith(" story")

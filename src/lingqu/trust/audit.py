@@ -97,6 +97,14 @@ _BATCHES = f"""
     FROM ({_READABLE}) AS f CROSS JOIN LATERAL (SELECT f.entry #> '{{data,batch}}') AS d (b)
     WHERE jsonb_typeof(b) = 'object'
 """  # noqa: S608  # joined from constants
+_FOUNDED = f"""
+    SELECT f.id AS fact, coalesce(i.id, '') AS id,
+           concat_ws(' ', f.entry #>> '{{data,installation}}', f.entry #>> '{{data,origin}}',
+                     f.entry #>> '{{data,clock}}') AS expected,
+           concat_ws(' ', i.id, i.origin, i.clock) AS found
+    FROM ({_READABLE}) AS f LEFT JOIN runtime.instance i ON true
+    WHERE f.entry ->> 'kind' = 'trust.installation.founded'
+"""  # noqa: S608  # joined from constants
 _LAST_NAMED = """
     SELECT DISTINCT ON (n.key) n.key, n.version, n.shape, n.digest, n.fact,
            v.salt, v.content, v.fact IS NULL AS unkept
@@ -191,6 +199,7 @@ class Audit:
             if declared[name].audit_class is AuditClass.BATCH:
                 yield from self._batch_rows(declared[name])
         yield from self._commands()
+        yield from self._installation()
 
     def report(self, findings: tuple[AuditFinding, ...]) -> AuditReport:
         """This will sum up, after `findings` was walked to its end."""
@@ -309,6 +318,19 @@ class Audit:
                 fact=named[2],
                 expected=f"{named[0]} {named[1]}",
                 found=found,
+            )
+
+    def _installation(self) -> Iterator[AuditFinding]:
+        """What the installation is must be what its founding fact says: a clock is for ever."""
+        rows = self._tx.all(_FOUNDED)
+        if rows and any(row["found"] != row["expected"] for row in rows):
+            yield AuditFinding(
+                what=Discrepancy.ROW_CHANGED,
+                place="runtime.instance",
+                key=rows[0]["id"],
+                fact=rows[0]["fact"],
+                expected=rows[0]["expected"],
+                found=rows[0]["found"] or "",
             )
 
     def _commands(self) -> Iterator[AuditFinding]:

@@ -317,7 +317,7 @@ def check_password(password_hash: str | None, password: str) -> bool:
         _HASHER.verify(known, password[:PASSWORD_MAX].encode(errors="surrogatepass"))
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
         return False
-    return password_hash is not None
+    return password_hash is not None and len(password) <= PASSWORD_MAX
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from lingqu.runtime import Caller, Database, Tx, new_id
 from lingqu.trust.access import VISITOR, AccountId, Action, Holding, Kind, PartyId, Role, authorize
 from lingqu.trust.commands import command, execute, record_refusal
 from lingqu.trust.facts import CommandId, Fact, record
-from lingqu.trust.parties import ACCOUNTS, check_password, new_secret, secret_hash
+from lingqu.trust.parties import ACCOUNTS, AccountState, check_password, new_secret, secret_hash
 
 
 class SignInRefused(errors.Forbidden):
@@ -133,8 +133,10 @@ def open_session(
     language: str,
 ) -> None:
     """This will open a session for an account whose password was checked."""
-    ACCOUNTS.lock(tx, account)
+    held = ACCOUNTS.lock(tx, account)
     authorize(tx, Action.SIGN_IN, Kind.SESSION)
+    if held.state is not AccountState.ACTIVE:
+        raise SignInRefused
     tx.execute(_INSERT_SESSION, (token_hash, account, opened_at, expires_at, language))
     record(tx, SignedIn(account=account))
 

@@ -18,7 +18,7 @@ from psycopg import conninfo as pg_conninfo
 
 from lingqu.runtime import Database
 from lingqu.runtime.migrate import migrate
-from lingqu.runtime.postgres import open_postgres
+from lingqu.runtime.postgres import discard_postgres, open_postgres
 from lingqu.trust import PLATFORM
 from lingqu.trust import log as trust_log
 from lingqu_verify.entries import Entry, Row, digest, encode_content
@@ -63,6 +63,7 @@ def cluster():
     made = Cluster(base)
     yield made
     made.server.close()
+    discard_postgres(data_dir=base / "data")
     shutil.rmtree(base)
 
 
