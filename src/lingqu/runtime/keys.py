@@ -552,6 +552,9 @@ def _unseal(kek: bytes, record: Mapping[str, Any]) -> bytes | None:
     rest = {name: value for name, value in record.items() if name != "sealed"}
     try:
         sealed, nonce = bytes.fromhex(record["sealed"]), bytes.fromhex(record["nonce"])
+        # Hex has two spellings; only the one we write is ours.
+        if record["sealed"] != sealed.hex():
+            return None
         return AESGCM(kek).decrypt(nonce, sealed, _text(rest))
     except (InvalidTag, KeyError, TypeError, ValueError):
         return None
