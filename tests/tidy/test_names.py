@@ -28,7 +28,8 @@ SUPPRESSION = re.compile(
     r"|pyright:\s*ignore(?:\[\w+\])?)(?P<reason>.*)$"
 )
 REGISTRIES = re.compile(
-    r"pypi[.]org|python(?:)hosted[.]org|npm(?:)js[.](?:org|com)|npmmirror[.]com|yarnpkg[.]com|unpkg[.]com"
+    r"pypi[.]org|python(?:)hosted[.]org|npm(?:)js[.](?:org|com)|npmmirror[.]com|yarnpkg[.]com"
+    r"|unpkg[.]com"
     r"|jsdelivr\.net|proxy\.golang\.org|crates\.io|tuna\.tsinghua|mirrors\.[a-z]+\.(?:com|edu)"
 )
 MACHINE_PATHS = re.compile(
