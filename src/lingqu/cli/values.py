@@ -7,16 +7,55 @@ A word that is not one raises the refusal of the thing itself, with its own code
 from __future__ import annotations
 
 import enum
+import json
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import click
 
+from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant, parse_instant
+from lingqu.kernel.values import from_plain
 
 SomeId = TypeVar("SomeId", bound=Id)
 SomeEnum = TypeVar("SomeEnum", bound=enum.Enum)
+SomeValue = TypeVar("SomeValue")
+
+
+FILE_BYTES_MAX = 4 * 1024 * 1024
+
+
+class NotJson(errors.Rejected):
+    """The file cannot be read, is larger than 4 MiB, or is not JSON."""
+
+    code = "cli.file.not_json"
+
+
+class JsonFile(click.ParamType[SomeValue], Generic[SomeValue]):
+    """A value in a JSON file (its plain form); raises NotJson, BadValue."""
+
+    name = "file"
+
+    def __init__(self, kind: type[SomeValue]) -> None:
+        """Know what the file holds."""
+        self.kind = kind
+
+    def convert(
+        self, value: str | SomeValue, param: click.Parameter | None, ctx: click.Context | None
+    ) -> SomeValue:
+        """This will read the file."""
+        if not isinstance(value, str):
+            return value
+        try:
+            with Path(value).open("rb") as file:
+                content = file.read(FILE_BYTES_MAX + 1)
+            if len(content) > FILE_BYTES_MAX:
+                raise NotJson(file=value)
+            plain = json.loads(content)
+        except (OSError, ValueError, RecursionError):
+            raise NotJson(file=value) from None
+        return from_plain(self.kind, plain)
 
 
 class IdType(click.ParamType[SomeId], Generic[SomeId]):
