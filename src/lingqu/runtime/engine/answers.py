@@ -31,7 +31,7 @@ _KNOWN_KINDS = _SPEAKING | frozenset({
 })  # fmt: skip
 
 
-class WorkerFailed(Exception):  # noqa: N818  # a signal to the engine, which logs and refuses
+class WorkerFailed(Exception):  # a signal to the engine, which logs and refuses
     """The worker said that it failed, or died, or said what cannot be."""
 
     def __init__(self, kind: str, text: str = "") -> None:
@@ -75,9 +75,7 @@ class Cancel:
 class Answer:
     """What a worker gives for a job, read with distrust."""
 
-    def __init__(
-        self, worker: Worker, job: Job, *, progress: Progress | None, ends: float
-    ) -> None:
+    def __init__(self, worker: Worker, job: Job, *, progress: Progress | None, ends: float) -> None:
         self._worker, self._job, self._progress, self._ends = worker, job, progress, ends
         self._reader = FrameReader(worker.connection)
         self._columns: tuple[Column, ...] = ()

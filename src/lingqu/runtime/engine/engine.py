@@ -15,7 +15,7 @@ from typing import Self
 
 from lingqu.kernel.errors import LingquError
 from lingqu.runtime.engine.answers import Answer, Cancel, Progress, WorkerFailed
-from lingqu.runtime.engine.jobs import MIB, Confinement, Job, Result, Row
+from lingqu.runtime.engine.jobs import MIB, Confinement, Job, Limits, Result, Row
 from lingqu.runtime.engine.pool import Nursery, Worker
 from lingqu.runtime.engine.projections import Projections
 from lingqu.runtime.engine.refusals import (
@@ -26,6 +26,7 @@ from lingqu.runtime.engine.refusals import (
 )
 from lingqu.runtime.engine.types import Column
 from lingqu.runtime.observability import METRICS, get_logger
+from lingqu.runtime.settings import Settings
 
 
 class Engine:
@@ -165,6 +166,27 @@ class Engine:
                 os.close(descriptor)
             raise
         return opened
+
+
+def open_engine(settings: Settings) -> Engine:
+    """This will make the engine that the settings describe; use it as a context manager."""
+    return Engine(
+        folder=settings.data_dir / "engine",
+        workers=settings.engine_workers,
+        spares=settings.engine_spares,
+        queue_ms=settings.engine_queue_ms,
+        cache_bytes=settings.engine_cache_mib * MIB,
+        full_confinement=settings.engine_confinement == "full",
+    )
+
+
+def job_limits(settings: Settings) -> Limits:
+    """This will give the limits of a job where nothing narrower was agreed."""
+    return Limits(
+        time_ms=settings.engine_query_ms,
+        memory_bytes=settings.engine_memory_mib * MIB,
+        threads=settings.engine_threads,
+    )
 
 
 def _statement_digest(sql: str) -> str:

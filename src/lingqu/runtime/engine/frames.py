@@ -28,7 +28,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _LONGEST_NUMBER = 64
 
 
-class Broken(Exception):  # noqa: N818  # a signal between the framing and who reads it
+class Broken(Exception):  # a signal between the framing and who reads it
     """What came is not what the framing allows."""
 
 
@@ -158,7 +158,7 @@ def _boolean(cell: Any) -> bool:
 def _double(cell: Any) -> float:
     if type(cell) is float:
         return cell
-    if cell in {"nan", "inf", "-inf"}:
+    if type(cell) is str and cell in {"nan", "inf", "-inf"}:
         return float(cell)
     raise Broken
 

@@ -114,7 +114,7 @@ class Staged:
     rejects: tuple[Reject, ...]
 
     def commit(self, *, load: str) -> LoadOutcome:
-        """This will append what is staged to its table as one load. Raises what commit_file does."""
+        """This will append what is staged to its table as one load, once per id."""
         outcome = commit_file(
             self.folder, staged=self.path, load=load, content=self.content, state=self.state
         )
@@ -153,8 +153,7 @@ def stage_csv(
     _check(columns, entities)
     with _staging(folder, memory_bytes) as (engine, place):
         counted = _count(delivery)
-        heading = _heading(delivery, columns)
-        source = _Source(delivery, heading, columns, entities, place)
+        source = _Source(delivery, _heading(delivery, columns), columns, entities, place)
         rejects: tuple[Reject, ...] = ()
         try:
             rows = source.load_clean(engine)
@@ -200,6 +199,21 @@ def stage_rows(
         raise LoadFailed(reason="encoding") from None
     finally:
         delivery.unlink(missing_ok=True)
+
+
+def convert_csv(delivery: Path, *, columns: tuple[Column, ...], place: Path) -> int:
+    """This will write a CSV of ours as Parquet and give its rows. Raises LoadFailed."""
+    counted = _count(delivery)
+    source = _Source(delivery, _heading(delivery, columns), columns, (), place)
+    with duckdb.connect(":memory:") as engine:
+        try:
+            engine.execute("SET TimeZone='UTC'")
+            rows = source.load_clean(engine)
+        except duckdb.Error as error:
+            raise LoadFailed(reason="type") from error
+    if rows != counted.records - 1:
+        raise LoadFailed(reason="count")
+    return rows
 
 
 @contextmanager
@@ -401,7 +415,8 @@ class _Source:
         reading = self._reading(rejects)
         try:
             engine.execute(
-                f"CREATE TEMP TABLE raw AS SELECT row_number() OVER () AS {_NUMBER}, * FROM {reading}"  # noqa: S608  # quoted names and our own path
+                f"CREATE TEMP TABLE raw AS SELECT row_number() OVER () AS {_NUMBER}, *"  # noqa: S608  # quoted names and our own path
+                f" FROM {reading}"
             )
             structural = engine.execute(_STRUCTURAL).fetchall()
             cells = [f"{_cast(column)} AS {quoted(column.name)}" for column in self._columns]
@@ -413,10 +428,12 @@ class _Source:
         if len(structural) + len(wrong) > _REJECTS_MOST:
             raise LoadFailed(reason="too_many_rejects")
         found = [
-            Reject(line=line, column=column, reason=_REASONS.get(kind, "quotes"), record=text or "")
+            Reject(
+                line=line, column=column, reason=_REASONS.get(kind, "quotes"), record=_bare(text)
+            )
             for line, kind, column, text in structural
         ]
-        gone = sorted({reject.line for reject in found} | {line + 1 for line in counted.blank})
+        gone = sorted({reject.line for reject in found} | set(counted.blank))
         found += [
             Reject(line=_line_of(number, gone), column=column, reason="type", record=_line(cells))
             for number, column, cells in wrong
@@ -459,6 +476,11 @@ SELECT line, first(error_type::VARCHAR ORDER BY column_idx), first(column_name O
        first(csv_line ORDER BY column_idx)
 FROM reject_errors GROUP BY line ORDER BY line LIMIT 100001
 """
+
+
+def _bare(text: str | None) -> str:
+    """The record alone: the engine tells it with the blank lines before it."""
+    return (text or "").strip("\r\n")
 
 
 def _line_of(number: int, gone: list[int]) -> int:

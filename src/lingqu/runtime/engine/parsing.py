@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine's own reading of a text: its parse tree, what the tree names, its list of functions.
 
-Nothing is run and no table is there: the text stays a value, and the engine that reads it is locked.
+Nothing is run and no table is there: the text stays a value, and its reader is locked.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -168,6 +169,21 @@ class Nursery:
             self._stop()
 
 
+def examine_confinement() -> Confinement:
+    """This will say what would stand around workers here, by starting one.
+
+    It is what `lingqu doctor` shows. Raises EngineUnavailable.
+    """
+    with tempfile.TemporaryDirectory(prefix="lingqu-engine-") as folder:
+        nursery = Nursery(folder=folder, workers=1, spares=0)
+        try:
+            found = nursery.confinement()
+            nursery.take().close()
+        finally:
+            nursery.close()
+    return found
+
+
 def _identity() -> Identity:
     account = new_account(name=ACCOUNT)
     return Identity(name=account.name, uid=account.uid, gid=account.gid, switch=account.switch)
@@ -201,9 +217,7 @@ class FrameReader:
         self._poll.register(connection, select.POLLIN)
         self._buffer = bytearray()
 
-    def read(
-        self, left: Callable[[], float], others: tuple[int, ...]
-    ) -> tuple[int, bytes] | None:
+    def read(self, left: Callable[[], float], others: tuple[int, ...]) -> tuple[int, bytes] | None:
         """This will give the next frame, or None when time is up or another descriptor is ready.
 
         Raises Broken when the worker is gone or says what cannot be.

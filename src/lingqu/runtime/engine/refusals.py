@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every way in which the engine can refuse. None carries a word the engine said: it may hold data."""
+"""Every way in which the engine can refuse. None carries a word of the engine's: it may be data."""
 
 from __future__ import annotations
 

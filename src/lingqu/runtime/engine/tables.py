@@ -39,7 +39,15 @@ from lingqu.runtime.engine.refusals import (
     SchemaDiffers,
     TableMissing,
 )
-from lingqu.runtime.engine.types import INTEGERS, Column, check_columns, decimal_places, delta_type, engine_type, literal
+from lingqu.runtime.engine.types import (
+    INTEGERS,
+    Column,
+    check_columns,
+    decimal_places,
+    delta_type,
+    engine_type,
+    literal,
+)
 
 LOAD_KEY, CONTENT_KEY = "lingqu.load", "lingqu.content"
 DIGEST_KEY, STATE_KEY = "lingqu.digest", "lingqu.state"
@@ -288,7 +296,9 @@ def _entries(folder: Path) -> dict[str, _Entry]:
     for place in sorted((folder / _LOG).glob("*.json")):
         lines = place.read_text(encoding="utf-8").splitlines()
         actions = [json.loads(line) for line in lines]
-        said = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+        said: dict[str, Any] = next(
+            (action["commitInfo"] for action in actions if "commitInfo" in action), {}
+        )
         entry = _Entry(
             load=said.get(LOAD_KEY, ""),
             content=said.get(CONTENT_KEY, ""),

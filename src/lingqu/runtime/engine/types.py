@@ -96,7 +96,7 @@ def delta_type(column: Column) -> str:
 
 
 def engine_type(stored: str) -> str:
-    """This will give the engine's type for one that a Delta table stores. Raises UnsupportedType."""
+    """This will give the engine's type for a Delta table's. Raises UnsupportedType."""
     back = {there: here for here, there in _DELTA.items()}
     return back.get(stored) or known_type(stored, column="")
 

@@ -108,7 +108,7 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | No
 
 def _complete(received: bytes, descriptors: list[int]) -> bool:
     files = sum(table["files"] for table in frames.unpack(received[HEAD.size :])["tables"])
-    return len(descriptors) >= files
+    return len(descriptors) >= int(files)
 
 
 def _prepare(
@@ -196,11 +196,13 @@ def _describe(
         rows = engine.execute(f"DESCRIBE {sql}", values).fetchall()
     except duckdb.Error:
         return ()
-    return tuple((str(row[0]), str(row[1])) for row in rows)
+    return _columns(rows)
 
 
 def _columns(description: list[Any] | None) -> tuple[tuple[str, str], ...]:
-    return tuple((str(column[0]), str(column[1])) for column in description or ())
+    """Names and types; a bare NULL has the type SQL gives it."""
+    kinds = [(str(column[0]), str(column[1])) for column in description or ()]
+    return tuple((name, "INTEGER" if kind == '"NULL"' else kind) for name, kind in kinds)
 
 
 def _without_instants(sql: str, described: tuple[tuple[str, str], ...]) -> str:
