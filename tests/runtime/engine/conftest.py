@@ -23,9 +23,7 @@ ROWS = 5000
 
 def declare(path, *, name="t", columns=COLUMNS):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return SourceTable(
-        name=name, columns=columns, files=(SourceFile(path=path, digest=digest),)
-    )
+    return SourceTable(name=name, columns=columns, files=(SourceFile(path=path, digest=digest),))
 
 
 @pytest.fixture(scope="session")

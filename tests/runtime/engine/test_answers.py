@@ -207,9 +207,7 @@ def test_a_file_that_is_not_the_declared_one_is_refused(engine, table, tmp_path)
 
 
 def test_a_column_the_file_does_not_have_is_refused(engine, table):
-    wrong = SourceTable(
-        name="t", columns=(Column(name="没有", type="BIGINT"),), files=table.files
-    )
+    wrong = SourceTable(name="t", columns=(Column(name="没有", type="BIGINT"),), files=table.files)
     refused("bad_declaration", engine.query, Job(sql="SELECT 1", tables=(wrong,)))
 
 
