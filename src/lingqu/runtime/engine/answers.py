@@ -82,6 +82,7 @@ class Answer:
         self._read_cell: tuple[Callable[[Any], Value], ...] = ()
         self._rows = 0
         self._bytes = 0
+        self.was_accepted = False
 
     def parts(self, cancel: Cancel, files: list[int]) -> Iterator[Result]:
         """This will send the job and give the answer part by part."""
@@ -133,6 +134,9 @@ class Answer:
 
     def _take(self, kind: int, text: bytes) -> Result | None:
         body = frames.unpack(text)
+        if kind == frames.ACCEPTED:
+            self.was_accepted = True
+            return None
         if kind == frames.ERROR:
             raise _failure(body)
         if kind == frames.PROGRESS:

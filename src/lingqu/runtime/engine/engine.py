@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +15,7 @@ from typing import Self
 from lingqu.kernel.errors import LingquError
 from lingqu.runtime.engine.answers import Answer, Cancel, Progress, WorkerFailed
 from lingqu.runtime.engine.jobs import MIB, Confinement, Job, Limits, Result, Row
-from lingqu.runtime.engine.pool import Nursery, Worker
+from lingqu.runtime.engine.pool import Nursery
 from lingqu.runtime.engine.projections import Projections
 from lingqu.runtime.engine.refusals import (
     ConfinementIncomplete,
@@ -27,6 +26,8 @@ from lingqu.runtime.engine.refusals import (
 from lingqu.runtime.engine.types import Column
 from lingqu.runtime.observability import METRICS, get_logger
 from lingqu.runtime.settings import Settings
+
+_SPARES_DEAD_MOST = 3
 
 
 class Engine:
@@ -127,20 +128,16 @@ class Engine:
         if not self._slots.acquire(timeout=self._queue_ms / 1000):
             raise EngineBusy(waited_ms=self._queue_ms)
         METRICS.engine_workers.inc()
-        worker: Worker | None = None
         try:
             if cancel.is_set:
                 raise QueryCancelled
             ends = time.monotonic() + job.limits.time_ms / 1000
             files = self._open_files(job)
             try:
-                worker = self._nursery.take()
-                answer = Answer(worker, job, progress=progress, ends=ends)
-                yield from answer.parts(cancel, files)
+                yield from self._exchange(job, files, cancel, progress, ends)
             finally:
                 for file in files:
-                    with suppress(OSError):
-                        os.close(file)
+                    os.close(file)
         except WorkerFailed as failure:
             self._log.warning(
                 "engine.query_failed",
@@ -150,10 +147,25 @@ class Engine:
             )
             raise QueryFailed from None
         finally:
-            if worker is not None:
-                worker.close()
             METRICS.engine_workers.dec()
             self._slots.release()
+
+    def _exchange(
+        self, job: Job, files: list[int], cancel: Cancel, progress: Progress | None, ends: float
+    ) -> Iterator[Result]:
+        """Give the job to a worker; to another one when a spare died before it took the job."""
+        for chance in range(_SPARES_DEAD_MOST, -1, -1):
+            worker = self._nursery.take()
+            answer = Answer(worker, job, progress=progress, ends=ends)
+            try:
+                yield from answer.parts(cancel, files)
+            except WorkerFailed:
+                if answer.was_accepted or not chance:
+                    raise
+            else:
+                return
+            finally:
+                worker.close()
 
     def _open_files(self, job: Job) -> list[int]:
         opened: list[int] = []

@@ -20,7 +20,7 @@ from typing import Any
 from lingqu.runtime.engine.jobs import Row, Value
 from lingqu.runtime.engine.types import INSTANT, INTEGERS, decimal_places
 
-JOB, READY, COLUMNS, ROWS, PROGRESS, DONE, ERROR = b"JRCDPZE"
+JOB, READY, ACCEPTED, COLUMNS, ROWS, PROGRESS, DONE, ERROR = b"JRACDPZE"
 FRAME_MOST = 64 * 1024 * 1024
 HEAD = struct.Struct(">IB")
 

@@ -497,7 +497,14 @@ def _cast(column: Column) -> str:
     name = quoted(column.name)
     if column.type == "VARCHAR":
         return name
-    return f"TRY_CAST({name} AS {column.type})" if column.type != "BLOB" else f"from_hex({name})"
+    if column.type == "BLOB":
+        return (
+            f"CASE WHEN regexp_full_match({name}, '{_PATTERNS['BLOB']}') THEN from_hex({name}) END"
+        )
+    if column.type == "DOUBLE":
+        number = f"TRY_CAST({name} AS DOUBLE)"
+        return f"CASE WHEN isfinite({number}) THEN {number} END"
+    return f"TRY_CAST({name} AS {column.type})"
 
 
 def _fits(column: Column) -> str:

@@ -92,7 +92,7 @@ class Nursery:
         """
         for _ in range(self._spares + 3):
             worker = self._next()
-            if _is_ready(worker):
+            if _is_ready(worker) and not worker.has_ended():
                 return worker
             worker.close()
         raise EngineUnavailable(detail="spares")

@@ -78,6 +78,7 @@ def _serve(connection: socket.socket, engine: duckdb.DuckDBPyConnection, used: i
     if received is None:
         return 0
     job, descriptors = received
+    connection.sendall(frames.pack(frames.ACCEPTED, {}))
     try:
         _prepare(engine, job, descriptors, used)
         _answer(connection, engine, job)
