@@ -23,6 +23,7 @@ from lingqu.cli.text import plain, terminal_width, wrapped
 from lingqu.kernel import errors
 from lingqu.kernel.errors import LingquError, Parameter
 from lingqu.runtime import REAL_TIME
+from lingqu.runtime.engine import ConfinementIncomplete, examine_confinement
 from lingqu.runtime.i18n import explain, translate
 from lingqu.runtime.keys import Keyring
 from lingqu.runtime.postgres import diagnose
@@ -124,6 +125,7 @@ def _examine(run: Invocation) -> Iterator[Look]:
         ("port", _look_at_port),
         ("clock", _look_at_clock),
         ("verifier", _look_at_verifier),
+        ("engine", _look_at_engine),
     )
     for topic, check in checks:
         try:
@@ -198,6 +200,14 @@ def _look_at_verifier(_settings: Settings) -> dict[str, Parameter]:
     return {}
 
 
+def _look_at_engine(settings: Settings) -> dict[str, Parameter]:
+    found = examine_confinement()
+    if found.gaps and settings.engine_confinement == "full":
+        raise ConfinementIncomplete(gaps=", ".join(found.gaps))
+    state = "part" if found.gaps else "whole"
+    return {"account": found.account, "state": state, "gaps": ", ".join(found.gaps)}
+
+
 def program_beside(name: str) -> Path | None:
     """This will find a program that was installed with this one, or one on PATH."""
     beside = Path(sys.executable).parent / name
@@ -210,7 +220,7 @@ def program_beside(name: str) -> Path | None:
 def _fine(run: Invocation, topic: str, **parameters: Parameter) -> Look:
     title = run.word(f"doctor.{topic}", **parameters)
     if "state" in parameters:
-        title += run.word(f"doctor.state_{parameters['state']}")
+        title += run.word(f"doctor.state_{parameters['state']}", **parameters)
     return Look(
         topic=topic, ok=True, code=f"cli.doctor.{topic}", title=title, parameters=parameters
     )

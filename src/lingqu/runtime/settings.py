@@ -322,6 +322,53 @@ class Settings:
         "会话 Cookie 是否仅限 HTTPS；auto 依网址判断",
         "Whether session cookies need HTTPS; auto decides by the address",
     )
+    engine_workers: int = _field(
+        2,
+        _integer(1, 256),
+        "同时执行的受限分析进程数",
+        "Confined analysis workers at work at a time",
+    )
+    engine_spares: int = _field(
+        1,
+        _integer(0, 64),
+        "预先待命的受限分析进程数",
+        "Confined analysis workers that stand ready beside those",
+    )
+    engine_threads: int = _field(
+        2, _integer(1, 256), "每个分析进程的线程数", "Threads of one analysis worker"
+    )
+    engine_memory_mib: int = _field(
+        1024, _integer(64, 4 * 1024 * 1024), "每个分析进程可用的内存",
+        "Memory one analysis worker may use", unit="MiB",
+    )  # fmt: skip
+    engine_query_ms: int = _field(
+        30_000,
+        _integer(10, 86_400_000),
+        "一次分析查询的最长时间，超时即终止其进程",
+        "Longest time of one analysis query; its worker is killed after that",
+        unit="ms",
+    )
+    engine_queue_ms: int = _field(
+        10_000,
+        _integer(1, 3_600_000),
+        "等待空闲分析进程的最长时间",
+        "Longest wait for a free analysis worker",
+        unit="ms",
+    )
+    engine_cache_mib: int = _field(
+        4096,
+        _integer(1, 1024 * 1024 * 1024),
+        "仅含获准字段的数据文件副本所占空间上限",
+        "Room for copies of data files that hold permitted columns only",
+        unit="MiB",
+    )
+    engine_confinement: Literal["full", "best"] = _field(
+        "best",
+        _choice("full", "best"),
+        "full：隔离不完整时拒绝分析；best：尽可能隔离并由 lingqu doctor 说明",
+        "full refuses analysis where confinement is incomplete; best confines as far as this "
+        "machine allows, and lingqu doctor says how far",
+    )
     time_zone: str = _field(
         "Asia/Shanghai", _time_zone, "页面显示所用的时区", "Time zone in which pages show time"
     )
