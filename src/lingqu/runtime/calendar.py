@@ -45,6 +45,12 @@ class DayOutOfRange(errors.Rejected):
     code = "runtime.calendar.out_of_range"
 
 
+class BadDay(errors.Rejected):
+    """The text is not a day as `2026-03-02`."""
+
+    code = "runtime.calendar.bad_day"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecialDay:
     """A day that a published arrangement names: a day off, or a make-up day that is worked."""
@@ -235,6 +241,16 @@ def national_table() -> DayTable:
 def is_on_cusp(day: date) -> bool:
     """This will say whether the next year's arrangement may move this day of December."""
     return day.month == 12 and day.day > 31 - CUSP_DAYS
+
+
+def parse_day(text: str) -> date:
+    """This will read a day as `2026-03-02`. Raises BadDay."""
+    try:
+        if len(text) != len("2026-03-02"):
+            raise BadDay(text=text[:40])
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadDay(text=text[:40]) from None
 
 
 def local_day(moment: Instant) -> date:

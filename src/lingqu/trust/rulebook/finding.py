@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from lingqu.trust.rulebook.book import Rulebook
+from lingqu.trust.rulebook.book import Rulebook, State
 from lingqu.trust.rulebook.reading import packaged
 from lingqu.trust.rulebook.rules import Difference, Document, Rule
 
@@ -46,9 +47,12 @@ def _texts(book: Rulebook, rule: Rule) -> Iterator[list[str]]:
 def diff(before: Rulebook, after: Rulebook) -> tuple[Difference, ...]:
     """This will say what applies differently in two rulebooks, by code."""
     one, other = _applying(before), _applying(after)
+    drafts, other_drafts = _beside(before, one), _beside(after, other)
     found = []
     for code in sorted({*one, *other}):
         names = _different(one.get(code), other.get(code))
+        if "rule" not in names and drafts[code] != other_drafts[code]:
+            names.append("beside")
         if names:
             found.append(
                 Difference(
@@ -59,9 +63,20 @@ def diff(before: Rulebook, after: Rulebook) -> tuple[Difference, ...]:
 
 
 def _applying(book: Rulebook) -> dict[str, Rule]:
-    states = ("binding", "draft", "reference")
-    codes = {rule.code for rule in book.known() if book.state(rule).value in states}
+    states = {State.BINDING, State.DRAFT, State.REFERENCE}
+    codes = {rule.code for rule in book.known() if book.state(rule) in states}
     return {code: book.rule(code) for code in codes}
+
+
+def _beside(book: Rulebook, codes: Iterable[str]) -> defaultdict[str, list[Rule]]:
+    """The drafts beside what binds, for each code."""
+    found: defaultdict[str, list[Rule]] = defaultdict(list)
+    for rule in book.known():
+        if book.state(rule) is State.DRAFT:
+            for code in {rule.code, rule.binding} & set(codes):
+                if code is not None:
+                    found[code].append(rule)
+    return found
 
 
 def _different(before: Rule | None, after: Rule | None) -> list[str]:
