@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "fact": "lingqu.cli.facts:fact",
     "log": "lingqu.cli.log:log",
     "audit": "lingqu.cli.audit:audit",
+    "rules": "lingqu.cli.rules:rules",
     "backup": "lingqu.cli.operations:backup",
     "restore": "lingqu.cli.operations:restore",
     "upgrade": "lingqu.cli.operations:upgrade",
@@ -53,6 +54,7 @@ SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "who": ("party", "account", "role", "key"),
     "market": ("supply",),
     "proof": ("fact", "log", "audit"),
+    "law": ("rules",),
     "care": ("backup", "restore", "upgrade", "keys", "clock"),
     "inside": ("psql", "shell"),
 })  # fmt: skip

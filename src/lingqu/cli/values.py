@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
+from datetime import date
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -17,6 +18,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant, parse_instant
 from lingqu.kernel.values import from_plain
+from lingqu.runtime.calendar import parse_day
 
 SomeId = TypeVar("SomeId", bound=Id)
 SomeEnum = TypeVar("SomeEnum", bound=enum.Enum)
@@ -85,6 +87,18 @@ class InstantType(click.ParamType[Instant]):
         return value if isinstance(value, Instant) else parse_instant(value)
 
 
+class DayType(click.ParamType[date]):
+    """A local day; raises BadDay."""
+
+    name = "2026-03-02"
+
+    def convert(
+        self, value: str | date, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date:
+        """This will read the text."""
+        return value if isinstance(value, date) else parse_day(value)
+
+
 class Member(click.Choice, Generic[SomeEnum]):  # type: ignore[type-arg]  # the words are str
     """A member of an enumeration by its value, refused like any word that is not in a list."""
 
@@ -102,5 +116,6 @@ class Member(click.Choice, Generic[SomeEnum]):  # type: ignore[type-arg]  # the 
         return self.kind(super().convert(value, param, ctx))
 
 
+DAY = DayType()
 INSTANT = InstantType()
 PATH = click.Path(path_type=Path)
