@@ -35,11 +35,32 @@ from lingqu.runtime.documents.letters import (
 )
 from lingqu.runtime.documents.pdf import GlyphMissing, write_pages, write_pdf
 from lingqu.runtime.documents.qr import QRTooLong, draw_png, draw_svg
+from lingqu.runtime.documents.sheets import (
+    BadCell,
+    CellFormula,
+    CellKind,
+    CellMissing,
+    ColumnMissing,
+    ColumnUnknown,
+    NotASheet,
+    SheetColumn,
+    SheetLimits,
+    SheetReading,
+    SheetTooLarge,
+    read_sheet,
+    write_sheet,
+)
 from lingqu.runtime.documents.word import write_docx
 
 __all__ = (
+    "BadCell",
     "BadCharacter",
     "BadField",
+    "CellFormula",
+    "CellKind",
+    "CellMissing",
+    "ColumnMissing",
+    "ColumnUnknown",
     "Document",
     "Field",
     "FieldKind",
@@ -50,7 +71,12 @@ __all__ = (
     "Form",
     "Format",
     "GlyphMissing",
+    "NotASheet",
     "QRTooLong",
+    "SheetColumn",
+    "SheetLimits",
+    "SheetReading",
+    "SheetTooLarge",
     "Template",
     "TemplateMissing",
     "draw_png",
@@ -60,8 +86,10 @@ __all__ = (
     "format_amount",
     "get_template",
     "preview",
+    "read_sheet",
     "render",
     "spell_amount",
+    "write_sheet",
 )
 
 
