@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "role": "lingqu.cli.accounts:role",
     "key": "lingqu.cli.accounts:key",
     "fact": "lingqu.cli.facts:fact",
+    "document": "lingqu.cli.documents:document",
     "log": "lingqu.cli.log:log",
     "audit": "lingqu.cli.audit:audit",
     "backup": "lingqu.cli.operations:backup",
@@ -50,7 +51,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
 SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "begin": ("demo", "init", "serve", "worker", "status", "doctor", "settings"),
     "who": ("party", "account", "role", "key"),
-    "proof": ("fact", "log", "audit"),
+    "proof": ("fact", "log", "audit", "document"),
     "care": ("backup", "restore", "upgrade", "keys", "clock"),
     "inside": ("psql", "shell"),
 })  # fmt: skip

@@ -6,10 +6,25 @@ import re
 import zlib
 
 import docx
+import pytest
+
+from lingqu.runtime import documents
 
 STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 PAIR = re.compile(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>")
 LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
+
+
+def has_chinese_fonts():
+    try:
+        return bool(documents.find_fonts())
+    except documents.FontMissing:
+        return False
+
+
+needs_chinese_fonts = pytest.mark.skipif(
+    not has_chinese_fonts(), reason="this machine has no Chinese font; `lingqu doctor` says which"
+)
 
 
 def docx_texts(content):
