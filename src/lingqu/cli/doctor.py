@@ -141,7 +141,7 @@ def _look_at_folder(settings: Settings) -> dict[str, Parameter]:
     folder = settings.data_dir
     if folder.is_dir() and folder.stat().st_mode & stat.S_IWOTH:
         raise FolderOpen(folder=str(folder), mode=f"{stat.S_IMODE(folder.stat().st_mode):04o}")
-    begun = (folder / "postgres.json").exists()
+    begun = (folder / KEYS / "current").exists()  # also where the database is elsewhere
     return {"folder": str(folder), "state": "initialized" if begun else "empty"}
 
 

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "account": "lingqu.cli.accounts:account",
     "role": "lingqu.cli.accounts:role",
     "key": "lingqu.cli.accounts:key",
+    "supply": "lingqu.cli.supply:supply",
     "fact": "lingqu.cli.facts:fact",
     "document": "lingqu.cli.documents:document",
     "log": "lingqu.cli.log:log",
@@ -51,6 +52,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
 SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "begin": ("demo", "init", "serve", "worker", "status", "doctor", "settings"),
     "who": ("party", "account", "role", "key"),
+    "market": ("supply",),
     "proof": ("fact", "log", "audit", "document"),
     "care": ("backup", "restore", "upgrade", "keys", "clock"),
     "inside": ("psql", "shell"),
