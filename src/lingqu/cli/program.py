@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "restore": "lingqu.cli.operations:restore",
     "upgrade": "lingqu.cli.operations:upgrade",
     "keys": "lingqu.cli.operations:keys",
+    "jobs": "lingqu.cli.jobs:jobs",
     "clock": "lingqu.cli.installation:clock",
     "psql": "lingqu.cli.consoles:psql",
     "shell": "lingqu.cli.consoles:shell",
@@ -54,7 +55,7 @@ SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "who": ("party", "account", "role", "key"),
     "market": ("supply",),
     "proof": ("fact", "log", "audit", "document"),
-    "care": ("backup", "restore", "upgrade", "keys", "clock"),
+    "care": ("backup", "restore", "upgrade", "keys", "jobs", "clock"),
     "inside": ("psql", "shell"),
 })  # fmt: skip
 
