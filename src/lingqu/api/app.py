@@ -51,7 +51,7 @@ class Api:
             request_max_body_size=None,
             debug=False,
         )
-        self.description = _describe(app)
+        self.description = describe()
         """The OpenAPI 3.1 document as data."""
         self._litestar.state["openapi"] = self.description
 
@@ -79,8 +79,9 @@ def _routers() -> tuple[Router, ...]:
     return (*trust_routes.routers(), *supply_routes.routers())
 
 
-def _dependencies(app: App) -> dict[str, Provide]:
+def _dependencies(app: App | None) -> dict[str, Provide]:
     def provide_platform() -> App:
+        assert app is not None, "a description answers no request"
         return app
 
     return {
@@ -90,12 +91,13 @@ def _dependencies(app: App) -> dict[str, Provide]:
     }
 
 
-def _describe(app: App) -> dict[str, Any]:
+def describe() -> dict[str, Any]:
+    """This will give the OpenAPI 3.1 document as data; it needs no installation."""
     # Litestar serves documentation pages with what it describes; so the description is taken
     # from a second application over the same routes, which serves nothing.
     described = Litestar(
         route_handlers=_routers(),
-        dependencies=_dependencies(app),
+        dependencies=_dependencies(None),
         openapi_config=_openapi_config(),
         logging_config=None,
     )

@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "key": "lingqu.cli.accounts:key",
     "supply": "lingqu.cli.supply:supply",
     "fact": "lingqu.cli.facts:fact",
+    "document": "lingqu.cli.documents:document",
     "log": "lingqu.cli.log:log",
     "audit": "lingqu.cli.audit:audit",
     "rules": "lingqu.cli.rules:rules",
@@ -43,6 +44,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "restore": "lingqu.cli.operations:restore",
     "upgrade": "lingqu.cli.operations:upgrade",
     "keys": "lingqu.cli.operations:keys",
+    "jobs": "lingqu.cli.jobs:jobs",
     "clock": "lingqu.cli.installation:clock",
     "psql": "lingqu.cli.consoles:psql",
     "shell": "lingqu.cli.consoles:shell",
@@ -53,9 +55,9 @@ SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "begin": ("demo", "init", "serve", "worker", "status", "doctor", "settings"),
     "who": ("party", "account", "role", "key"),
     "market": ("supply",),
-    "proof": ("fact", "log", "audit"),
+    "proof": ("fact", "log", "audit", "document"),
     "law": ("rules",),
-    "care": ("backup", "restore", "upgrade", "keys", "clock"),
+    "care": ("backup", "restore", "upgrade", "keys", "jobs", "clock"),
     "inside": ("psql", "shell"),
 })  # fmt: skip
 
