@@ -98,7 +98,7 @@ def resolve_citation(text: str) -> tuple[Document, str] | None:
     for document in _longest_first(edition.documents.values()):
         for name in (f"《{document.title_zh}》", document.number, document.title_zh):
             if name in text:
-                rest = text.rpartition(name)[2].strip(" ，,）)")
+                rest = text.rpartition(name)[2].lstrip(" ，,）)").rstrip()
                 article = _known_article(document, _CLAUSE.sub("", rest))
                 if article is not None:
                     return document, article
