@@ -22,7 +22,7 @@ from lingqu.runtime.engine.confinement import ACCOUNT, Identity
 from lingqu.runtime.engine.jobs import Confinement
 from lingqu.runtime.engine.refusals import EngineUnavailable
 from lingqu.runtime.observability import get_logger
-from lingqu.runtime.postgres.account import new_account
+from lingqu.runtime.postgres import new_account
 
 _START_SECONDS = 30.0
 _FDS_AT_ONCE = 200
