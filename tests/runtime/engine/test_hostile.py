@@ -8,6 +8,7 @@ machine's files, or a secret of the platform's environment; and no file may chan
 import hashlib
 import os
 import socket
+import tempfile
 import threading
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from lingqu.runtime.engine import Job, Limits, SourceFile, SourceTable, kernel_c
 
 from .conftest import CANARY
 
+TEMP = tempfile.gettempdir()
 SECRET = "SECRET-OF-THE-PLATFORM"
 
 
@@ -70,20 +72,20 @@ READS = (
     "SELECT * FROM duckdb_secrets()",
     "SELECT * FROM duckdb_logs()",
     "ATTACH '{whole}' AS x",
-    "ATTACH '/tmp/x.db' AS x",
+    "ATTACH '{temp}/x.db' AS x",
     "IMPORT DATABASE '/tmp'",
 )
 WRITES = (
     "COPY (SELECT 1) TO '{whole}'",
     "COPY (SELECT 1) TO '/proc/self/fd/100'",
     "COPY (SELECT 1) TO '/proc/self/fd/100' (USE_TMP_FILE false)",
-    "COPY (SELECT 1) TO '/tmp/lingqu-hostile.csv'",
+    "COPY (SELECT 1) TO '{temp}/lingqu-hostile.csv'",
     "COPY (SELECT 1) TO '/dev/shm/lingqu-hostile.csv'",
     "COPY t TO 'hostile.parquet' (FORMAT parquet)",
-    "EXPORT DATABASE '/tmp/lingqu-hostile'",
+    "EXPORT DATABASE '{temp}/lingqu-hostile'",
     "INSTALL httpfs",
-    "INSTALL '/tmp/evil.duckdb_extension'",
-    "LOAD '/tmp/evil.duckdb_extension'",
+    "INSTALL '{temp}/evil.duckdb_extension'",
+    "LOAD '{temp}/evil.duckdb_extension'",
     "LOAD httpfs",
     "CREATE PERSISTENT SECRET s (TYPE http)",
 )
@@ -98,7 +100,7 @@ UNLOCKS = (
     "SET threads=64",
     "SET python_enable_replacements=true",
     "SET extension_directory='/tmp'",
-    "SET log_query_path='/tmp/lingqu-hostile.log'",
+    "SET log_query_path='{temp}/lingqu-hostile.log'",
     "PRAGMA enable_logging",
     "CALL enable_logging('FileSystem')",
     "PRAGMA disable_checkpoint_on_shutdown",
@@ -161,6 +163,10 @@ EXHAUSTING = (
 )
 
 
+def filled(sql, whole=""):
+    return sql.replace("{whole}", str(whole)).replace("{temp}", TEMP)
+
+
 def harmless(answer):
     for word in (CANARY, SECRET, "root:", "LINGQU_", "身份证,"):
         assert word not in answer
@@ -169,7 +175,7 @@ def harmless(answer):
 
 @pytest.mark.parametrize("sql", READS)
 def test_no_file_of_the_machine_is_read(attack, whole_file, sql):
-    answer = harmless(attack(sql.replace("{whole}", str(whole_file))))
+    answer = harmless(attack(filled(sql, whole_file)))
     assert answer == "query_failed" or "rows" not in answer
     assert "/" not in answer.replace("/proc/self/fd", "")
 
@@ -178,11 +184,11 @@ def test_no_file_of_the_machine_is_read(attack, whole_file, sql):
 def test_no_file_is_written(attack, engine, table, whole_file, sql):
     folder = engine._projections.folder
     before = {path.name: digest(path) for path in folder.iterdir()}
-    assert attack(sql.replace("{whole}", str(whole_file))) == "query_failed"
+    assert attack(filled(sql, whole_file)) == "query_failed"
     after = {path.name: digest(path) for path in folder.iterdir()}
     assert before.items() <= after.items()
     assert digest(whole_file) == table.files[0].digest
-    for place in ("/tmp", "/dev/shm"):
+    for place in (TEMP, "/dev/shm"):
         assert not list(Path(place).glob("*hostile*"))
 
 
@@ -192,7 +198,7 @@ def digest(path):
 
 @pytest.mark.parametrize("sql", UNLOCKS)
 def test_nothing_is_unlocked(attack, sql):
-    assert attack(sql) == "query_failed"
+    assert attack(filled(sql)) == "query_failed"
 
 
 @pytest.mark.parametrize("sql", NETWORK)
@@ -261,7 +267,7 @@ def test_a_file_of_another_job_cannot_be_named(engine, table):
 
 
 def test_names_of_tables_and_columns_cannot_carry_sql(engine, table):
-    name = "x\" AS SELECT 1; COPY (SELECT 1) TO '/tmp/lingqu-hostile' --"
+    name = "x\" AS SELECT 1; COPY (SELECT 1) TO '{temp}/lingqu-hostile' --"
     evil = SourceTable(
         name=name,
         columns=table.columns[:1],
@@ -270,7 +276,7 @@ def test_names_of_tables_and_columns_cannot_carry_sql(engine, table):
     quoted = name.replace('"', '""')
     rows = engine.query(Job(sql=f'SELECT count(*) FROM "{quoted}"', tables=(evil,))).rows
     assert rows == ((5000,),)
-    assert not Path("/tmp/lingqu-hostile").exists()
+    assert not Path(TEMP, "lingqu-hostile").exists()
 
 
 def test_the_confinement_here_is_reported(engine):

@@ -14,6 +14,7 @@ from lingqu.runtime.engine import kernel_calls
 from lingqu.runtime.engine.pool import _identity
 from lingqu.runtime.postgres.account import new_account
 
+OUTSIDE = Path(tempfile.gettempdir(), "lingqu-wall")
 ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not ROOT, reason="only root can become another account")
 needs_filter = pytest.mark.skipif(not kernel_calls.can_filter(), reason="no filter for this one")
@@ -64,8 +65,8 @@ ACTS = {
     "read other descriptor": lambda: unfold(f"/proc/self/fd/{kept}", os.O_RDONLY),
     "write data by descriptor": lambda: unfold(f"/proc/self/fd/{data}", os.O_RDWR),
     "truncate data": lambda: os.truncate(f"/proc/self/fd/{data}", 0),
-    "write temporary file": lambda: unfold("/tmp/lingqu-wall", os.O_WRONLY | os.O_CREAT),
-    "make folder": lambda: os.mkdir("/tmp/lingqu-wall.d"),
+    "write temporary file": lambda: unfold(given["outside"], os.O_WRONLY | os.O_CREAT),
+    "make folder": lambda: os.mkdir(given["outside"] + ".d"),
     "list root": lambda: os.listdir("/"),
     "change mode": lambda: os.fchmod(data, 0o666),
     "TCP socket": lambda: socket.socket(socket.AF_INET).connect(("127.0.0.1", given["port"])),
@@ -132,6 +133,7 @@ def try_inside():
             "file": str(file),
             "acts": acts,
             "without": without,
+            "outside": str(OUTSIDE),
             "port": 9,
             "socket": str(folder / "socket"),
         }
@@ -149,7 +151,7 @@ def try_inside():
 def test_inside_only_what_a_worker_needs_works(try_inside):
     answers = try_inside([*ALLOWED, *FORBIDDEN])
     assert {name for name, answer in answers.items() if answer == "done"} == set(ALLOWED)
-    assert not Path("/tmp/lingqu-wall").exists()
+    assert not OUTSIDE.exists()
 
 
 @needs_root
