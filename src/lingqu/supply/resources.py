@@ -111,7 +111,7 @@ class Ungraded(errors.Conflict):
     """Nobody has confirmed the security level of the resource as it is described now."""
 
     code = "supply.resource.ungraded"
-    article = "数据安全法 第二十一条"
+    article = "《中华人民共和国数据安全法》第二十一条"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
