@@ -107,11 +107,11 @@ def open_app(settings: Settings) -> Iterator[App]:
         if pending:
             raise NeedsUpgrade(pending=len(pending))
         jobs = _jobs()
-        book = _rulebook(settings)
-        database = Database(
-            postgres.app_conninfo, size=settings.pool_size, rules=book.version, jobs=jobs
-        )
+        database = Database(postgres.app_conninfo, size=settings.pool_size, jobs=jobs)
         try:
+            with database.reading() as tx:
+                book = _rulebook(settings, rulebook.find_adoption(tx))
+            database.rules = book.version
             app = _assemble(settings, postgres, database, jobs)
             _adopt(database, book)
             yield app
@@ -238,8 +238,17 @@ def _postgres(settings: Settings) -> PostgresServer:
     )
 
 
-def _rulebook(settings: Settings) -> rulebook.Rulebook:
-    return rulebook.open_rulebook(settings.profile, unverified=frozenset(settings.unverified_rules))
+def _rulebook(settings: Settings, adopted: rulebook.Adoption | None = None) -> rulebook.Rulebook:
+    """The rules that settings name; where they name none, those adopted before go on."""
+    before = rulebook.DEFAULT_PROFILE if adopted is None else adopted.profile
+    profile = settings.profile or before
+    wanted = settings.unverified_rules
+    if wanted is None and adopted is not None and adopted.profile == profile:
+        # A rule may have been checked since: then it needs no switch any more.
+        known = rulebook.open_rulebook(profile).known()
+        memory = {rule.code for rule in known if rule.source is rulebook.Source.MEMORY}
+        wanted = tuple(memory & {*adopted.unverified})
+    return rulebook.open_rulebook(profile, unverified=frozenset(wanted or ()))
 
 
 def _adopt(database: Database, book: rulebook.Rulebook) -> None:

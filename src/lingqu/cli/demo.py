@@ -34,7 +34,7 @@ from lingqu.runtime.postgres import discard_postgres
 from lingqu.runtime.settings import Settings, key_location
 from lingqu.trust import log as logs
 from lingqu.trust import rulebook
-from lingqu.wiring import initialize, open_app
+from lingqu.wiring import App, initialize, open_app
 
 DATA_DIR = Path(".lingqu/demo")
 ORIGIN = "demo.lingqu.example"
@@ -75,7 +75,6 @@ def demo(run: Invocation, fresh: bool, port: str | None, profile: str | None) ->
     script = _prepare(settings, fresh=fresh)
     run.tell(run.word("demo.title"))
     run.tell(run.word("demo.where", folder=str(settings.data_dir)))
-    run.tell(_region(run, settings))
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(_log_file(settings))
         configure_logging("json", "info", stream=stream)
@@ -85,6 +84,7 @@ def demo(run: Invocation, fresh: bool, port: str | None, profile: str | None) ->
         witness = stack.enter_context(_witness(settings, key))
         settings = replace(settings, witnesses=(witness,))
         app = stack.enter_context(open_app(settings))
+        run.tell(_region(run, app))
         story = Story(run=run, app=app, script=script, witness=witness)
         told = _serve(story, began)
     if run.as_json:
@@ -94,9 +94,10 @@ def demo(run: Invocation, fresh: bool, port: str | None, profile: str | None) ->
         run.tell(run.word("demo.ended", folder=str(settings.data_dir)))
 
 
-def _region(run: Invocation, settings: Settings) -> str:
+def _region(run: Invocation, app: App) -> str:
     """Whose rules the demonstration follows."""
-    book = rulebook.open_rulebook(settings.profile)
+    with app.database.reading() as tx:
+        book = rulebook.of(tx)
     name = book.profile.title_en if run.language == "en" else book.profile.title_zh
     return run.word("demo.rules", name=name, version=book.version)
 

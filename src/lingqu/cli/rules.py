@@ -47,7 +47,10 @@ def asked(function: Function) -> Function:
 def book_of(run: Invocation, profile: str | None, on: date | None) -> Rulebook:
     """This will open the rulebook that was asked for: by default the settings' region, today."""
     settings = run.settings(profile=profile)
-    book = rulebook.open_rulebook(settings.profile, unverified=frozenset(settings.unverified_rules))
+    book = rulebook.open_rulebook(
+        settings.profile or rulebook.DEFAULT_PROFILE,
+        unverified=frozenset(settings.unverified_rules or ()),
+    )
     return book.on(local_day(REAL_TIME.now()) if on is None else on)
 
 

@@ -171,13 +171,16 @@ def _witnesses(given: object) -> tuple[str, ...]:
 
 
 def _codes(given: object) -> tuple[str, ...]:
+    allowed = "code (, ...) | none"
     items = re.split(r"[,\s]+", given) if isinstance(given, str) else given
+    if items == ["none"]:
+        return ()
     if not isinstance(items, list | tuple):
-        raise _Bad("code (, ...)")
-    found = tuple(sorted({item for item in items if item}))
+        raise _Bad(allowed)
+    found = [item for item in items if item]
     if not all(isinstance(item, str) and _CODE.fullmatch(item) for item in found):
-        raise _Bad("code (, ...)")
-    return found
+        raise _Bad(allowed)
+    return tuple(sorted({*found}))
 
 
 def _time_zone(given: object) -> str:
@@ -380,18 +383,20 @@ class Settings:
         "full refuses analysis where confinement is incomplete; best confines as far as this "
         "machine allows, and lingqu doctor says how far",
     )
-    profile: Literal["guangxi", "guangzhou", "qinzhou"] = _field(
-        "guangxi",
+    profile: Literal["guangxi", "guangzhou", "qinzhou"] | None = _field(
+        None,
         _choice("guangxi", "guangzhou", "qinzhou"),
-        "地区配置：采用哪个地区的规则库、工作日历和用语",
-        "The region whose rulebook, working-day calendar and words are used",
+        "地区配置：采用哪个地区的规则库和工作日历；不填则沿用已采用的，首次为 guangxi",
+        "The region whose rulebook and working-day calendar are used; without it the one adopted "
+        "before, and guangxi at first",
     )
-    unverified_rules: tuple[str, ...] = _field(
-        (),
+    unverified_rules: tuple[str, ...] | None = _field(
+        None,
         _codes,
-        "启用尚未核对原文的规则，填规则代码，以逗号分隔；默认全部停用",
-        "Rules known from memory only that are switched on, by code, separated by commas; "
-        "all are off by default",
+        "启用尚未核对原文的规则，填规则代码，以逗号分隔；none 表示全部停用；"
+        "不填则沿用，首次全部停用",
+        "Rules known from memory only that are switched on, by code, separated by commas; none "
+        "switches all off; without it as adopted before, and all off at first",
     )
     time_zone: str = _field(
         "Asia/Shanghai", _time_zone, "页面显示所用的时区", "Time zone in which pages show time"

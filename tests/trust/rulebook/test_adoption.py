@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stranger can tell from when which rules were in force."""
 
+from dataclasses import replace
+
 import pytest
 
-from lingqu import trust
-from lingqu.runtime import new_id
+from lingqu import trust, wiring
+from lingqu.kernel.paging import PageRequest
+from lingqu.runtime import new_id, settings
+from lingqu.runtime.postgres import discard_postgres
 from lingqu.trust import rulebook
 from lingqu.trust.audit import Discrepancy
 
@@ -100,3 +104,35 @@ def test_decisions_are_made_by_the_rules_of_their_transaction(place):
     assert place.facts("trust.party.registered")[0]["rules"] == book.version
     with place.database.reading() as tx:
         assert rulebook.of(tx).profile.name == rulebook.DEFAULT_PROFILE
+
+
+@pytest.fixture
+def founded(tmp_path):
+    """The settings of an installation in a folder of its own."""
+    tmp_path.chmod(0o755)
+    plain = settings.load_settings({}, overrides={"data_dir": tmp_path / "data"})
+    wiring.initialize(plain)
+    yield plain
+    discard_postgres(data_dir=plain.data_dir)
+
+
+def opened_with(plain, **chosen):
+    with (
+        wiring.open_app(replace(plain, **chosen)) as app,
+        app.database.reading(trust.LOCAL_ADMINISTRATOR) as tx,
+    ):
+        facts = trust.find_facts(tx, page=PageRequest(size=50), kind="trust.rulebook.adopted")
+        return tx.rules, len(facts.items), rulebook.of(tx)
+
+
+def test_an_installation_adopts_what_it_opens_with_and_keeps_it_when_nothing_is_chosen(founded):
+    guangxi, qinzhou = rulebook.version("guangxi"), rulebook.version("qinzhou")
+    assert opened_with(founded)[:2] == (guangxi, 1)
+    assert opened_with(founded)[:2] == (guangxi, 1)
+    assert opened_with(founded, profile="qinzhou")[:2] == (qinzhou, 2)
+    assert opened_with(founded)[:2] == (qinzhou, 2)
+    rules, count, book = opened_with(founded, unverified_rules=("sharing.supply",))
+    assert (rules != qinzhou, count, book.clock("sharing.supply").days) == (True, 3, 20)
+    assert opened_with(founded)[:2] == (rules, 3)
+    assert opened_with(founded, unverified_rules=())[:2] == (qinzhou, 4)
+    assert opened_with(founded, profile="guangxi")[:2] == (guangxi, 5)

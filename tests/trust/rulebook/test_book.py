@@ -17,7 +17,7 @@ names = pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.profile.nam
 def test_the_profiles_are_those_the_settings_offer():
     offered = settings.load_settings({"LINGQU_PROFILE": "qinzhou"})
     assert offered.profile == "qinzhou"
-    assert settings.load_settings({}).profile == rulebook.DEFAULT_PROFILE
+    assert settings.load_settings({}).profile is None, "the one adopted before, or the default"
     for profile in rulebook.profiles():
         assert settings.load_settings({"LINGQU_PROFILE": profile.name}).profile == profile.name
     with pytest.raises(settings.BadSetting):
