@@ -167,7 +167,9 @@ def test_every_link_in_the_documentation_leads_somewhere():
 
 
 def test_a_settled_word_has_no_synonym_where_a_person_reads_it():
-    catalogs = source.files(".toml", ".html", under=[source.PRODUCT, source.VERIFIER])
+    ours = source.files(".toml", ".html", under=[source.PRODUCT, source.VERIFIER])
+    # What an issuer wrote keeps the issuer's words.
+    catalogs = [p for p in ours if not p.is_relative_to(source.PRODUCT / "trust/rulebook/data")]
     guides = [*(source.ROOT / "docs" / "guide").rglob("*.md"), source.ROOT / "README.zh-CN.md"]
     found = [f for p in [*catalogs, *guides] for f in synonyms(source.text(p), source.name(p))]
     assert not found, "\n".join(map(str, found))

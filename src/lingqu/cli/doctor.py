@@ -24,6 +24,7 @@ from lingqu.cli.text import plain, terminal_width, wrapped
 from lingqu.kernel import errors
 from lingqu.kernel.errors import LingquError, Parameter
 from lingqu.runtime import REAL_TIME, documents
+from lingqu.runtime.engine import ConfinementIncomplete, examine_confinement
 from lingqu.runtime.i18n import explain, translate
 from lingqu.runtime.keys import Keyring
 from lingqu.runtime.postgres import diagnose
@@ -125,6 +126,7 @@ def _examine(run: Invocation) -> Iterator[Look]:
         ("port", _look_at_port),
         ("clock", _look_at_clock),
         ("verifier", _look_at_verifier),
+        ("engine", _look_at_engine),
     )
     for topic, check in checks:
         try:
@@ -200,6 +202,14 @@ def _look_at_verifier(_settings: Settings) -> dict[str, Parameter]:
     return {}
 
 
+def _look_at_engine(settings: Settings) -> dict[str, Parameter]:
+    found = examine_confinement()
+    if found.gaps and settings.engine_confinement == "full":
+        raise ConfinementIncomplete(gaps=", ".join(found.gaps))
+    state = "part" if found.gaps else "whole"
+    return {"account": found.account, "state": state, "gaps": ", ".join(found.gaps)}
+
+
 def _look_at_fonts(run: Invocation, settings: Settings) -> Look:
     """Only PDFs need a Chinese font, so that its absence is said and nothing wrong."""
     try:
@@ -222,7 +232,7 @@ def program_beside(name: str) -> Path | None:
 def _fine(run: Invocation, topic: str, **parameters: Parameter) -> Look:
     title = run.word(f"doctor.{topic}", **parameters)
     if "state" in parameters:
-        title += run.word(f"doctor.state_{parameters['state']}")
+        title += run.word(f"doctor.state_{parameters['state']}", **parameters)
     return Look(
         topic=topic, ok=True, code=f"cli.doctor.{topic}", title=title, parameters=parameters
     )

@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "document": "lingqu.cli.documents:document",
     "log": "lingqu.cli.log:log",
     "audit": "lingqu.cli.audit:audit",
+    "rules": "lingqu.cli.rules:rules",
     "backup": "lingqu.cli.operations:backup",
     "restore": "lingqu.cli.operations:restore",
     "upgrade": "lingqu.cli.operations:upgrade",
@@ -55,6 +56,7 @@ SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "who": ("party", "account", "role", "key"),
     "market": ("supply",),
     "proof": ("fact", "log", "audit", "document"),
+    "law": ("rules",),
     "care": ("backup", "restore", "upgrade", "keys", "jobs", "clock"),
     "inside": ("psql", "shell"),
 })  # fmt: skip

@@ -252,6 +252,14 @@ class Metrics:
         self.http_seconds = self._histogram("http_seconds", "Time of an HTTP request", "route")
         self.jobs_total = self._counter("jobs_total", "Jobs by outcome", "name", "outcome")
         self.refusals_total = self._counter("refusals_total", "Refusals by code", "code")
+        self.engine_queries_total = self._counter(
+            "engine_queries_total", "Queries given to workers by outcome", "outcome"
+        )
+        self.engine_query_seconds = self._histogram("engine_query_seconds", "Time of a query")
+        self.engine_workers = self._gauge("engine_workers", "Workers at work")
+        self.engine_loads_total = self._counter(
+            "engine_loads_total", "Loads into tables by outcome", "outcome"
+        )
         ProcessCollector(registry=self.registry)
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:

@@ -62,6 +62,9 @@ class Kind(enum.Enum):
     LOG = "log"
     REFUSAL = "refusal"
     INSTALLATION = "installation"
+    DUTY = "duty"
+    RESOURCE = "resource"
+    SECURITY_LEVEL = "security_level"
 
 
 class Reach(enum.Enum):
@@ -144,6 +147,12 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.REFUSAL): _ANY,
         (_A.OPERATE, _K.LOG): _ANY,
         (_A.OPERATE, _K.INSTALLATION): _ANY,
+        (_A.CREATE, _K.DUTY): _ANY,
+        (_A.END, _K.DUTY): _ANY,
+        (_A.CREATE, _K.RESOURCE): _ANY,
+        (_A.CHANGE, _K.RESOURCE): _ANY,
+        (_A.END, _K.RESOURCE): _ANY,
+        (_A.CHANGE, _K.SECURITY_LEVEL): _ANY,
     },
     Role.MEMBER: {
         (_A.READ, _K.PARTY): _OWN,
@@ -153,6 +162,12 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CREATE, _K.API_KEY): _OWN,
         (_A.END, _K.API_KEY): _OWN,
         (_A.READ, _K.FACT): _OWN,
+        (_A.CREATE, _K.DUTY): _OWN,
+        (_A.END, _K.DUTY): _OWN,
+        (_A.CREATE, _K.RESOURCE): _OWN,
+        (_A.CHANGE, _K.RESOURCE): _OWN,
+        (_A.END, _K.RESOURCE): _OWN,
+        (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
     },
     Role.REGULATOR: {
         (_A.READ, _K.PARTY): _ANY,

@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import trust
 from lingqu.api.v1 import shapes
+from lingqu.api.v1.rules import find_rules, get_rule
 from lingqu.api.v1.shapes import (
     AccountRef,
     ApiKeyRef,
@@ -379,7 +380,7 @@ def drop_job(write: FromWrite, job: FromPath[int]) -> FailedJobView:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all but the installation's need someone who is known."""
+    """This will give the routes; all but what is open to everyone need someone who is known."""
     known: list[Any] = [
         find_parties, get_party, register_party, rename_party, erase_party,
         open_account, close_account, change_password, assign_role, withdraw_role,
@@ -396,5 +397,5 @@ def routers() -> tuple[Router, ...]:
             tags=["trust"],
             security=security,
         ),
-        Router(path, route_handlers=[get_installation], tags=["trust"]),
+        Router(path, route_handlers=[get_installation, find_rules, get_rule], tags=["trust"]),
     )
