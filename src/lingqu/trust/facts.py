@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -162,7 +163,8 @@ def write_draft(tx: Tx, draft: Draft, result: str | None) -> None:
     """This will write the command, its facts and the row versions they name with the commit."""
     draft.check_complete()
     actor = tx.caller.account
-    bodies = [_body(tx, draft, place, pending) for place, pending in enumerate(draft.facts)]
+    answer = result_digest(draft.salt, result)
+    bodies = [_body(tx, draft, answer, place, pending) for place, pending in enumerate(draft.facts)]
     rows = [(row, pending.id) for pending in draft.facts for row in pending.rows]
     tx.later(
         _INSERT_COMMAND,
@@ -189,7 +191,12 @@ def write_draft(tx: Tx, draft: Draft, result: str | None) -> None:
         tx.later(_INSERT_ROWS, tuple(list(column) for column in zip(*versions, strict=True)))
 
 
-def _body(tx: Tx, draft: Draft, ordinal: int, pending: _Pending) -> str:
+def result_digest(salt: bytes, result: str | None) -> str:
+    """This will give the hex HMAC-SHA-256 of a command's stored result, for its facts to name."""
+    return hmac.digest(salt, b"result:" + (result or "").encode(), "sha256").hex()
+
+
+def _body(tx: Tx, draft: Draft, result: str, ordinal: int, pending: _Pending) -> str:
     data = {
         item.name: to_plain(getattr(pending.fact, item.name))
         for item in dataclasses.fields(pending.fact)  # type: ignore[arg-type]  # every fact is a dataclass
@@ -200,7 +207,12 @@ def _body(tx: Tx, draft: Draft, ordinal: int, pending: _Pending) -> str:
         "kind": pending.fact.kind,
         "ordinal": ordinal,
         "at": format_instant(tx.now),
-        "command": {"id": draft.command, "name": draft.name, "request": draft.request.hex()},
+        "command": {
+            "id": draft.command,
+            "name": draft.name,
+            "request": draft.request.hex(),
+            "result": result,
+        },
         "actor": str(tx.caller.account),
         "rules": tx.rules,
         "clock": tx.clock,
