@@ -37,6 +37,8 @@ def dumped(server, conninfo):
             "runtime",
             "-n",
             "trust",
+            "-n",
+            "ledger",
             conninfo,
         ],
         capture_output=True,

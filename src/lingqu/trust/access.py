@@ -31,6 +31,8 @@ class Role(enum.Enum):
     """Acts for an organisation."""
     REGULATOR = "regulator"
     """Sees all evidence, changes nothing."""
+    CLEARING = "clearing"
+    """Keeps the books: opens accounts, sets limits, posts transfers, closes days."""
     SIGNED_IN = "signed_in"
     """Every open account, for what is its own; nobody is given this role, all have it."""
     VISITOR = "visitor"
@@ -62,6 +64,10 @@ class Kind(enum.Enum):
     LOG = "log"
     REFUSAL = "refusal"
     INSTALLATION = "installation"
+    LEDGER_CURRENCY = "ledger_currency"
+    LEDGER_ACCOUNT = "ledger_account"
+    LEDGER_TRANSFER = "ledger_transfer"
+    LEDGER_DAY = "ledger_day"
 
 
 class Reach(enum.Enum):
@@ -123,6 +129,10 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CREATE, _K.PARTY): _ANY,
         (_A.CREATE, _K.ACCOUNT): _ANY,
         (_A.ASSIGN, _K.ROLE): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
     },
     Role.ADMINISTRATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -144,8 +154,16 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.REFUSAL): _ANY,
         (_A.OPERATE, _K.LOG): _ANY,
         (_A.OPERATE, _K.INSTALLATION): _ANY,
+        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.END, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.READ, _K.LEDGER_DAY): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
     },
     Role.MEMBER: {
+        (_A.READ, _K.LEDGER_ACCOUNT): _OWN,
         (_A.READ, _K.PARTY): _OWN,
         (_A.READ, _K.ACCOUNT): _OWN,
         (_A.READ, _K.ROLE): _OWN,
@@ -160,6 +178,19 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.ROLE): _ANY,
         (_A.READ, _K.FACT): _ANY,
         (_A.READ, _K.REFUSAL): _ANY,
+        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.READ, _K.LEDGER_DAY): _ANY,
+    },
+    Role.CLEARING: {
+        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CHANGE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.END, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
+        (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.READ, _K.LEDGER_DAY): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
     },
     Role.SIGNED_IN: {
         (_A.READ, _K.ACCOUNT): _SELF,
