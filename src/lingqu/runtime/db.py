@@ -155,6 +155,11 @@ class Tx:
             for row in rows:
                 copy.write_row(row)
 
+    def copy_text(self, sql: str, text: str) -> None:
+        """This will load rows that are written out already, by `COPY ... FROM STDIN`."""
+        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
+            copy.write(text)
+
     def defer(self, job: str, /, **args: Any) -> int:
         """This will queue a job that exists only if this transaction commits."""
         assert self._jobs is not None, "this database was opened without jobs"
