@@ -87,7 +87,7 @@ _TAKE = """
     ) AS counted WHERE total <= %s ORDER BY place
 """
 _DROP = "DELETE FROM ledger.queue WHERE place = ANY(%s)"
-_write_plain = json.JSONEncoder(
+_write_columns = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, separators=(",", ":")
 ).encode
 
@@ -156,7 +156,7 @@ def queue_transfers(tx: Tx, *, transfers: Sequence[Transfer]) -> None:
     is never parted, its order is kept. Raises BadSubmission.
     """
     rows = plain_rows(transfers)
-    tx.execute(_QUEUE, (len(rows), _write_plain(rows), tx.now))
+    tx.execute(_QUEUE, (len(rows), _write_columns([*zip(*rows, strict=True)]), tx.now))
 
 
 @trust.command("ledger.transfer.queue")
@@ -177,7 +177,7 @@ def post_batch(tx: Tx) -> BatchResult:
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.LEDGER_TRANSFER)
     tx.execute(_QUEUE_LOCK)
     taken = tx.all(_TAKE, (BATCH_MAX, BATCH_MAX))
-    submissions = [[tuple(plain) for plain in json.loads(row["body"])] for row in taken]
+    submissions = [[*zip(*json.loads(row["body"]), strict=True)] for row in taken]
     decided, batch = _post(tx, submissions, in_command=False)
     if taken:
         tx.execute(_DROP, ([row["place"] for row in taken],))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -230,15 +230,14 @@ class BatchTable:
         """This will add the rows of one batch; its fact must carry the root this gives."""
         names = ", ".join(("batch", "position", *self._columns))
         copy = f"COPY {self.name} ({names}) FROM STDIN"
-        written = _written(rows)
+        written, leaves = _written(rows), list[bytes]()
         if written is None:
-            leaves = [batch_leaf(row) for row in rows]
+            leaves += [batch_leaf(row) for row in rows]
             numbered = ((batch, position, *row) for position, row in enumerate(rows))
             tx.copy_in(copy, numbered)
         else:
-            leaves = [merkle.leaf_hash(f"[{one}]".encode()) for one in written]
-            lines = [f"{batch},{position},{one}\n" for position, one in enumerate(written)]
-            tx.copy_text(f"{copy} (FORMAT csv, NULL 'null')", "".join(lines))
+            pieces = _pieces(batch, written, leaves)
+            tx.copy_text(f"{copy} (FORMAT csv, NULL 'null')", pieces)
         root = merkle.root_of(leaves).hex()
         return BatchRoot(table=self.name, id=batch, count=len(rows), root=root)
 
@@ -255,17 +254,27 @@ def _written(rows: Sequence[Sequence[object]]) -> list[str] | None:
     Easy are rows of plain JSON values without a character that JSON escapes: their text is a line
     of CSV too.
     """
-    largest = MAX_INTEGER
-    for row in rows:
-        for value in row:
-            if type(value) not in _SIMPLE or (
-                type(value) is int and not -largest <= value <= largest
-            ):
-                return None
+    for column in zip(*rows, strict=True):
+        kinds = set(map(type, column))
+        if not kinds <= _SIMPLE:
+            return None
+        if int in kinds and max(abs(one) for one in column if type(one) is int) > MAX_INTEGER:
+            return None
     text = _write_rows(rows)
     if not rows or "\\" in text or text.count("],[") != len(rows) - 1:
         return None
     return text[2:-2].split("],[")
+
+
+_PIECE = 1000
+
+
+def _pieces(batch: str, written: Sequence[str], leaves: list[bytes]) -> Iterator[str]:
+    """The rows as lines of CSV, piece by piece; adds the hash of each to `leaves`."""
+    for start in range(0, len(written), _PIECE):
+        some = written[start : start + _PIECE]
+        yield "".join([f"{batch},{start + at},{one}\n" for at, one in enumerate(some)])
+        leaves += [merkle.leaf_hash(f"[{one}]".encode()) for one in some]
 
 
 def batch_leaf(row: Sequence[object]) -> bytes:
