@@ -9,6 +9,12 @@ reading in `door`, then `app`, `writes`, `v1`.
 from lingqu.api.app import Api
 from lingqu.api.door import Door, Part, Route
 from lingqu.api.limits import Limiter
-from lingqu.api.v1.trust import COMMAND_ROUTES, WITHOUT_ROUTE
+from lingqu.api.v1 import ledger as ledger_routes
+from lingqu.api.v1 import trust as trust_routes
+
+COMMAND_ROUTES = {**trust_routes.COMMAND_ROUTES, **ledger_routes.COMMAND_ROUTES}
+"""The route of every command that has one."""
+WITHOUT_ROUTE = trust_routes.WITHOUT_ROUTE
+"""Commands that no route can do, and why."""
 
 __all__ = ("COMMAND_ROUTES", "WITHOUT_ROUTE", "Api", "Door", "Limiter", "Part", "Route")

@@ -320,7 +320,7 @@ def _checked(tx: Tx, wanted: NewAccount) -> LedgerAccount:
         raise BadAccount(account=wanted.id)
     return LedgerAccount(
         id=wanted.id,
-        owner=known_id(wanted.owner),
+        owner=str(known_id(wanted.owner)),
         currency=wanted.currency,
         kind=wanted.kind,
         hot=wanted.hot,
@@ -330,13 +330,13 @@ def _checked(tx: Tx, wanted: NewAccount) -> LedgerAccount:
     )
 
 
-def known_id(text: str) -> str:
-    """This will check that a text is an id of some kind known here; raises BadAccount, BadId."""
+def known_id(text: str) -> Id:
+    """This will read an id of any kind that is known here. Raises BadAccount, BadId."""
     kinds: Mapping[str, type[Id]] = Id.kinds
     kind = kinds.get(text.partition("_")[0])
     if kind is None:
         raise BadAccount(account=text[:40])
-    return str(kind(text))
+    return kind(text)
 
 
 def _refuse_unknown_currencies(tx: Tx, wanted: set[str]) -> None:
