@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from booking import bench_ledger
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
 from proofs import bench_verify
@@ -30,6 +31,7 @@ ROUNDS_LEAST = 5
 
 BENCHES: dict[str, Callable[[int], Reading]] = {
     "commands": bench_commands,
+    "ledger": bench_ledger,
     "sequencer": bench_sequencer,
     "serve": bench_serve,
     "verify": bench_verify,

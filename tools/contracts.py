@@ -35,6 +35,7 @@ SUB_FACES = (
     "runtime.documents",
     "runtime.postgres",
     "trust.jobs",
+    "trust.audit",
     "trust.log",
     "trust.procedures",
     "trust.rulebook",

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingqu import supply, trust
+from lingqu import ledger, supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
@@ -30,7 +30,7 @@ from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS = "keys", "blobs", "log"
 LOG_PURPOSE = "log"
-DOMAINS = (trust, supply)
+DOMAINS = (trust, ledger, supply)
 """Every domain: with them come their commands, facts and tables."""
 
 _log = get_logger("lingqu.wiring")

@@ -9,7 +9,7 @@ import pytest
 
 from lingqu import trust
 from lingqu.runtime import REAL_TIME
-from lingqu.trust import PLATFORM, Action, Kind, Role, Table, rows
+from lingqu.trust import PLATFORM, Action, Kind, Role, Table, audit, rows
 from lingqu.trust import log as trust_log
 from lingqu.trust.audit import Audit, Discrepancy
 from lingqu.trust.installation import StrangerRefusals
@@ -464,5 +464,5 @@ def test_an_audit_runs_to_its_end_whatever_moment_was_forged(place, tmp_path):
     }
     for table, column in forged.items():
         place.sql(f"UPDATE {table} SET {column} = 'infinity'")
-    report = trust.run_audit(place.database, tmp_path)
+    report = audit.run_audit(place.database, tmp_path)
     assert set(forged) <= {one.place for one in report.findings}

@@ -9,11 +9,6 @@ reading in `door`, then `app`, `writes`, `v1`.
 from lingqu.api.app import Api, describe
 from lingqu.api.door import Door, Part, Route
 from lingqu.api.limits import Limiter
-from lingqu.api.v1 import supply
-from lingqu.api.v1.trust import COMMAND_ROUTES as TRUST_ROUTES
-from lingqu.api.v1.trust import WITHOUT_ROUTE
-
-COMMAND_ROUTES = {**TRUST_ROUTES, **supply.COMMAND_ROUTES}
-"""Every command that is not internal, with its route."""
+from lingqu.api.v1 import COMMAND_ROUTES, WITHOUT_ROUTE
 
 __all__ = ("COMMAND_ROUTES", "WITHOUT_ROUTE", "Api", "Door", "Limiter", "Part", "Route", "describe")

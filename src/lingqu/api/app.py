@@ -5,18 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Litestar, MediaType, Request, Response, Router, get
+from litestar import Litestar, MediaType, Request, Response, get
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, License, SecurityScheme
 
 import lingqu
-from lingqu.api import operations, public_log
+from lingqu.api import operations, public_log, v1
 from lingqu.api.door import Receive, Scope, Send
 from lingqu.api.problems import PROBLEM_TYPE, Problems
-from lingqu.api.v1 import supply as supply_routes
-from lingqu.api.v1 import trust as trust_routes
 from lingqu.api.writes import provide_visit, provide_write
 from lingqu.kernel import errors
 from lingqu.wiring import App
@@ -36,7 +34,7 @@ class Api:
         self._problems = Problems(app)
         self._litestar = Litestar(
             route_handlers=[
-                *_routers(),
+                *v1.routers(),
                 public_log.log_file,
                 operations.live,
                 operations.ready,
@@ -75,10 +73,6 @@ def openapi_document(state: State) -> Response[dict[str, Any]]:
     )
 
 
-def _routers() -> tuple[Router, ...]:
-    return (*trust_routes.routers(), *supply_routes.routers())
-
-
 def _dependencies(app: App | None) -> dict[str, Provide]:
     def provide_platform() -> App:
         assert app is not None, "a description answers no request"
@@ -96,7 +90,7 @@ def describe() -> dict[str, Any]:
     # Litestar serves documentation pages with what it describes; so the description is taken
     # from a second application over the same routes, which serves nothing.
     described = Litestar(
-        route_handlers=_routers(),
+        route_handlers=v1.routers(),
         dependencies=_dependencies(None),
         openapi_config=_openapi_config(),
         logging_config=None,

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "role": "lingqu.cli.accounts:role",
     "key": "lingqu.cli.accounts:key",
     "supply": "lingqu.cli.supply:supply",
+    "ledger": "lingqu.cli.ledger:books",
     "fact": "lingqu.cli.facts:fact",
     "document": "lingqu.cli.documents:document",
     "log": "lingqu.cli.log:log",
@@ -54,7 +55,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
 SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "begin": ("demo", "init", "serve", "worker", "status", "doctor", "settings"),
     "who": ("party", "account", "role", "key"),
-    "market": ("supply",),
+    "market": ("supply", "ledger"),
     "proof": ("fact", "log", "audit", "document"),
     "law": ("rules",),
     "care": ("backup", "restore", "upgrade", "keys", "jobs", "clock"),

@@ -5,8 +5,9 @@ A **party** has **accounts**; an account holds **roles** for parties; `authorize
 whether a role allows an action on a kind of thing. Everything that changes is a **command**: one
 transaction, authorised beside the act, with one or more **facts**. A fact is evidence, audit entry
 and message at once: it names every row version its command wrote, by salted digest. Facts carry no
-position; `trust.log` gives each its place in a Merkle log with signed checkpoints, and `audit`
-finds every row and fact that was touched behind the log's back. Subscribers follow the log.
+position; `trust.log` gives each its place in a Merkle log with signed checkpoints, and
+`trust.audit` finds every row and fact that was touched behind the log's back. Subscribers follow
+the log.
 
 Start reading in `commands`, then `facts`, `rows`, `access`, `parties`.
 """
@@ -23,10 +24,10 @@ from lingqu.trust.access import (
     PartyId,
     Role,
     authorize,
+    holdings,
     is_allowed,
     permission_table,
 )
-from lingqu.trust.audit import AuditReport, run_audit
 from lingqu.trust.commands import (
     Command,
     command,
@@ -89,7 +90,14 @@ from lingqu.trust.reads import (
     find_sessions,
     find_stranger_refusals,
 )
-from lingqu.trust.rows import AuditClass, BatchTable, Table, declare, declared_tables
+from lingqu.trust.rows import (
+    AuditClass,
+    BatchRoot,
+    BatchTable,
+    Table,
+    declare,
+    declared_tables,
+)
 from lingqu.trust.sessions import (
     Identity,
     SignInRefused,
@@ -113,7 +121,7 @@ __all__ = (
     "ApiKeyId",
     "AssignmentId",
     "AuditClass",
-    "AuditReport",
+    "BatchRoot",
     "BatchTable",
     "Command",
     "CommandId",
@@ -159,6 +167,7 @@ __all__ = (
     "get_installation",
     "get_party",
     "hash_password",
+    "holdings",
     "identify_api_key",
     "identify_session",
     "introduce_log_key",
@@ -176,7 +185,6 @@ __all__ = (
     "register_party",
     "rename_party",
     "revoke_api_key",
-    "run_audit",
     "secret_hash",
     "sign_in",
     "succeed_log",

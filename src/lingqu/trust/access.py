@@ -31,6 +31,8 @@ class Role(enum.Enum):
     """Acts for an organisation."""
     REGULATOR = "regulator"
     """Sees all evidence, changes nothing."""
+    CLEARING = "clearing"
+    """Keeps the books: opens accounts, sets limits, posts transfers, closes days."""
     SIGNED_IN = "signed_in"
     """Every open account, for what is its own; nobody is given this role, all have it."""
     VISITOR = "visitor"
@@ -65,6 +67,10 @@ class Kind(enum.Enum):
     DUTY = "duty"
     RESOURCE = "resource"
     SECURITY_LEVEL = "security_level"
+    LEDGER_CURRENCY = "ledger_currency"
+    LEDGER_ACCOUNT = "ledger_account"
+    LEDGER_TRANSFER = "ledger_transfer"
+    LEDGER_DAY = "ledger_day"
 
 
 class Reach(enum.Enum):
@@ -126,6 +132,10 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CREATE, _K.PARTY): _ANY,
         (_A.CREATE, _K.ACCOUNT): _ANY,
         (_A.ASSIGN, _K.ROLE): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
     },
     Role.ADMINISTRATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -153,8 +163,16 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.RESOURCE): _ANY,
         (_A.END, _K.RESOURCE): _ANY,
         (_A.CHANGE, _K.SECURITY_LEVEL): _ANY,
+        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.END, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.READ, _K.LEDGER_DAY): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
     },
     Role.MEMBER: {
+        (_A.READ, _K.LEDGER_ACCOUNT): _OWN,
         (_A.READ, _K.PARTY): _OWN,
         (_A.READ, _K.ACCOUNT): _OWN,
         (_A.READ, _K.ROLE): _OWN,
@@ -175,6 +193,19 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.ROLE): _ANY,
         (_A.READ, _K.FACT): _ANY,
         (_A.READ, _K.REFUSAL): _ANY,
+        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.READ, _K.LEDGER_DAY): _ANY,
+    },
+    Role.CLEARING: {
+        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CHANGE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.END, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
+        (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.READ, _K.LEDGER_DAY): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
     },
     Role.SIGNED_IN: {
         (_A.READ, _K.ACCOUNT): _SELF,

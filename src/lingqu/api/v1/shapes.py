@@ -14,7 +14,7 @@ from lingqu.trust import jobs
 
 PartyKindName = Literal["organization", "person", "system"]
 AccountKindName = Literal["person", "machine"]
-RoleName = Literal["administrator", "member", "regulator"]
+RoleName = Literal["administrator", "member", "regulator", "clearing"]
 
 
 class PartyView(msgspec.Struct, kw_only=True):
