@@ -23,12 +23,12 @@ from lingqu.cli.rule_words import (
     value_text,
     when_text,
 )
-from lingqu.cli.text import labelled, table, terminal_width, wrapped
+from lingqu.cli.text import labelled, padded, table, terminal_width, width, wrapped
 from lingqu.cli.values import DAY, Member
 from lingqu.runtime import REAL_TIME
 from lingqu.runtime.calendar import local_day, parse_day
 from lingqu.trust import rulebook
-from lingqu.trust.rulebook import Kind, Rule, Rulebook, State
+from lingqu.trust.rulebook import Kind, Rule, Rulebook, State, Status
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 SHOWN = (State.BINDING, State.DRAFT)
@@ -78,11 +78,7 @@ def show_all(
         lambda: [
             *heading(run, book),
             "",
-            *table(
-                run.heads("rule", "title", "rule_value", "standing"),
-                [(one.code, title(run, one), listed_value(run, one), state_word(run, book, one))
-                 for one in found],
-            ),
+            *listing(run, book, found),
             "",
             run.word("rules.count", count=len(found)),
         ],
@@ -251,6 +247,32 @@ def heading(run: Invocation, book: Rulebook) -> list[str]:
     return [run.word("rules.heading", name=name, day=book.day.isoformat(), version=book.version)]
 
 
+def listing(run: Invocation, book: Rulebook, found: Sequence[Rule]) -> list[str]:
+    """This will give each rule a line, a blank one between subjects; what is special is said."""
+    column = max((width(one.code) for one in found), default=0)
+    lines: list[str] = []
+    subject = None
+    for one in found:
+        begins = one.code.partition(".")[0]
+        if subject not in {None, begins}:
+            lines.append("")
+        subject = begins
+        usual = book.state(one) is State.BINDING and one.status is Status.IN_FORCE
+        mark = "" if usual else f"  [{state_word(run, book, one)}]"
+        text = f"{headline(run, one)}{mark}"
+        first, *rest = wrapped(text, max(30, terminal_width() - column - 2))
+        lines.append(f"{padded(one.code, column)}  {first}")
+        lines += [" " * (column + 2) + line for line in rest]
+    return lines
+
+
+def headline(run: Invocation, one: Rule) -> str:
+    """This will give title and value in one line."""
+    value = listed_value(run, one)
+    colon = ": " if run.language == "en" else "："
+    return f"{title(run, one)}{colon}{value}" if value else title(run, one)
+
+
 def state_word(run: Invocation, book: Rulebook, one: Rule) -> str:
     """This will say what a rule is worth here: of what binds, how far its document has come."""
     state = book.state(one)
@@ -268,11 +290,8 @@ def short_ground(one: Rule) -> str:
 
 def brief(run: Invocation, book: Rulebook, one: Rule) -> list[str]:
     """This will give a rule in two or three lines."""
-    value = listed_value(run, one)
-    first = f"{one.code}  {title(run, one)}"
     return [
-        f"{first}：{value}" if value and run.language != "en" else f"{first}: {value}" if value
-        else first,
+        *wrapped(f"{one.code}  {headline(run, one)}", terminal_width(), indent="  "),
         *wrapped(
             f"  {one.citation}  ·  {state_word(run, book, one)}", terminal_width(), indent="  "
         ),

@@ -3,6 +3,7 @@
 
 import re
 import shutil
+from datetime import date
 from importlib import resources
 from itertools import combinations
 from pathlib import Path
@@ -245,6 +246,53 @@ def test_the_digest_changes_with_what_the_data_says_and_with_nothing_else(
     now, then = edition.digests, packaged().digests
     assert (now["national"] != then["national"]) == touched
     assert now["guangxi"] == then["guangxi"]
+
+
+SUCCEEDED = """
+[["registration.acceptance"]]
+kind = "clock"
+title_zh = "受理期限"
+title_en = "acceptance"
+value = 3
+unit = "working_day"
+document = "ndrc-2025-26"
+article = "第十条"
+end = 2026-06-01
+
+[["registration.acceptance"]]
+kind = "clock"
+title_zh = "受理期限"
+title_en = "acceptance"
+value = 2
+unit = "working_day"
+document = "ndrc-2025-26"
+article = "第十条"
+start = 2026-06-01
+{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "later"), [("", 2), ('status = "repealed"', None), ('status = "draft"', None)]
+)
+def test_a_rule_that_changed_is_told_by_the_day(copied, more, later):
+    path = copied / "national" / "registration.toml"
+    text = path.read_text(encoding="utf-8")
+    begin = text.index('["registration.acceptance"]')
+    end = text.index('["registration.review"]')
+    path.write_text(text[:begin] + SUCCEEDED.format(more=more) + text[end:], encoding="utf-8")
+    edition = read_edition(copied)
+    book = rulebook.Rulebook(
+        edition=edition, profile=edition.profiles["guangxi"], day=date(2026, 5, 31)
+    )
+    assert book.clock("registration.acceptance").days == 3
+    after = book.on(date(2026, 6, 1))
+    if later is not None:
+        assert after.ground("registration.acceptance").rule.value == later
+    else:
+        with pytest.raises((rulebook.RuleNotFound, rulebook.DraftIsNoGround)):
+            after.ground("registration.acceptance")
+    assert book.version != rulebook.version("guangxi")
 
 
 def test_an_edition_read_twice_is_the_same(copied):

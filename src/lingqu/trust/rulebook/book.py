@@ -90,12 +90,30 @@ class Rulebook:
     day: date
     unverified: frozenset[str] = frozenset()
 
+    _known: tuple[Rule, ...] = field(default=(), repr=False)
+    _calendar: Calendar | None = field(default=None, repr=False)
+    _version: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what does not depend on the day; `on` carries it along."""
+        if self._version:
+            return
+        chain = self.profile.chain
+        known = tuple(
+            rule for found in self.edition.by_code.values() for rule in found if rule.layer in chain
+        )
+        days = (r for r in known if r.kind is Kind.CALENDAR_DAY and self._is_checked(r))
+        said = [(layer, self.edition.digests[layer]) for layer in chain]
+        digest = hashlib.sha256(repr((said, sorted(self.unverified))).encode()).hexdigest()
+        version = f"{self.profile.name}@{self.edition.name}+{digest[:8]}"
+        object.__setattr__(self, "_known", known)
+        object.__setattr__(self, "_calendar", _calendar(tuple(days)))
+        object.__setattr__(self, "_version", version)
+
     @property
     def version(self) -> str:
         """A stable text that changes with the data and with nothing else."""
-        said = [(layer, self.edition.digests[layer]) for layer in self.profile.chain]
-        digest = hashlib.sha256(repr((said, sorted(self.unverified))).encode()).hexdigest()
-        return f"{self.profile.name}@{self.edition.name}+{digest[:8]}"
+        return self._version
 
     def on(self, day: date) -> Rulebook:
         """This will give the same rulebook on another local day."""
@@ -103,16 +121,13 @@ class Rulebook:
 
     def known(self) -> tuple[Rule, ...]:
         """This will list every rule of the profile's layers, whatever it is worth."""
-        chain = self.profile.chain
-        return tuple(
-            rule for found in self.edition.by_code.values() for rule in found if rule.layer in chain
-        )
+        return self._known
 
     def state(self, rule: Rule) -> State:
         """This will say what a rule of this profile is worth on the day."""
         if not rule.applies_on(self.day) or rule.status is Status.REPEALED:
             return State.OUT_OF_PERIOD
-        if rule.source is Source.MEMORY and rule.code not in self.unverified:
+        if not self._is_checked(rule):
             return State.OFF
         if rule.document.region not in self.profile.chain:
             return State.REFERENCE
@@ -205,15 +220,11 @@ class Rulebook:
 
     def calendar(self) -> Calendar:
         """This will give the working-day calendar of the region: the nation's days and its own."""
-        return _calendar(self._days())
+        assert self._calendar is not None, "made when the rulebook was"
+        return self._calendar
 
-    def _days(self) -> tuple[Rule, ...]:
-        return tuple(
-            rule
-            for rule in self.known()
-            if rule.kind is Kind.CALENDAR_DAY
-            and (rule.source is not Source.MEMORY or rule.code in self.unverified)
-        )
+    def _is_checked(self, rule: Rule) -> bool:
+        return rule.source is not Source.MEMORY or rule.code in self.unverified
 
     def _input(self, code: str) -> object:
         rule = self.rule(code)
@@ -236,10 +247,9 @@ class Rulebook:
     def _bound(self, code: str) -> Rule | None:
         """The one rule that binds, or None."""
         for rule in self._layered(code):
-            counts = rule.source is not Source.MEMORY or code in self.unverified
             here = rule.document.region in self.profile.chain
             standing = rule.status not in {Status.DRAFT, Status.REPEALED}
-            if counts and here and standing and rule.applies_on(self.day):
+            if self._is_checked(rule) and here and standing and rule.applies_on(self.day):
                 return rule
         return None
 
