@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from analysis import bench_load, bench_worker
 from booking import bench_ledger
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
@@ -35,6 +36,8 @@ BENCHES: dict[str, Callable[[int], Reading]] = {
     "sequencer": bench_sequencer,
     "serve": bench_serve,
     "verify": bench_verify,
+    "worker": bench_worker,
+    "load": bench_load,
 }
 
 

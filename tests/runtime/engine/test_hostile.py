@@ -267,7 +267,7 @@ def test_a_file_of_another_job_cannot_be_named(engine, table):
 
 
 def test_names_of_tables_and_columns_cannot_carry_sql(engine, table):
-    name = "x\" AS SELECT 1; COPY (SELECT 1) TO '{temp}/lingqu-hostile' --"
+    name = f"x\" AS SELECT 1; COPY (SELECT 1) TO '{TEMP}/lingqu-hostile' --"
     evil = SourceTable(
         name=name,
         columns=table.columns[:1],

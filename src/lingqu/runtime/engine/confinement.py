@@ -88,7 +88,7 @@ def _empty_root() -> str:
     """A root without anything but a list of one's own descriptors, seen by this process only."""
     bare = kernel_calls.NO_SUID | kernel_calls.NO_DEV
     kernel_calls.mount("none", "/", None, kernel_calls.RECURSIVE | kernel_calls.PRIVATE)
-    parent = next(name for name in _ROOT_FOLDERS if os.access(name, os.W_OK))
+    parent = next((name for name in _ROOT_FOLDERS if os.access(name, os.W_OK)), "/")
     # The folder is left behind empty by a nursery that was killed, so one name serves all.
     place = Path(parent) / "lingqu-engine-root"
     with contextlib.suppress(FileExistsError):

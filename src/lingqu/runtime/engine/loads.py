@@ -37,6 +37,7 @@ from lingqu.runtime.engine.types import (
     delta_type,
     literal,
     quoted,
+    view_of,
 )
 from lingqu.runtime.observability import METRICS
 
@@ -240,7 +241,9 @@ def stage_query(
                     if digest_of(file.path) != file.digest:
                         raise FileChanged(file=file.path.name)
                     content.update(file.digest.encode("ascii"))
-                engine.execute(_view(table))
+                columns_of = [(column.name, column.type) for column in table.columns]
+                paths = [str(file.path) for file in table.files]
+                engine.execute(view_of(table.name, columns_of, paths))
             cells = ", ".join(
                 f"CAST({quoted(column.name)} AS {column.type}) AS {quoted(column.name)}"
                 for column in columns
@@ -291,18 +294,6 @@ def _staging(folder: Path, memory: int) -> Iterator[tuple[duckdb.DuckDBPyConnect
         place.unlink(missing_ok=True)
 
 
-def _view(table: SourceTable) -> str:
-    cells = ", ".join(quoted(column.name) for column in table.columns)
-    files = ", ".join(literal(str(file.path)) for file in table.files)
-    if not files:
-        empty = ", ".join(f"NULL::{c.type} AS {quoted(c.name)}" for c in table.columns)
-        return f"CREATE VIEW {quoted(table.name)} AS SELECT {empty} WHERE false"
-    return (
-        f"CREATE VIEW {quoted(table.name)} AS "  # noqa: S608  # quoted names and our own paths
-        f"SELECT {cells} FROM read_parquet([{files}])"
-    )
-
-
 def _copy(
     engine: duckdb.DuckDBPyConnection, query: str, place: Path, values: Sequence[Value] = ()
 ) -> int:
@@ -339,15 +330,15 @@ def _count(delivery: Path) -> _Counted:
         with delivery.open("rb") as stream:
             while block := stream.read(4 * MIB):
                 digest.update(block)
-                for number, part in enumerate(block.split(b'"')):
+                parts = block.split(b'"') if quotes_open or b'"' in block else (block,)
+                for number, part in enumerate(parts):
                     if number:
                         quotes_open, before = not quotes_open, b'"'
                     if not quotes_open and part:
-                        found = _blank_lines(before[-2:] + part, len(before[-2:]))
-                        blank += [ends + one for one in found]
+                        blank += [ends + one for one in _blank_lines(before, part)]
                         ends += part.count(b"\n")
                     if part:
-                        before = (before + part)[-2:] if len(part) < 2 else part[-2:]
+                        before = (before + part[-2:])[-2:]
     except OSError as error:
         raise FileChanged(file=delivery.name) from error
     if not before.endswith(b"\n") or quotes_open:
@@ -355,10 +346,14 @@ def _count(delivery: Path) -> _Counted:
     return _Counted(digest=digest.hexdigest(), records=ends - len(blank), blank=tuple(blank))
 
 
-def _blank_lines(text: bytes, kept: int) -> list[int]:
+def _blank_lines(before: bytes, part: bytes) -> list[int]:
     """The numbers, from the first line end of the part, of lines in which nothing stands."""
-    found: list[int] = []
-    for pattern in (b"\n\n", b"\n\r\n"):
+    patterns = [b"\n\n", *([b"\n\r\n"] if b"\r" in part or b"\r" in before else [])]
+    edge = before + part[:2]
+    if not any(pattern in part or pattern in edge for pattern in patterns):
+        return []
+    found, text, kept = [], before + part, len(before)
+    for pattern in patterns:
         at = text.find(pattern)
         while at >= 0:
             if at + len(pattern) > kept:
@@ -400,11 +395,11 @@ class _Source:
     def load_clean(self, engine: duckdb.DuckDBPyConnection) -> int:
         """Read in one pass; any fault at all is an error of the engine's."""
         cells = [
-            f"CASE WHEN {_fits(column)} THEN {_cast(column)} ELSE error('') END"
+            f"CASE WHEN {_fits(column, number)} THEN {_read_as(number)} ELSE error('') END"
             f" AS {quoted(column.name)}"
-            for column in self._columns
+            for number, column in enumerate(self._columns)
         ]
-        return self._write(engine, cells, self._reading(""))
+        return self._write(engine, cells, self._cast_from(self._reading("")))
 
     def load_dirty(
         self, engine: duckdb.DuckDBPyConnection, counted: _Counted
@@ -419,9 +414,13 @@ class _Source:
                 f" FROM {reading}"
             )
             structural = engine.execute(_STRUCTURAL).fetchall()
-            cells = [f"{_cast(column)} AS {quoted(column.name)}" for column in self._columns]
-            fits = " AND ".join(f"({_fits(column)})" for column in self._columns)
-            rows = self._write(engine, cells, f"raw WHERE {fits}")
+            cells = [
+                f"{_read_as(number)} AS {quoted(column.name)}"
+                for number, column in enumerate(self._columns)
+            ]
+            every = enumerate(self._columns)
+            fits = " AND ".join(f"({_fits(column, number)})" for number, column in every)
+            rows = self._write(engine, cells, f"{self._cast_from('raw')} WHERE {fits}")
             wrong = self._wrong(engine)
         except duckdb.Error as error:
             raise LoadFailed(reason="unreadable") from error
@@ -445,15 +444,23 @@ class _Source:
     ) -> list[tuple[int, str, tuple[str | None, ...]]]:
         """Number, first column that does not fit, and cells of each record that was left out."""
         first = " ".join(
-            f"WHEN NOT ({_fits(column)}) THEN {number}"
+            f"WHEN NOT ({_fits(column, number)}) THEN {number}"
             for number, column in enumerate(self._columns)
         )
         every = ", ".join(quoted(column.name) for column in self._columns)
         rows = engine.execute(
-            f"SELECT * FROM (SELECT CASE {first} END AS {_FAULT}, {_NUMBER}, {every} FROM raw)"  # noqa: S608  # quoted names
-            f" WHERE {_FAULT} IS NOT NULL ORDER BY {_NUMBER} LIMIT {_REJECTS_MOST + 1}"
+            f"SELECT * FROM (SELECT CASE {first} END AS {_FAULT}, {_NUMBER}, {every}"  # noqa: S608  # quoted names
+            f" FROM {self._cast_from('raw')}) WHERE {_FAULT} IS NOT NULL"
+            f" ORDER BY {_NUMBER} LIMIT {_REJECTS_MOST + 1}"
         ).fetchall()
         return [(row[1], self._columns[row[0]].name, tuple(row[2:])) for row in rows]
+
+    def _cast_from(self, source: str) -> str:
+        """The source with what is read of each cell beside the cell: each is cast once."""
+        cast = ", ".join(
+            f"{_cast(column)} AS {_read_as(number)}" for number, column in enumerate(self._columns)
+        )
+        return f"(SELECT *, {cast} FROM {source})"  # noqa: S608  # quoted names
 
     def _write(self, engine: duckdb.DuckDBPyConnection, cells: list[str], source: str) -> int:
         computed = [f"{one.sql()} AS {quoted(one.name)}" for one in self._entities]
@@ -494,6 +501,7 @@ def _line_of(number: int, gone: list[int]) -> int:
 
 
 def _cast(column: Column) -> str:
+    """The expression that reads a cell, NULL where it is no value of the type."""
     name = quoted(column.name)
     if column.type == "VARCHAR":
         return name
@@ -507,29 +515,35 @@ def _cast(column: Column) -> str:
     return f"TRY_CAST({name} AS {column.type})"
 
 
-def _fits(column: Column) -> str:
-    """The condition under which a cell is exactly a value of its column's type, or NULL.
+def _read_as(number: int) -> str:
+    return f'"#{number}"'
+
+
+def _fits(column: Column, number: int) -> str:
+    """The condition under which a cell is exactly what was read of it, or NULL.
 
     The engine's own casts round, trim and read exponents; a register must not change by loading.
+    Most cells are written as the engine would write them, which is the quick way to know.
     """
-    name, cast = quoted(column.name), _cast(column)
+    name, value = quoted(column.name), _read_as(number)
     if column.type == "VARCHAR":
         return "true"
+    same = f"coalesce(CAST({value} AS VARCHAR) = {name}, false)"
+    if column.type == "DATE":
+        return f"{name} IS NULL OR ({same} AND strlen({name}) = 10)"
     if column.type in INTEGERS:
-        exact = f"{cast} IS NOT NULL AND regexp_full_match({name}, '[+-]?[0-9]+')"
-        return f"{name} IS NULL OR coalesce(CAST({cast} AS VARCHAR) = {name}, false) OR ({exact})"
-    if places := decimal_places(column.type):
-        digits = f"[+-]?[0-9]+([.][0-9]{{1,{places[1]}}})?" if places[1] else "[+-]?[0-9]+"
-        exact = f"{cast} IS NOT NULL AND regexp_full_match({name}, '{digits}')"
-        return f"{name} IS NULL OR coalesce(CAST({cast} AS VARCHAR) = {name}, false) OR ({exact})"
-    pattern = _PATTERNS[column.type]
-    return f"{name} IS NULL OR ({cast} IS NOT NULL AND regexp_full_match({name}, '{pattern}'))"
+        pattern = "[+-]?[0-9]+"
+    elif places := decimal_places(column.type):
+        pattern = f"[+-]?[0-9]+([.][0-9]{{1,{places[1]}}})?" if places[1] else "[+-]?[0-9]+"
+    else:
+        pattern, same = _PATTERNS[column.type], "false"
+    exact = f"{value} IS NOT NULL AND regexp_full_match({name}, '{pattern}')"
+    return f"{name} IS NULL OR {same} OR ({exact})"
 
 
 _PATTERNS = {
     "BOOLEAN": "true|false",
     "DOUBLE": "[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]{1,3})?",
-    "DATE": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
     INSTANT: (
         "[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?"
         "(Z|[+-][0-9]{2}(:[0-9]{2})?)"

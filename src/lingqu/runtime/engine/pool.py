@@ -22,7 +22,7 @@ from lingqu.runtime.engine.confinement import ACCOUNT, Identity
 from lingqu.runtime.engine.jobs import Confinement
 from lingqu.runtime.engine.refusals import EngineUnavailable
 from lingqu.runtime.observability import get_logger
-from lingqu.runtime.postgres import new_account
+from lingqu.runtime.postgres import can_make_account, new_account
 
 _START_SECONDS = 30.0
 _FDS_AT_ONCE = 200
@@ -34,7 +34,6 @@ _PROGRAM = "lingqu.runtime.engine.nursery"
 class Worker:
     """One confined process, from its birth in the nursery to its end."""
 
-    pid: int
     connection: socket.socket
     handle: int
 
@@ -67,7 +66,15 @@ class Worker:
 class Nursery:
     """The process that forks workers, started when first needed and again when it died."""
 
-    def __init__(self, *, folder: str, workers: int, spares: int) -> None:
+    def __init__(
+        self,
+        *,
+        folder: str,
+        workers: int,
+        spares: int,
+        identity: Callable[[], Identity] | None = None,
+    ) -> None:
+        self._identity = identity or _identity
         self._folder, self._spares = folder, spares
         self._tasks = (workers + spares + 2) * _TASKS_PER_WORKER
         self._lock = threading.Lock()
@@ -114,15 +121,14 @@ class Nursery:
         while self._ordered <= self._spares:
             self._control.send(b"1")
             self._ordered += 1
-        told, fds, _, _ = socket.recv_fds(self._control, 64, 2)
+        _, fds, _, _ = socket.recv_fds(self._control, 64, 2)
         self._ordered -= 1
-        connection = socket.socket(fileno=fds[0])
-        return Worker(pid=int(told), connection=connection, handle=fds[1])
+        return Worker(connection=socket.socket(fileno=fds[0]), handle=fds[1])
 
     def _start(self) -> None:
         if self._closed:
             raise EngineUnavailable(detail="closed")
-        identity = _identity()
+        identity = self._identity()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         given = {
             "identity": dataclasses.asdict(identity),
@@ -172,10 +178,11 @@ class Nursery:
 def examine_confinement() -> Confinement:
     """This will say what would stand around workers here, by starting one.
 
-    It is what `lingqu doctor` shows. Raises EngineUnavailable.
+    It is what `lingqu doctor` shows, and makes no account: where one can be made, the trial runs
+    as `nobody` under its name. Raises EngineUnavailable.
     """
     with tempfile.TemporaryDirectory(prefix="lingqu-engine-") as folder:
-        nursery = Nursery(folder=folder, workers=1, spares=0)
+        nursery = Nursery(folder=folder, workers=1, spares=0, identity=_examined_identity)
         try:
             found = nursery.confinement()
             nursery.take().close()
@@ -189,11 +196,17 @@ def _identity() -> Identity:
     return Identity(name=account.name, uid=account.uid, gid=account.gid, switch=account.switch)
 
 
+def _examined_identity() -> Identity:
+    account = new_account(name=ACCOUNT, create=False)
+    name = ACCOUNT if can_make_account() else account.name
+    return Identity(name=name, uid=account.uid, gid=account.gid, switch=account.switch)
+
+
 def _is_ready(worker: Worker) -> bool:
     """Whether the worker said that it stands inside its walls with its engine started."""
     reader = FrameReader(worker.connection)
     try:
-        found = reader.read(select_timeout(_START_SECONDS), ())
+        found = reader.read(lambda: _START_SECONDS, ())
     except (OSError, frames.Broken):
         return False
     if found is None or found[0] != frames.READY:
@@ -201,11 +214,6 @@ def _is_ready(worker: Worker) -> bool:
         get_logger(__name__).warning("engine.worker_not_ready", told=told)
         return False
     return True
-
-
-def select_timeout(seconds: float) -> Callable[[], float]:
-    """This will give a constant time left."""
-    return lambda: seconds
 
 
 class FrameReader:

@@ -17,6 +17,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -346,8 +347,14 @@ def _refuse_other_columns(staged: Path, columns: tuple[Column, ...]) -> None:
         raise SchemaDiffers
 
 
-def _reader() -> duckdb.DuckDBPyConnection:
+@cache
+def _footers() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(":memory:", config={"threads": 1, "async_threads": 1})
+
+
+def _reader() -> duckdb.DuckDBPyConnection:
+    """A cursor of the one engine that reads footers; starting another costs more than reading."""
+    return _footers().cursor()
 
 
 _FOOTER = """

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lingqu.runtime.engine.refusals import BadDeclaration, UnsupportedType
@@ -120,6 +121,16 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """This will write a text of ours, a path or an option, as a literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def view_of(name: str, columns: Sequence[Sequence[str]], paths: Sequence[str]) -> str:
+    """This will write a view of columns (name, type) over Parquet files, empty without a file."""
+    if not paths:
+        empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(column)}" for column, kind in columns)
+        return f"CREATE VIEW {quoted(name)} AS SELECT {empty} WHERE false"
+    cells = ", ".join(f"CAST({quoted(one)} AS {kind}) AS {quoted(one)}" for one, kind in columns)
+    source = f"read_parquet([{', '.join(map(literal, paths))}])"
+    return f"CREATE VIEW {quoted(name)} AS SELECT {cells} FROM {source}"  # noqa: S608  # quoted names
 
 
 def check_columns(columns: tuple[Column, ...]) -> tuple[Column, ...]:

@@ -20,7 +20,7 @@ from lingqu.runtime.engine import frames
 from lingqu.runtime.engine.confinement import Walls, address_space, enter, limit_job
 from lingqu.runtime.engine.frames import HEAD
 from lingqu.runtime.engine.jobs import FILES_MOST, MIB, Value
-from lingqu.runtime.engine.types import INSTANT, literal, quoted
+from lingqu.runtime.engine.types import INSTANT, literal, view_of
 
 SLOT = 100
 """The descriptor of a job's first file; the others follow it."""
@@ -136,24 +136,11 @@ def _prepare(
         engine.execute(statement)
     at = 0
     for table in job["tables"]:
-        engine.execute(_view(table, paths[at : at + table["files"]]))
+        files = paths[at : at + table["files"]]
+        engine.execute(view_of(table["name"], table["columns"], files))
         at += table["files"]
     cpu = math.ceil(limits["time_ms"] / 1000) * limits["threads"] + 1
     limit_job(used=used, memory=limits["memory_bytes"], cpu_seconds=cpu)
-
-
-def _view(table: dict[str, Any], paths: list[str]) -> str:
-    """The statement that lets the job see a table; without a file it is there and empty."""
-    columns = table["columns"]
-    if not paths:
-        empty = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns)
-        return f"CREATE VIEW {quoted(table['name'])} AS SELECT {empty} WHERE false"
-    cells = ", ".join(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in columns)
-    files = ", ".join(map(literal, paths))
-    return (
-        f"CREATE VIEW {quoted(table['name'])} AS "  # noqa: S608  # quoted names and our own paths
-        f"SELECT {cells} FROM read_parquet([{files}])"
-    )
 
 
 def _answer(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lingqu.runtime.postgres.account import new_account
+from lingqu.runtime.postgres.account import can_make_account, new_account
 from lingqu.runtime.postgres.diagnosis import diagnose
 from lingqu.runtime.postgres.external import open_external
 from lingqu.runtime.postgres.refusals import Finding
@@ -19,6 +19,7 @@ from lingqu.runtime.postgres.server import PostgresServer, discard_postgres, ope
 __all__ = (
     "Finding",
     "PostgresServer",
+    "can_make_account",
     "diagnose",
     "discard_postgres",
     "new_account",
