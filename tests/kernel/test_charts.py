@@ -138,6 +138,10 @@ PLANTED = {
     "an unknown actor": (with_move("accept", actor="nobody"), FaultKind.UNKNOWN_ROLE),
     "an unknown turn": (with_state("valid", turn="nobody"), FaultKind.UNKNOWN_ROLE),
     "an unknown superior": (with_timer("review", escalates="nobody"), FaultKind.UNKNOWN_ROLE),
+    "a role apart from itself": (
+        planted(roles=tuple(_changed(INTAKE.roles, "clerk", {"apart_from": ("clerk",)}))),
+        FaultKind.UNKNOWN_ROLE,
+    ),
     "an undeclared guard": (planted(guards=()), FaultKind.UNKNOWN_GUARD),
     "an undeclared document": (planted(documents=()), FaultKind.UNKNOWN_DOCUMENT),
     "an unknown timer": (with_move("extend", extends=("none",)), FaultKind.UNKNOWN_TIMER),
@@ -193,6 +197,29 @@ PLANTED = {
     "a clock with an opinion": (
         with_move("lapse", needs_opinion=True),
         FaultKind.CLOCK_CANNOT_GIVE,
+    ),
+    "a hold where it runs": (
+        with_timer("review", holds=("accepted",)),
+        FaultKind.PAUSES_WHERE_IT_RUNS,
+    ),
+    "a hold in an end": (with_timer("term", holds=("lapsed",)), FaultKind.RUNS_AT_THE_END),
+    "an unknown hold": (with_timer("term", holds=("nowhere",)), FaultKind.UNKNOWN_STATE),
+    "less than its own length at most": (with_timer("term", most=2), FaultKind.BAD_COUNT),
+    "restarting a clock elsewhere": (
+        with_move("accept", restarts=("term",)),
+        FaultKind.TIMER_NOT_THERE,
+    ),
+    "restarting an unknown clock": (
+        with_move("accept", restarts=("none",)),
+        FaultKind.UNKNOWN_TIMER,
+    ),
+    "months that pause": (
+        with_timer("review", length=Length(count=3, unit=Unit.MONTHS), extension=None),
+        FaultKind.NOT_IN_DAYS,
+    ),
+    "an extension in another unit": (
+        with_timer("review", extension=Length(count=3, unit=Unit.DAYS)),
+        FaultKind.NOT_IN_DAYS,
     ),
     "an extension of nothing": (with_timer("review", extension=None), FaultKind.NO_EXTENSION),
     "an extension nobody grants": (without("moves", "extend"), FaultKind.NO_EXTENSION),

@@ -62,6 +62,7 @@ class Kind(enum.Enum):
     LOG = "log"
     REFUSAL = "refusal"
     INSTALLATION = "installation"
+    PROCEDURE = "procedure"
 
 
 class Reach(enum.Enum):
@@ -123,6 +124,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CREATE, _K.PARTY): _ANY,
         (_A.CREATE, _K.ACCOUNT): _ANY,
         (_A.ASSIGN, _K.ROLE): _ANY,
+        (_A.OPERATE, _K.PROCEDURE): _ANY,
     },
     Role.ADMINISTRATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -144,6 +146,11 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.REFUSAL): _ANY,
         (_A.OPERATE, _K.LOG): _ANY,
         (_A.OPERATE, _K.INSTALLATION): _ANY,
+        (_A.READ, _K.PROCEDURE): _ANY,
+        (_A.CREATE, _K.PROCEDURE): _ANY,
+        (_A.CHANGE, _K.PROCEDURE): _SELF,
+        (_A.ASSIGN, _K.PROCEDURE): _ANY,
+        (_A.OPERATE, _K.PROCEDURE): _ANY,
     },
     Role.MEMBER: {
         (_A.READ, _K.PARTY): _OWN,
@@ -153,6 +160,10 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CREATE, _K.API_KEY): _OWN,
         (_A.END, _K.API_KEY): _OWN,
         (_A.READ, _K.FACT): _OWN,
+        (_A.READ, _K.PROCEDURE): _OWN,
+        (_A.CREATE, _K.PROCEDURE): _OWN,
+        (_A.CHANGE, _K.PROCEDURE): _OWN,
+        (_A.ASSIGN, _K.PROCEDURE): _OWN,
     },
     Role.REGULATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -160,10 +171,12 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.ROLE): _ANY,
         (_A.READ, _K.FACT): _ANY,
         (_A.READ, _K.REFUSAL): _ANY,
+        (_A.READ, _K.PROCEDURE): _ANY,
     },
     Role.SIGNED_IN: {
         (_A.READ, _K.ACCOUNT): _SELF,
         (_A.CHANGE, _K.ACCOUNT): _SELF,
+        (_A.CHANGE, _K.PROCEDURE): _SELF,
         (_A.END, _K.SESSION): _SELF,
     },
     Role.VISITOR: {

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from lingqu.kernel.charts.values import BUILT_IN_ROLES, CLOCK, Chart, Move, Standing, Timer
+from lingqu.kernel.charts.values import BUILT_IN_ROLES, CLOCK, Chart, Move, Standing, Timer, Unit
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
 _NAME_MAX = 80
@@ -43,6 +43,7 @@ class FaultKind(enum.Enum):
     CLOCK_CANNOT_GIVE = "clock_cannot_give"
     ENDLESS_CLOCK = "endless_clock"
     NO_EXTENSION = "no_extension"
+    NOT_IN_DAYS = "not_in_days"
     TIMER_NOT_THERE = "timer_not_there"
 
 
@@ -80,6 +81,9 @@ def _names(chart: Chart) -> Iterator[_Found]:
     roles = {role.name for role in chart.roles} | BUILT_IN_ROLES
     timers = {timer.name for timer in chart.timers}
     documents = {document.name for document in chart.documents}
+    for role in chart.roles:
+        others = roles - {role.name} - BUILT_IN_ROLES
+        yield from _known(FaultKind.UNKNOWN_ROLE, others, role, role.apart_from)
     for state in chart.states:
         yield from _known(FaultKind.UNKNOWN_ROLE, roles, state, (state.turn,))
     for move in chart.moves:
@@ -87,11 +91,11 @@ def _names(chart: Chart) -> Iterator[_Found]:
         yield from _known(FaultKind.UNKNOWN_ROLE, roles, move, (move.actor,))
         yield from _known(FaultKind.UNKNOWN_GUARD, chart.guards, move, (move.guard,))
         yield from _known(FaultKind.UNKNOWN_DOCUMENT, documents, move, move.documents)
-        named = (*move.extends, move.window.timer if move.window else None)
+        named = (*move.extends, *move.restarts, move.window.timer if move.window else None)
         yield from _known(FaultKind.UNKNOWN_TIMER, timers, move, named)
     moves = {move.name for move in chart.moves}
     for timer in chart.timers:
-        touched = (timer.starts, *timer.runs, *timer.pauses)
+        touched = (timer.starts, *timer.runs, *timer.pauses, *timer.holds)
         yield from _known(FaultKind.UNKNOWN_STATE, states, timer, touched)
         yield from _known(FaultKind.UNKNOWN_ROLE, roles, timer, (timer.actor, timer.escalates))
         yield from _known(FaultKind.UNKNOWN_MOVE, moves, timer, (timer.fires,))
@@ -178,8 +182,10 @@ def _asked_of_timers(move: Move, timers: dict[str, Timer]) -> Iterator[_Found]:
     for timer in (timers[name] for name in move.extends):
         if timer.extension is None:
             yield FaultKind.NO_EXTENSION, move.name
-        if not set(move.sources) <= {*timer.runs, *timer.pauses}:
+        if not {*move.sources, move.target} <= set(timer.runs):
             yield FaultKind.TIMER_NOT_THERE, move.name
+    if any(move.target not in timers[name].runs for name in move.restarts):
+        yield FaultKind.TIMER_NOT_THERE, move.name
     if move.window is not None:
         if move.window.length.count < 1:
             yield FaultKind.BAD_COUNT, move.name
@@ -193,20 +199,31 @@ def _timers(chart: Chart) -> Iterator[_Found]:
     moves = {move.name: move for move in chart.moves}
     for timer in chart.timers:
         counts = [timer.length.count, *([timer.extension.count] if timer.extension else [])]
-        if min(counts) < 1 or timer.warns < 0:
+        too_short = timer.most is not None and timer.most < timer.length.count
+        if min(counts) < 1 or timer.warns < 0 or too_short:
             yield FaultKind.BAD_COUNT, timer.name
-        touched = {*timer.runs, *timer.pauses}
+        if not _counts_days(timer):
+            yield FaultKind.NOT_IN_DAYS, timer.name
+        touched = {*timer.runs, *timer.pauses, *timer.holds}
         if any(standing[name] is Standing.TERMINAL for name in touched):
             yield FaultKind.RUNS_AT_THE_END, timer.name
         if timer.starts not in timer.runs:
             yield FaultKind.NOT_RUNNING_AT_START, timer.name
-        if set(timer.runs) & set(timer.pauses):
+        if len(timer.runs + timer.pauses + timer.holds) > len(touched):
             yield FaultKind.PAUSES_WHERE_IT_RUNS, timer.name
         if any(standing[name] is not Standing.WAITING for name in timer.pauses):
             yield FaultKind.PAUSES_IN_NO_WAIT, timer.name
         if timer.fires is not None:
             yield from _firing(timer, moves[timer.fires])
     yield from _clock_moves(chart, moves)
+
+
+def _counts_days(timer: Timer) -> bool:
+    """A clock that stands still or grows is counted in days, and grows in the same ones."""
+    if timer.extension is not None and timer.extension.unit is not timer.length.unit:
+        return False
+    in_days = timer.length.unit in {Unit.WORKING_DAYS, Unit.DAYS}
+    return in_days or not (timer.pauses or timer.extension)
 
 
 def _firing(timer: Timer, move: Move) -> Iterator[_Found]:

@@ -103,6 +103,7 @@ def embed_chart(
             target=state(one.target),
             actor=role(one.actor) or one.actor,
             extends=tuple(map(timer, one.extends)),
+            restarts=tuple(map(timer, one.restarts)),
             window=one.window and dataclasses.replace(one.window, timer=timer(one.window.timer)),
         )
         for one in inner.moves
@@ -114,6 +115,7 @@ def embed_chart(
             starts=state(one.starts),
             runs=tuple(map(state, one.runs)),
             pauses=tuple(map(state, one.pauses)),
+            holds=tuple(map(state, one.holds)),
             actor=role(one.actor),
             escalates=role(one.escalates),
             fires=one.fires and f"{prefix}.{one.fires}",

@@ -60,10 +60,14 @@ class Length:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """A role-word of the chart; who plays it is said when a procedure is opened."""
+    """A role-word of the chart; who plays it is said when a procedure is opened.
+
+    Nobody plays it together with a role of `apart_from`: who applies does not decide.
+    """
 
     name: str
     label: Label
+    apart_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +98,9 @@ class Move:
 
     `guard` names a condition that the engine asks. `at_most` bounds how often the move is made for
     one filing (1: a one-time notice 一次性告知); `new_filing` begins another filing. `extends`
-    gives these timers their extension, `documents` are written for the move.
+    gives these timers their extension and `restarts` begins these anew, `documents` are written
+    for the move. `through` names the package whose own commands make it, because it changes more
+    than the procedure.
     """
 
     name: str
@@ -109,9 +115,11 @@ class Move:
     at_most: int | None = None
     new_filing: bool = False
     extends: tuple[str, ...] = ()
+    restarts: tuple[str, ...] = ()
     window: Window | None = None
     documents: tuple[str, ...] = ()
     rule: str | None = None
+    through: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +127,13 @@ class Timer:
     """A clock that starts when `starts` is entered and runs while the procedure is in `runs`.
 
     In a state of `pauses` it stands still and goes on afterwards; any other state ends it. The day
-    it starts is not counted. When its last day has passed it `fires` a move, or `escalates` to a
-    role, or only marks that `actor` is overdue. `rule` names what grounds it. `rolls` moves a last
-    day that is no working day to the next one.
+    it starts is not counted; a clock that pauses or is extended counts days. When its last day has
+    passed it `fires` a move, or `escalates` to a role, or only marks that `actor` is overdue.
+    `rule` names what grounds it. `rolls` moves a last day that is no working day to the next one.
+
+    In a state of `holds` it goes on counting and acts only when such a state is left (a renewal
+    that was applied for in time). Whoever starts it may give it another length, up to `most`, where
+    that is set. Started again, it begins where its last run ended if it `continues`.
     """
 
     name: str
@@ -138,6 +150,9 @@ class Timer:
     firing: Firing = Firing.NEXT_DAY
     rolls: bool = False
     warns: int = 1
+    holds: tuple[str, ...] = ()
+    most: int | None = None
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +169,8 @@ class Document:
 class Chart:
     """A procedure as data; `code` and `edition` name it, and an edition never changes.
 
-    `guards` declares the conditions its moves name, `rule` is what grounds it as a whole.
+    `guards` declares the conditions its moves name, `rule` is what grounds it as a whole, `through`
+    the package whose own commands open it, where that changes more than the procedure.
     """
 
     code: str
@@ -168,3 +184,4 @@ class Chart:
     guards: tuple[str, ...] = ()
     documents: tuple[Document, ...] = ()
     rule: str | None = None
+    through: str | None = None
