@@ -34,7 +34,7 @@ def test_a_move_changes_state_history_and_facts_and_the_audit_finds_them_so(file
     assert step.party == filed.parties["registrar"]
     assert step.opinion == "同意。"
     (fact,) = filed.place.facts("trust.procedure.moved")
-    assert fact["data"]["rule"] == "registration.property.acceptance"
+    assert fact["data"]["rule"] == "property.acceptance"
     assert "同意" not in str(filed.place.facts())
     assert filed.place.audit() == []
 
@@ -158,11 +158,29 @@ states = [
   { name = "open", turn = "clerk", label = { zh = "办", en = "open" } },
   { name = "done", standing = "terminal", label = { zh = "毕", en = "done" } },
 ]
-moves = [
-  { name = "tell", sources = ["open"], target = "open", actor = "clerk", at_most = 1, label = { zh = "告", en = "tell" } },
-  { name = "again", sources = ["open"], target = "open", actor = "clerk", new_filing = true, label = { zh = "再", en = "again" } },
-  { name = "end", sources = ["open"], target = "done", actor = "clerk", label = { zh = "毕", en = "end" } },
-]
+
+[[moves]]
+name = "tell"
+sources = ["open"]
+target = "open"
+actor = "clerk"
+at_most = 1
+label = { zh = "告", en = "tell" }
+
+[[moves]]
+name = "again"
+sources = ["open"]
+target = "open"
+actor = "clerk"
+new_filing = true
+label = { zh = "再", en = "again" }
+
+[[moves]]
+name = "end"
+sources = ["open"]
+target = "done"
+actor = "clerk"
+label = { zh = "毕", en = "end" }
 """
 
 
@@ -319,7 +337,8 @@ def test_the_local_administrator_plays_only_roles_named_for_that_account(desk):
         office.move("agree", "local")
 
 
-def test_a_matter_of_a_package_is_moved_by_its_commands_only(desk, registries):
+@pytest.mark.usefixtures("registries")
+def test_a_matter_of_a_package_is_moved_by_its_commands_only(desk):
     office = desk(MONDAY)
     chart = procedures.read_chart(OWNED)
     office.place.do(procedures.register_chart, chart=chart)
@@ -368,11 +387,29 @@ states = [
   { name = "effective", label = { zh = "生效", en = "effective" } },
   { name = "ended", standing = "terminal", label = { zh = "毕", en = "ended" } },
 ]
-moves = [
-  { name = "offer", sources = ["open"], target = "offered", actor = "clerk", through = "market", label = { zh = "要约", en = "offer" } },
-  { name = "take_effect", sources = ["offered"], target = "effective", actor = "platform", label = { zh = "生效", en = "take effect" } },
-  { name = "end", sources = ["effective"], target = "ended", actor = "clerk", through = "market", label = { zh = "毕", en = "end" } },
-]
+
+[[moves]]
+name = "offer"
+sources = ["open"]
+target = "offered"
+actor = "clerk"
+through = "market"
+label = { zh = "要约", en = "offer" }
+
+[[moves]]
+name = "take_effect"
+sources = ["offered"]
+target = "effective"
+actor = "platform"
+label = { zh = "生效", en = "take effect" }
+
+[[moves]]
+name = "end"
+sources = ["effective"]
+target = "ended"
+actor = "clerk"
+through = "market"
+label = { zh = "毕", en = "end" }
 """
 
 
@@ -386,14 +423,12 @@ def test_a_chart_is_registered_once_and_its_edition_never_changes(desk):
         office.place.do(
             procedures.register_chart, chart=procedures.read_chart(TWO_FILINGS.replace("试", "改"))
         )
+    guarded = TWO_FILINGS.replace("initial", 'guards = ["no.such"]\ninitial').replace(
+        "at_most = 1", 'guard = "no.such"'
+    )
+    unknown = procedures.read_chart(guarded.replace("edition = 1", "edition = 2"))
     with pytest.raises(records.GuardUnknown):
-        bad = TWO_FILINGS.replace("initial", 'guards = ["no.such"]\ninitial').replace(
-            "at_most = 1", 'guard = "no.such"'
-        )
-        office.place.do(
-            procedures.register_chart,
-            chart=procedures.read_chart(bad.replace("edition = 1", "edition = 2")),
-        )
+        office.place.do(procedures.register_chart, chart=unknown)
     with pytest.raises(trust.AccessDenied):
         office.place.do(procedures.register_chart, office.person("clerk"), chart=chart)
 
