@@ -96,9 +96,9 @@ def hold_timer(row: ProcedureTimer) -> ProcedureTimer:
     return _next(row, standing=TimerStanding.HELD)
 
 
-def release_timer(row: ProcedureTimer) -> ProcedureTimer:
-    """This will let a clock act again; what ran out meanwhile acts now, as of the day it did."""
-    return _next(row, standing=TimerStanding.RUNNING)
+def release_timer(row: ProcedureTimer, now: Instant) -> ProcedureTimer:
+    """This will let a clock act again; what ran out meanwhile acts now, and as of now."""
+    return _next(row, standing=TimerStanding.RUNNING, fires_at=max(row.fires_at, now))
 
 
 def resume_timer(
@@ -200,7 +200,7 @@ def _followed(
     if standing is TimerStanding.FIRED:
         return row
     if standing is TimerStanding.HELD and state not in timer.holds:
-        row = release_timer(row) if state in timer.runs else pause_timer(row, entering.day)
+        row = release_timer(row, entering.now) if state in timer.runs else pause_timer(row, entering.day)
     elif standing is TimerStanding.RUNNING and state in timer.pauses:
         row = pause_timer(row, entering.day)
     elif standing is TimerStanding.RUNNING and state in timer.holds:

@@ -433,8 +433,8 @@ def _check_window(
 ) -> None:
     if move.window is None:
         return
-    row = next((one for one in timers if one.name == move.window.timer), None)
-    if row is None or row.standing is not TimerStanding.RUNNING:
+    row = _running(timers, move.window.timer)
+    if row is None:
         raise OutsideWindow(move=move.name, first=None, last=None).grounded_in(article)
     first, last = deadlines.window_of(calendar, move.window, row.due_on)
     if not first <= today <= last:
@@ -451,12 +451,16 @@ def _extended(
 ) -> tuple[ProcedureTimer, ...]:
     found = []
     for name in move.extends:
-        row = next((one for one in timers if one.name == name), None)
-        running = row is not None and row.standing is TimerStanding.RUNNING
-        if row is None or row.is_extended or not running:
+        row = _running(timers, name)
+        if row is None or row.is_extended:
             raise AlreadyExtended(timer=name).grounded_in(article)
         found.append(deadlines.extend_timer(calendar, table.timers[name], row))
     return tuple(found)
+
+
+def _running(timers: Sequence[ProcedureTimer], name: str) -> ProcedureTimer | None:
+    running = (one for one in timers if one.standing is TimerStanding.RUNNING)
+    return next((one for one in running if one.name == name), None)
 
 
 def _replaced(
