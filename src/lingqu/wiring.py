@@ -25,6 +25,7 @@ from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logge
 from lingqu.runtime.postgres import PostgresServer, open_postgres
 from lingqu.runtime.settings import Settings, key_location
 from lingqu.trust import log as logs
+from lingqu.trust import rulebook
 from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS = "keys", "blobs", "log"
@@ -71,7 +72,7 @@ def initialize(
     """
     with _postgres(settings) as postgres:
         migrate.migrate(postgres.owner_conninfo)
-        database = Database(postgres.app_conninfo, size=2)
+        database = Database(postgres.app_conninfo, size=2, rules=_rulebook(settings).version)
         try:
             if not settings.key_passphrase_file and not key_location(settings).exists():
                 create_key_file(key_location(settings))
@@ -104,9 +105,14 @@ def open_app(settings: Settings) -> Iterator[App]:
         if pending:
             raise NeedsUpgrade(pending=len(pending))
         jobs = _jobs()
-        database = Database(postgres.app_conninfo, size=settings.pool_size, jobs=jobs)
+        book = _rulebook(settings)
+        database = Database(
+            postgres.app_conninfo, size=settings.pool_size, rules=book.version, jobs=jobs
+        )
         try:
-            yield _assemble(settings, postgres, database, jobs)
+            app = _assemble(settings, postgres, database, jobs)
+            _adopt(database, book)
+            yield app
         finally:
             database.close()
 
@@ -224,6 +230,34 @@ def _postgres(settings: Settings) -> PostgresServer:
         owner_url=settings.database_owner_url,
         cache_dir=settings.postgres_cache_dir,
     )
+
+
+def _rulebook(settings: Settings) -> rulebook.Rulebook:
+    return rulebook.open_rulebook(settings.profile, unverified=frozenset(settings.unverified_rules))
+
+
+def _adopt(database: Database, book: rulebook.Rulebook) -> None:
+    """Record that these rules are in force from now on, where others were or none."""
+    try:
+        with database.alone("trust.rulebook.adopt") as held:
+            with database.reading() as tx:
+                latest = rulebook.find_adoption(tx)
+            if not held or (latest is not None and latest.rules == book.version):
+                return
+            trust.execute(
+                database,
+                rulebook.adopt_rulebook,
+                trust.PLATFORM,
+                new_id(trust.CommandId),
+                adoption=new_id(rulebook.AdoptionId),
+                rules=book.version,
+                profile=book.profile.name,
+                edition=book.edition.name,
+                unverified=tuple(sorted(book.unverified)),
+            )
+    except errors.Unavailable as error:
+        # Every fact names its rules anyway; the next opening adopts them.
+        _log.warning("rulebook_not_adopted", code=error.code, rules=book.version)
 
 
 def _keyring(settings: Settings) -> Keyring:

@@ -35,6 +35,7 @@ _GIVEN_LONGEST = 80
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*\Z")
 _ORIGIN = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*\Z")
 _WITNESS = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+ https?://\S+\Z")
+_CODE = re.compile(r"[a-z]\w*\.[a-z]\w*", re.ASCII)
 _YES = {"1": True, "true": True, "yes": True, "on": True}
 _NO = {"0": False, "false": False, "no": False, "off": False}
 
@@ -167,6 +168,16 @@ def _witnesses(given: object) -> tuple[str, ...]:
         if text:
             found.append(text)
     return tuple(found)
+
+
+def _codes(given: object) -> tuple[str, ...]:
+    items = re.split(r"[,\s]+", given) if isinstance(given, str) else given
+    if not isinstance(items, list | tuple):
+        raise _Bad("code (, ...)")
+    found = tuple(sorted({item for item in items if item}))
+    if not all(isinstance(item, str) and _CODE.fullmatch(item) for item in found):
+        raise _Bad("code (, ...)")
+    return found
 
 
 def _time_zone(given: object) -> str:
@@ -321,6 +332,19 @@ class Settings:
         _choice("auto", "always"),
         "会话 Cookie 是否仅限 HTTPS；auto 依网址判断",
         "Whether session cookies need HTTPS; auto decides by the address",
+    )
+    profile: Literal["guangxi", "guangzhou", "qinzhou"] = _field(
+        "guangxi",
+        _choice("guangxi", "guangzhou", "qinzhou"),
+        "地区配置：采用哪个地区的规则库、工作日历和用语",
+        "The region whose rulebook, working-day calendar and words are used",
+    )
+    unverified_rules: tuple[str, ...] = _field(
+        (),
+        _codes,
+        "启用尚未核对原文的规则，填规则代码，以逗号分隔；默认全部停用",
+        "Rules known from memory only that are switched on, by code, separated by commas; "
+        "all are off by default",
     )
     time_zone: str = _field(
         "Asia/Shanghai", _time_zone, "页面显示所用的时区", "Time zone in which pages show time"

@@ -11,6 +11,7 @@ finds every row and fact that was touched behind the log's back. Subscribers fol
 Start reading in `commands`, then `facts`, `rows`, `access`, `parties`.
 """
 
+from lingqu.trust import rulebook  # noqa: F401 - its table and command belong to the package
 from lingqu.trust.access import (
     LOCAL_ADMINISTRATOR,
     PLATFORM,

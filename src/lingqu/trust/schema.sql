@@ -189,6 +189,21 @@ CREATE TABLE trust.refusal (
 );
 COMMENT ON TABLE trust.refusal IS 'Refusals of unknown callers, counted per source (keyed hash), route and minute; batch-audited.';
 
+-- The rulebook -----------------------------------------------------------------------------------
+
+CREATE TABLE trust.rulebook_adoption (
+    id          text        PRIMARY KEY,
+    rules       text        NOT NULL CHECK (rules <> ''),
+    profile     text        NOT NULL CHECK (profile <> ''),
+    edition     text        NOT NULL CHECK (edition <> ''),
+    unverified  text[]      NOT NULL,
+    adopted_at  timestamptz NOT NULL,
+    version     bigint      NOT NULL
+);
+CREATE INDEX rulebook_adoption_latest ON trust.rulebook_adoption (adopted_at, id);
+COMMENT ON TABLE trust.rulebook_adoption IS 'From adopted_at on, decisions here use these rules; the newest row is in force.';
+COMMENT ON COLUMN trust.rulebook_adoption.unverified IS 'Rules known from memory only that were switched on.';
+
 -- Rights of the application's role: nothing that is evidence can be updated or deleted ------------
 
 GRANT SELECT, INSERT, UPDATE ON trust.party, trust.account, trust.role_assignment, trust.api_key TO lingqu_app;
@@ -196,6 +211,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON trust.session TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE ON trust.log_cursor, trust.subscription TO lingqu_app;
 GRANT SELECT, INSERT ON trust.command, trust.fact, trust.row_version, trust.log, trust.log_leaf,
     trust.log_checkpoint, trust.log_cosignature, trust.log_key, trust.refusal TO lingqu_app;
+GRANT SELECT, INSERT ON trust.rulebook_adoption TO lingqu_app;
 
 -- The one door through which evidence of a person can be emptied; the command that uses it records
 -- that it did. Digests stay, so the log still verifies; without salts they say nothing.

@@ -11,7 +11,7 @@ from lingqu.runtime import new_id
 from lingqu.trust import procedures
 from lingqu.trust.procedures import Part, records
 
-MONDAY = date(2026, 3, 2)
+MONDAY = date(2026, 9, 7)
 
 
 @pytest.fixture

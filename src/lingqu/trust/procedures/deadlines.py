@@ -200,7 +200,11 @@ def _followed(
     if standing is TimerStanding.FIRED:
         return row
     if standing is TimerStanding.HELD and state not in timer.holds:
-        row = release_timer(row, entering.now) if state in timer.runs else pause_timer(row, entering.day)
+        row = (
+            release_timer(row, entering.now)
+            if state in timer.runs
+            else pause_timer(row, entering.day)
+        )
     elif standing is TimerStanding.RUNNING and state in timer.pauses:
         row = pause_timer(row, entering.day)
     elif standing is TimerStanding.RUNNING and state in timer.holds:

@@ -294,7 +294,7 @@ def _advance(tx: Tx, held: Procedure, name: str, version: int, given: Given) -> 
     parts = [PARTICIPANTS.value(row) for row in tx_rows[0]]
     timers = tuple(TIMERS.value(row) for row in tx_rows[1])
     known = table.moves.get(name)
-    article = article_of(rule_of(table, known))
+    article = article_of(tx, rule_of(table, known))
     player = _player(tx, held, known, parts, article)
     _check_standing(tx, table, held, timers, version)
     move = table.legal(held.state, name)
@@ -386,7 +386,7 @@ def _check_standing(
         timer = table.timers[row.name]
         due = row.standing is TimerStanding.RUNNING and row.fires_at <= tx.now
         if due and timer.fires is not None:
-            article = article_of(timer.rule)
+            article = article_of(tx, timer.rule)
             raise ClockMovesFirst(timer=row.name, move=timer.fires).grounded_in(article)
 
 

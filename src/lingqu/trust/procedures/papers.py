@@ -116,7 +116,7 @@ def _data(tx: Tx, view: ProcedureView, table: Compiled, step: Step) -> dict[str,
             }
             for clock in view.clocks
         ],
-        "article": article_of(rule_of(table, move)),
+        "article": article_of(tx, rule_of(table, move)),
         "clock": tx.clock,
     }
 

@@ -124,7 +124,7 @@ def get_procedure(tx: Tx, procedure: ProcedureId) -> ProcedureView:
         participants=parts,
         steps=STEPS.find(tx, "WHERE procedure = %s ORDER BY ordinal", (procedure,)),
         attachments=ATTACHMENTS.find(tx, "WHERE procedure = %s ORDER BY id", (procedure,)),
-        clocks=tuple(_clock(calendar, table.timers[row.name], row, today) for row in rows),
+        clocks=tuple(_clock(tx, calendar, table.timers[row.name], row, today) for row in rows),
         choices=_choices(tx, table, calendar, held, parts, rows, today),
     )
 
@@ -138,7 +138,7 @@ def _check_readable(tx: Tx, held: Procedure, parts: Sequence[Participant]) -> No
         raise ProcedureNotFound(id=held.id)
 
 
-def _clock(calendar: Calendar, timer: Timer, row: ProcedureTimer, today: date) -> Clock:
+def _clock(tx: Tx, calendar: Calendar, timer: Timer, row: ProcedureTimer, today: date) -> Clock:
     paused = row.standing is TimerStanding.PAUSED
     left = None if paused else deadlines.days_left(calendar, timer, row.due_on, today)
     return Clock(
@@ -152,7 +152,7 @@ def _clock(calendar: Calendar, timer: Timer, row: ProcedureTimer, today: date) -
         urgency=_urgency(timer, left),
         is_provisional=row.is_provisional,
         rule=timer.rule,
-        article=article_of(timer.rule),
+        article=article_of(tx, timer.rule),
     )
 
 
@@ -183,7 +183,7 @@ def _choices(
             continue
         if not _is_open(calendar, move, due, today):
             continue
-        found.append(_choice(table, move))
+        found.append(_choice(tx, table, move))
     return tuple(found)
 
 
@@ -205,7 +205,7 @@ def _is_open(calendar: Calendar, move: Move, due: dict[str, ProcedureTimer], tod
     return first <= today <= last
 
 
-def _choice(table: Compiled, move: Move) -> Choice:
+def _choice(tx: Tx, table: Compiled, move: Move) -> Choice:
     return Choice(
         name=move.name,
         label=move.label,
@@ -216,7 +216,7 @@ def _choice(table: Compiled, move: Move) -> Choice:
         needs_attachment=move.needs_attachment,
         documents=move.documents,
         through=move.through,
-        article=article_of(rule_of(table, move)),
+        article=article_of(tx, rule_of(table, move)),
     )
 
 
@@ -319,7 +319,7 @@ def _clocks(
     found: dict[str, list[tuple[Timer, Clock, ProcedureTimer]]] = {}
     for row in rows:
         timer = compiled_chart(tx, charts[row.procedure]).timers[row.name]
-        shown = _clock(calendar, timer, row, today)
+        shown = _clock(tx, calendar, timer, row, today)
         found.setdefault(row.procedure, []).append((timer, shown, row))
     return found
 
