@@ -15,6 +15,7 @@ import lingqu
 from lingqu.api import operations, public_log
 from lingqu.api.door import Receive, Scope, Send
 from lingqu.api.problems import PROBLEM_TYPE, Problems
+from lingqu.api.v1 import procedures as procedure_routes
 from lingqu.api.v1 import trust as trust_routes
 from lingqu.api.writes import provide_visit, provide_write
 from lingqu.kernel import errors
@@ -36,6 +37,7 @@ class Api:
         self._litestar = Litestar(
             route_handlers=[
                 *trust_routes.routers(),
+                *procedure_routes.routers(),
                 public_log.log_file,
                 operations.live,
                 operations.ready,
@@ -89,7 +91,7 @@ def _describe(app: App) -> dict[str, Any]:
     # Litestar serves documentation pages with what it describes; so the description is taken
     # from a second application over the same routes, which serves nothing.
     described = Litestar(
-        route_handlers=trust_routes.routers(),
+        route_handlers=[*trust_routes.routers(), *procedure_routes.routers()],
         dependencies=_dependencies(app),
         openapi_config=_openapi_config(),
         logging_config=None,

@@ -123,11 +123,10 @@ class Table(Generic[V]):
         self._insert = f"INSERT INTO {name} ({names}) VALUES ({marks})"  # noqa: S608  # declared names only
         sets = ", ".join(f"{column} = %s" for column in fields)
         self._update = f"UPDATE {name} SET {sets} WHERE {key} = %s AND version = %s"  # noqa: S608  # declared names only
-        listed = f"jsonb_populate_recordset(NULL::{name}, %s::jsonb)"
-        self._insert_all = f"INSERT INTO {name} ({names}) SELECT {names} FROM {listed}"  # noqa: S608  # declared names only
         news = ", ".join(f"new.{column}" for column in fields)
-        self._update_all = (
-            f"UPDATE {name} AS old SET ({names}) = ROW ({news}) FROM {listed} AS new"  # noqa: S608  # declared names only
+        self._update_many = (
+            f"UPDATE {name} AS old SET ({names}) = ROW ({news})"  # noqa: S608  # declared names only
+            f" FROM jsonb_populate_recordset(NULL::{name}, %s::jsonb) AS new"
             f" WHERE old.{key} = new.{key} AND old.version = new.version - 1"
         )
         self._select = f"SELECT {names} FROM {name} WHERE {key} = %s"  # noqa: S608  # declared names only
@@ -139,6 +138,13 @@ class Table(Generic[V]):
         self._keep(draft_of(tx), value)
         return value
 
+    def insert_many(self, tx: Tx, values: Sequence[V]) -> None:
+        """This will insert the first versions of many rows in one round trip."""
+        assert all(self._version(value) == 1 for value in values), "the first version is 1"
+        tx.many(self._insert, [self._parameters(value) for value in values])
+        for value in values:
+            self._keep(draft_of(tx), value)
+
     def update(self, tx: Tx, old: V, **changes: Any) -> V:
         """This will replace a row by its next version and give the new value; raises StaleRow."""
         version = self._version(old)
@@ -149,21 +155,16 @@ class Table(Generic[V]):
         self._keep(draft_of(tx), new)
         return new
 
-    def insert_all(self, tx: Tx, values: Sequence[V]) -> None:
-        """This will insert the first versions of many rows by one statement; no column is bytes."""
-        if not values:
-            return
-        assert all(self._version(value) == 1 for value in values), "the first version is 1"
-        tx.execute(self._insert_all, (self._listed(values),))
-        self._keep_all(tx, values)
+    def update_many(self, tx: Tx, values: Sequence[V]) -> None:
+        """This will replace many rows by these next versions of them, by one statement.
 
-    def update_all(self, tx: Tx, values: Sequence[V]) -> None:
-        """This will replace many rows by these next versions of them; raises StaleRow."""
-        if not values:
-            return
-        if tx.execute(self._update_all, (self._listed(values),)) != len(values):
+        No column may be bytes. Raises StaleRow.
+        """
+        rows = [{name: to_plain(getattr(one, name)) for name in self._columns} for one in values]
+        if values and tx.execute(self._update_many, (json.dumps(rows),)) != len(values):
             raise StaleRow(table=self.name, key="")
-        self._keep_all(tx, values)
+        for value in values:
+            self._keep(draft_of(tx), value)
 
     def get(self, tx: Tx, key: str) -> V:
         """This will read one row; raises the table's NotFound."""
@@ -191,15 +192,6 @@ class Table(Generic[V]):
 
     def _parameters(self, value: V) -> list[object]:
         return [_parameter(getattr(value, column)) for column in self._columns]
-
-    def _listed(self, values: Sequence[V]) -> str:
-        rows = [{name: to_plain(getattr(one, name)) for name in self._columns} for one in values]
-        return json.dumps(rows, ensure_ascii=False)
-
-    def _keep_all(self, tx: Tx, values: Sequence[V]) -> None:
-        draft = draft_of(tx)
-        for value in values:
-            self._keep(draft, value)
 
     def _version(self, value: V) -> int:
         version: int = getattr(value, "version")  # noqa: B009  # V is any dataclass with a version

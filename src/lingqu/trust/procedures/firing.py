@@ -173,7 +173,7 @@ def _act(
     if changes:
         write_changes(tx, changes)
     if passed:
-        TIMERS.update_all(tx, [row for _, row in passed])
+        TIMERS.update_many(tx, [row for _, row in passed])
         record_each(tx, [(fact, frozenset({row.id})) for fact, row in passed])
 
 
@@ -211,7 +211,7 @@ def recount_deadlines(tx: Tx, *, after: str = "", limit: int = BATCH) -> Recount
             again = deadlines.recount_timer(calendar, table.timers[row.name], row)
             if again is not row:
                 changed.append(again)
-    TIMERS.update_all(tx, changed)
+    TIMERS.update_many(tx, changed)
     procedures = tuple(sorted({row.procedure for row in changed}))
     record(tx, DeadlinesRecounted(looked_at=looked_at, procedures=procedures))
     last = ProcedureId(rows[-1]["procedure"]) if rows else None

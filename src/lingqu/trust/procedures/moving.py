@@ -186,13 +186,13 @@ def begin_procedure(
         moved_at=tx.now,
     )
     PROCEDURES.insert(tx, made)
-    PARTICIPANTS.insert_all(tx, [_participant(tx, procedure, part) for part in parts])
+    PARTICIPANTS.insert_many(tx, [_participant(tx, procedure, part) for part in parts])
     check_terms(table, terms, {timer.name for timer in table.starting[initial.name]})
     entering = deadlines.Entering(
         state=initial.name, day=local_day(tx.now), now=tx.now, terms=terms
     )
     _, started = deadlines.follow_state(table, calendar_of(tx), (), procedure, entering)
-    TIMERS.insert_all(tx, started)
+    TIMERS.insert_many(tx, started)
     opened = ProcedureOpened(
         procedure=procedure,
         chart=chart_id,
@@ -580,11 +580,11 @@ def check_terms(table: Compiled, terms: Mapping[str, int], starting: Collection[
 
 def write_changes(tx: Tx, changes: Sequence[Change]) -> None:
     """This will write many changes by one statement a table, and record each one's own fact."""
-    PROCEDURES.update_all(tx, [change.new for change in changes])
-    STEPS.insert_all(tx, [change.step for change in changes])
-    ATTACHMENTS.insert_all(tx, [one for change in changes for one in change.attachments])
-    TIMERS.update_all(tx, [row for change in changes for row in change.changed])
-    TIMERS.insert_all(tx, [row for change in changes for row in change.started])
+    PROCEDURES.update_many(tx, [change.new for change in changes])
+    STEPS.insert_many(tx, [change.step for change in changes])
+    ATTACHMENTS.insert_many(tx, [one for change in changes for one in change.attachments])
+    TIMERS.update_many(tx, [row for change in changes for row in change.changed])
+    TIMERS.insert_many(tx, [row for change in changes for row in change.started])
     record_each(tx, [(change.fact, _keys(change)) for change in changes])
 
 
