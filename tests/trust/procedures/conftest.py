@@ -102,3 +102,9 @@ def desk(bare_place):
         return Desk(bare_place, day)
 
     return begin
+
+
+@pytest.fixture(scope="session")
+def desk_type():
+    """For modules whose tests share one office."""
+    return Desk
