@@ -33,6 +33,7 @@ DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision
 SUB_FACES = (
     "runtime.engine",
     "runtime.documents",
+    "trust.jobs",
     "trust.log",
     "trust.procedures",
     "trust.rulebook",

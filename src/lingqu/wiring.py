@@ -119,7 +119,10 @@ def open_app(settings: Settings) -> Iterator[App]:
 
 @contextmanager
 def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
-    """This will run the sequencer and, where settings say so, the worker until the block ends."""
+    """This will run the sequencer and, where settings say so, the worker until the block ends.
+
+    An opened installation may be run again afterwards, with another `stop`, never twice at once.
+    """
     sequencer = threading.Thread(
         target=app.sequencer.run, args=(stop,), name="lingqu-sequencer", daemon=True
     )
@@ -140,6 +143,7 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         app.database.committed.set()
         if worker is not None:
             worker.stop()
+            app.readiness.remove("worker")
         counting.join(timeout=10)
         sequencer.join(timeout=15)
 

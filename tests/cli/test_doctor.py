@@ -10,7 +10,7 @@ import pytest
 def test_a_sound_machine_is_called_sound_and_nothing_is_made(cli):
     found = cli.json("doctor", LINGQU_PORT=0)
     assert found["ok"] is True
-    assert {"settings", "postgres", "folder", "keys", "port", "clock", "verifier"} <= {
+    assert {"settings", "postgres", "folder", "keys", "port", "clock", "verifier", "fonts"} <= {
         one["topic"] for one in found["checks"]
     }
     assert not cli.data.exists()

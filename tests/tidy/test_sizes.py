@@ -15,6 +15,7 @@ SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "runtime/engine",
     "runtime/documents",
+    "trust/jobs",
     "trust/log",
     "trust/procedures",
     "trust/rulebook",

@@ -6,7 +6,7 @@ parts behind what holds for all of them: correlation, headers, limits, identity,
 reading in `door`, then `app`, `writes`, `v1`.
 """
 
-from lingqu.api.app import Api
+from lingqu.api.app import Api, describe
 from lingqu.api.door import Door, Part, Route
 from lingqu.api.limits import Limiter
 from lingqu.api.v1 import procedures
@@ -16,4 +16,4 @@ from lingqu.api.v1.trust import WITHOUT_ROUTE
 COMMAND_ROUTES = {**TRUST_ROUTES, **procedures.COMMAND_ROUTES}
 """Every command that is not internal has one route; a test compares both ways."""
 
-__all__ = ("COMMAND_ROUTES", "WITHOUT_ROUTE", "Api", "Door", "Limiter", "Part", "Route")
+__all__ = ("COMMAND_ROUTES", "WITHOUT_ROUTE", "Api", "Door", "Limiter", "Part", "Route", "describe")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
@@ -36,8 +36,7 @@ class Api:
         self._problems = Problems(app)
         self._litestar = Litestar(
             route_handlers=[
-                *trust_routes.routers(),
-                *procedure_routes.routers(),
+                *_routers(),
                 public_log.log_file,
                 operations.live,
                 operations.ready,
@@ -52,7 +51,7 @@ class Api:
             request_max_body_size=None,
             debug=False,
         )
-        self.description = _describe(app)
+        self.description = describe()
         """The OpenAPI 3.1 document as data."""
         self._litestar.state["openapi"] = self.description
 
@@ -76,8 +75,13 @@ def openapi_document(state: State) -> Response[dict[str, Any]]:
     )
 
 
-def _dependencies(app: App) -> dict[str, Provide]:
+def _routers() -> tuple[Router, ...]:
+    return (*trust_routes.routers(), *procedure_routes.routers())
+
+
+def _dependencies(app: App | None) -> dict[str, Provide]:
     def provide_platform() -> App:
+        assert app is not None, "a description answers no request"
         return app
 
     return {
@@ -87,12 +91,13 @@ def _dependencies(app: App) -> dict[str, Provide]:
     }
 
 
-def _describe(app: App) -> dict[str, Any]:
+def describe() -> dict[str, Any]:
+    """This will give the OpenAPI 3.1 document as data; it needs no installation."""
     # Litestar serves documentation pages with what it describes; so the description is taken
     # from a second application over the same routes, which serves nothing.
     described = Litestar(
-        route_handlers=[*trust_routes.routers(), *procedure_routes.routers()],
-        dependencies=_dependencies(app),
+        route_handlers=_routers(),
+        dependencies=_dependencies(None),
         openapi_config=_openapi_config(),
         logging_config=None,
     )

@@ -310,16 +310,23 @@ class Readiness:
         assert name not in self._checks, f"the check {name} exists"
         self._checks[name] = (check, vital)
 
+    def remove(self, name: str) -> None:
+        """This will take a check away again, when what it looked at has ended."""
+        del self._checks[name]
+
     def ready(self) -> Report:
         """This will run every check."""
         return self._report(tuple(self._checks))
 
     def live(self) -> Report:
         """This will run the vital checks only."""
-        return self._report(tuple(name for name, (_, vital) in self._checks.items() if vital))
+        checks = dict(self._checks)
+        return self._report(tuple(name for name, (_, vital) in checks.items() if vital))
 
     def _report(self, names: tuple[str, ...]) -> Report:
-        results = tuple((name, _run(name, self._checks[name][0])) for name in names)
+        # A check may be taken away while another thread asks.
+        checks = {name: self._checks.get(name) for name in names}
+        results = tuple((name, _run(name, found[0])) for name, found in checks.items() if found)
         return Report(ok=all(result.ok for _, result in results), results=results)
 
 

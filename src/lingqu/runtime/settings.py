@@ -349,6 +349,12 @@ class Settings:
     time_zone: str = _field(
         "Asia/Shanghai", _time_zone, "页面显示所用的时区", "Time zone in which pages show time"
     )
+    fonts_dir: Path | None = _field(
+        None,
+        _path,
+        "另存中文字体的文件夹，供生成 PDF 使用；不填则只用本机字体",
+        "Folder with further Chinese fonts for PDF; the fonts of the machine are used in any case",
+    )
 
     def __repr__(self) -> str:
         """Every setting with its value, secrets hidden."""

@@ -43,6 +43,12 @@ class StaleRow(errors.Conflict):
     code = "trust.row.stale"
 
 
+class IdTaken(errors.Conflict):
+    """Something with this id exists already; ids are made anew for each thing."""
+
+    code = "trust.id.taken"
+
+
 class RowNotFound(errors.NotFound):
     """There is no such row, or the caller may not know of it."""
 
@@ -112,6 +118,7 @@ class Table(Generic[V]):
         self.name = name
         self._value = value
         self._key = key
+        self._unique = f"{name.partition('.')[2]}_pkey"
         self._shape = len(known)
         self._columns = fields
         self._not_found = not_found
@@ -132,9 +139,14 @@ class Table(Generic[V]):
         self._select = f"SELECT {names} FROM {name} WHERE {key} = %s"  # noqa: S608  # declared names only
 
     def insert(self, tx: Tx, value: V) -> V:
-        """This will insert the first version of a row; `value.version` must be 1."""
+        """This will insert the first version of a row; `value.version` must be 1.
+
+        It travels with the next statement or the commit, and there raises IdTaken.
+        """
         assert self._version(value) == 1, "the first version is 1"
-        tx.execute(self._insert, self._parameters(value))
+        key = str(getattr(value, self._key))
+        tx.means(self._unique, key, IdTaken(id=key))
+        tx.later(self._insert, self._parameters(value))
         self._keep(draft_of(tx), value)
         return value
 

@@ -10,6 +10,7 @@ import msgspec
 from lingqu import trust
 from lingqu.kernel.time import Instant, format_instant
 from lingqu.kernel.values import to_plain
+from lingqu.trust import jobs
 
 PartyKindName = Literal["organization", "person", "system"]
 AccountKindName = Literal["person", "machine"]
@@ -181,6 +182,23 @@ class InstallationView(msgspec.Struct, kw_only=True):
     log: LogView
 
 
+class FailedJobView(msgspec.Struct, kw_only=True):
+    """A background job that failed for good."""
+
+    id: int
+    name: str
+    queue: str
+    attempts: int
+    failed_at: str | None
+
+
+class FailedJobPage(msgspec.Struct, kw_only=True):
+    """Some failed jobs, and the cursor of the page after them (null: this was the last)."""
+
+    items: list[FailedJobView]
+    next: str | None
+
+
 def instant(value: Instant | None) -> str | None:
     """This will write an instant, or nothing."""
     return None if value is None else format_instant(value)
@@ -224,4 +242,15 @@ def fact_view(value: trust.FactRecord) -> FactView:
         origin=value.origin,
         index=value.index,
         entry=entry,
+    )
+
+
+def job_view(value: jobs.FailedJob) -> FailedJobView:
+    """A failed job as it travels."""
+    return FailedJobView(
+        id=value.id,
+        name=value.name,
+        queue=value.queue,
+        attempts=value.attempts,
+        failed_at=instant(value.failed_at),
     )

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One complete set of data for each template."""
+
+from types import MappingProxyType
+
+SHARED = {
+    "issuer": "灵渠市数据局",
+    "number": "灵数受〔2026〕12号",
+    "addressee": "灵渠市供水集团有限公司",
+    "dated_on": "2026-03-02",
+}
+SAMPLES = MappingProxyType(
+    {
+        "acceptance": {
+            **SHARED,
+            "matter": "公共数据资源首次登记",
+            "application": "SQ-2026-000127",
+            "received_on": "2026-02-27",
+            "accepted_on": "2026-03-02",
+            "ground": "《公共数据资源登记管理暂行办法》（发改数据规〔2025〕26号）第十条",
+            "due_on": "2026-03-30",
+            "contact": "0773-0000000",
+            "copies": "自治区数据局。",
+            "excluded": "补正材料、公示和异议核查所需时间不计入前款期限。",
+        },
+        "supplement": {
+            **SHARED,
+            "number": "灵数告〔2026〕3号",
+            "matter": "公共数据资源首次登记",
+            "application": "SQ-2026-000128",
+            "received_on": "2026-02-27",
+            "ground": "《公共数据资源登记管理暂行办法》第十条",
+            "materials": ["数据来源合法合规的说明，附授权文件。", "数据安全风险评估报告。"],
+            "due_on": "2026-03-20",
+            "consequence": "受理日期自重新提交之日起计算。\n逾期未补正的，视为未提出申请。",
+        },
+        "refusal": {
+            **SHARED,
+            "number": "灵数不受〔2026〕1号",
+            "matter": "公共数据资源首次登记",
+            "application": "SQ-2026-000129",
+            "received_on": "2026-02-27",
+            "ground": "《公共数据资源登记管理暂行办法》第十条",
+            "reasons": "申请登记的数据不属于公共数据资源。",
+            "remedy": "如不服本决定，可自收到本通知书之日起六十日内依法申请行政复议。",
+        },
+        "publicity": {
+            "issuer": "灵渠市公共数据资源登记中心",
+            "number": "灵登公〔2026〕7号",
+            "dated_on": "2026-03-02",
+            "matter": "2026年第七批公共数据资源登记",
+            "ground": "《公共数据资源登记管理暂行办法》第十二条",
+            "begins_on": "2026-03-03",
+            "ends_on": "2026-03-16",
+            "days": 10,
+            "rows": [
+                {
+                    "subject": "灵渠市供水集团有限公司",
+                    "kind": "首次登记",
+                    "title": "居民用水量月度汇总数据",
+                    "summary": "按街道和月份汇总的居民用水量，不含个人信息。",
+                },
+                {
+                    "subject": "灵渠市气象局",
+                    "kind": "变更登记",
+                    "title": "逐小时降水观测数据",
+                    "summary": "全市自动站逐小时降水量，更新频率由每日改为每小时。",
+                },
+            ],
+        },
+        "agreement": {
+            "number": "LQ-XY-2026-0031",
+            "first_party": "灵渠市供水集团有限公司",
+            "second_party": "桂北数据服务有限公司",
+            "dated_on": "2026-03-02",
+            "subject": "居民用水量月度汇总数据的加工使用",
+            "recital": "甲乙双方依据《中华人民共和国民法典》，订立本协议。",
+            "starts_on": "2026-03-02",
+            "ends_on": "2027-03-01",
+            "price": {"currency": "CNY", "minor": 12345600},
+            "clauses": [
+                "甲方向乙方提供居民用水量月度汇总数据的使用权，用途限于节水宣传分析。",
+                "乙方不得将数据用于约定用途以外的活动，不得向第三方转授权。",
+                "双方对履行中知悉的商业秘密负有保密义务。",
+            ],
+            "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        },
+        "statement": {
+            "issuer": "灵渠数据要素市场",
+            "number": "DZ-2026-02-0009",
+            "dated_on": "2026-03-01",
+            "holder": "桂北数据服务有限公司",
+            "account": "lac_0000000001",
+            "begins_on": "2026-02-01",
+            "ends_on": "2026-02-28",
+            "opening": {"currency": "CNY", "minor": 100000000},
+            "income": {"currency": "CNY", "minor": 5000000},
+            "outlay": {"currency": "CNY", "minor": 12345678},
+            "closing": {"currency": "CNY", "minor": 92654322},
+            "rows": [
+                {
+                    "day": f"2026-02-{i % 28 + 1:02d}",
+                    "entry": f"tfr_{i:06d}",
+                    "summary": "数据产品价款" if i % 3 else "充值",
+                    "outlay": {"currency": "CNY", "minor": 123456 + i},
+                    "balance": {"currency": "CNY", "minor": 92654322 - i * 100},
+                }
+                for i in range(60)
+            ],
+        },
+        "payment": {
+            **SHARED,
+            "number": "灵数缴〔2026〕5号",
+            "matter": "公共数据运营服务费",
+            "ground": "《公共数据资源授权运营价格管理办法》",
+            "amount": {"currency": "CNY", "minor": 10700053},
+            "due_on": "2026-03-31",
+            "payee": "灵渠市财政局",
+            "bank": "灵渠市商业银行营业部",
+            "account": "6200 0000 0000 0000",
+            "reference": "JK-2026-000045",
+            "rows": [
+                {
+                    "title": "数据查询服务",
+                    "quantity": 120000,
+                    "unit": "次",
+                    "price": {"currency": "CNY", "minor": 80},
+                    "amount": {"currency": "CNY", "minor": 9600000},
+                },
+                {
+                    "title": "模型训练服务",
+                    "quantity": 1,
+                    "unit": "项",
+                    "price": {"currency": "CNY", "minor": 1100053},
+                    "amount": {"currency": "CNY", "minor": 1100053},
+                },
+            ],
+        },
+        "rectification": {
+            **SHARED,
+            "number": "灵数责改〔2026〕2号",
+            "found_on": "2026-02-20",
+            "matter": "公共数据授权运营安全管理情况",
+            "findings": [
+                "未按约定期限向登记机构报送运营情况。",
+                "部分接口调用日志保存期限不足六个月。",
+            ],
+            "ground": "《公共数据资源授权运营实施规范（试行）》",
+            "demands": [
+                "补报2025年度运营情况。",
+                "将接口调用日志保存期限调整为不少于六个月，并提供证明材料。",
+            ],
+            "due_on": "2026-03-20",
+            "remedy": "可自收到之日起六十日内申请行政复议，或者在六个月内提起行政诉讼。",
+        },
+        "certificate": {
+            "issuer": "灵渠市公共数据资源登记中心",
+            "number": "GX-LQ-2026-000031",
+            "dated_on": "2026-03-18",
+            "link": "https://data.lingqu.example/check/GX-LQ-2026-000031",
+            "holder": "灵渠市供水集团有限公司",
+            "identity": "914503000000000000",
+            "title": "居民用水量月度汇总数据",
+            "kind": "首次登记",
+            "scope": "2019年1月至2025年12月全市各街道居民用水量月度汇总",
+            "ground": "《公共数据资源登记管理暂行办法》第十三条",
+            "starts_on": "2026-03-18",
+            "ends_on": "2029-03-17",
+            "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        },
+    }
+)
