@@ -60,3 +60,22 @@ def test_what_cannot_be_read_is_refused_in_words(founded, words, code):
         "--owner", founded.party, *words, "--json",
     )  # fmt: skip
     assert refused.refusal == code
+
+
+def test_a_document_of_a_procedure_is_written_and_never_over_another(founded, tmp_path):
+    handler = founded.json("party", "register", "〈浦北县供销社〉（演示）")["party"]["id"]
+    opened = founded.json(
+        "procedure", "open", "complaint",
+        "--subject", "prd_1", "--title", "与说明不符", "--owner", handler,
+        "--part", f"complainant={handler}", "--part", "handler=me",
+    )  # fmt: skip
+    made = opened["procedure"]["id"]
+    founded.json("procedure", "move", made, "ask_supplement", "--reason", "缺少合同。")
+    file = tmp_path / "告知书.docx"
+    words = ("procedure", "document", made, "supplement_notice", "--output", str(file))
+    written = founded.json(*words)
+    assert file.read_bytes()[:2] == b"PK"
+    assert written["paper"]["data"]["materials"] == ["缺少合同。"]
+    assert founded(*words, "--json").code != 0
+    none = founded("procedure", "document", made, "answer", "--json")
+    assert none.refusal == "trust.procedure.document_not_found"

@@ -10,14 +10,16 @@ import click
 
 from lingqu import trust
 from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import PARTY, more
 from lingqu.cli.text import labelled, table
-from lingqu.cli.values import PATH, IdType
+from lingqu.cli.values import PATH, IdType, Member
 from lingqu.kernel import errors
 from lingqu.kernel.charts import Label
-from lingqu.runtime.blobs import BlobStore, storage_errors
+from lingqu.runtime import documents
+from lingqu.runtime.blobs import BlobStore, replace_file, storage_errors
 from lingqu.trust import procedures
 from lingqu.trust.procedures import Clock, GivenFile, Part, ProcedureView
 
@@ -212,6 +214,44 @@ def move_one(
             terms=counts,
         )
     _stands(run, command, moved)
+
+
+@procedure.command("document")
+@argument("procedure_id", type=PROCEDURE)
+@argument("name")
+@option(
+    "--format",
+    "to",
+    type=Member(documents.Format),
+    default=documents.Format.DOCX.value,
+    show_default=True,
+)
+@option("--output", type=PATH)
+@click.pass_obj
+def document(
+    run: Invocation,
+    procedure_id: procedures.ProcedureId,
+    name: str,
+    to: documents.Format,
+    output: Path | None,
+) -> None:
+    """Write a document the procedure produced."""
+    settings = run.settings()
+    with reading(run) as (_, tx):
+        paper = procedures.document_data(tx, procedure=procedure_id, document=name)
+    file = (output or Path(f"{procedure_id}-{paper.name}.{to.value}")).absolute()
+    with storage_errors(file.parent):
+        if file.exists():
+            raise FileExists(file=str(file))
+    made = documents.render(paper.template, paper.data, to=to, fonts=settings.fonts_dir)
+    replace_file(file, made.content, mode=0o644)
+    run.answer(
+        {"file": file, "paper": plain_data(paper), "sha256": made.sha256},
+        [
+            run.word("document.written", title=_say(run, paper.label), file=str(file)),
+            *labelled([("SHA-256", made.sha256)]),
+        ],
+    )
 
 
 @procedure.command("fire")

@@ -10,8 +10,11 @@ from datetime import date
 
 import pytest
 
+from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.kernel.charts import check_chart
+from lingqu.kernel.paging import PageRequest
+from lingqu.runtime import documents
 from lingqu.trust import procedures
 from lingqu.trust.procedures import records
 
@@ -56,7 +59,21 @@ class Story:
         names = {one.name for one in self.chart.timers}
         assert {name for name, standing in timers if standing == "fired"} == names
         assert {name for name, standing in timers if standing == "ended"} == names
+        assert self.papers() == {one.name for one in self.chart.documents}
         assert place.audit() == []
+
+    def papers(self):
+        """The documents the procedures produced, each of which can be written from its data."""
+        found = set()
+        with self.office.place.database.reading(trust.LOCAL_ADMINISTRATOR) as tx:
+            page = procedures.find_procedures(tx, page=PageRequest(size=500), code=self.chart.code)
+            for one in page.items:
+                for known in procedures.find_documents(tx, procedure=one.id):
+                    paper = procedures.document_data(tx, procedure=one.id, document=known.name)
+                    if known.name not in found:
+                        documents.render(paper.template, paper.data, to=documents.Format.DOCX)
+                    found.add(known.name)
+        return found
 
 
 @pytest.mark.parametrize("chart", procedures.SHIPPED, ids=lambda chart: chart.code)

@@ -71,11 +71,13 @@ def embed_chart(
     prefix: str,
     roles: Mapping[str, str],
     exits: Mapping[str, str],
+    documents: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Chart:
     """This will put the states of `inner` into `outer`, so that one procedure runs through both.
 
     Names of states, moves and timers get `prefix` and a dot; `roles` says which role of `outer`
-    plays each role of `inner`, `exits` which state of `outer` stands for each end of `inner`.
+    plays each role of `inner`, `exits` which state of `outer` stands for each end of `inner`,
+    `documents` which documents of `outer` a move of `inner` produces here.
     Moves of `outer` lead in by naming `prefix.state`. The result is as sound as `check_chart` says.
     """
     ends = {state.name for state in inner.states if state.standing is Standing.TERMINAL}
@@ -102,6 +104,7 @@ def embed_chart(
             sources=tuple(map(state, one.sources)),
             target=state(one.target),
             actor=role(one.actor) or one.actor,
+            documents=one.documents + tuple(documents.get(one.name, ())),
             extends=tuple(map(timer, one.extends)),
             restarts=tuple(map(timer, one.restarts)),
             window=one.window and dataclasses.replace(one.window, timer=timer(one.window.timer)),

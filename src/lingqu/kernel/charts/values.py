@@ -157,12 +157,11 @@ class Timer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A paper a move produces, by the name of its template and the fields the template uses."""
+    """A paper a move produces, by the name of its template."""
 
     name: str
     label: Label
     template: str
-    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

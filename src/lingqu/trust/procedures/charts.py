@@ -81,7 +81,8 @@ def read_chart(text: str) -> Chart:
 
 
 def _embedded(chart: Chart, given: object) -> Chart:
-    if not isinstance(given, Mapping) or {*given} != {"chart", "prefix", "roles", "exits"}:
+    needed, known = {"chart", "prefix", "roles", "exits"}, {"documents"}
+    if not isinstance(given, Mapping) or not needed <= {*given} <= needed | known:
         raise BadChartFile
     inner = _provided.get(str(given["chart"]))
     if inner is None:
@@ -93,8 +94,9 @@ def _embedded(chart: Chart, given: object) -> Chart:
             prefix=str(given["prefix"]),
             roles=dict(given["roles"]),
             exits=dict(given["exits"]),
+            documents={move: tuple(names) for move, names in given.get("documents", {}).items()},
         )
-    except (AssertionError, TypeError, ValueError):
+    except (AssertionError, AttributeError, TypeError, ValueError):
         raise BadChartFile from None
 
 
