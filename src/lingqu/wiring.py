@@ -25,7 +25,7 @@ from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logge
 from lingqu.runtime.postgres import PostgresServer, open_postgres
 from lingqu.runtime.settings import Settings, key_location
 from lingqu.trust import log as logs
-from lingqu.trust import rulebook
+from lingqu.trust import procedures, rulebook
 from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS = "keys", "blobs", "log"
@@ -309,7 +309,23 @@ def _jobs() -> JobRegistry:
         with app.database.transaction(trust.PLATFORM) as tx:
             trust.drop_expired_sessions(tx, now=REAL_TIME.now())
 
+    @jobs.job("trust.procedures.fire_timers")
+    def fire_timers(context: JobContext) -> None:
+        """Let clocks of procedures act that have run out."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        procedures.fire_due_timers(app.database, trust.PLATFORM)
+
+    @jobs.job("trust.procedures.recount_deadlines")
+    def recount_deadlines(context: JobContext) -> None:
+        """Count provisional deadlines again, once a day, after a year's days were published."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        procedures.recount_all_deadlines(app.database, trust.PLATFORM)
+
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
+    jobs.periodic("trust.procedures.fire_timers", "* * * * *")
+    jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
     return jobs
 
 

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "account": "lingqu.cli.accounts:account",
     "role": "lingqu.cli.accounts:role",
     "key": "lingqu.cli.accounts:key",
+    "procedure": "lingqu.cli.procedures:procedure",
     "supply": "lingqu.cli.supply:supply",
     "ledger": "lingqu.cli.ledger:books",
     "fact": "lingqu.cli.facts:fact",
@@ -55,6 +56,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
 SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "begin": ("demo", "init", "serve", "worker", "status", "doctor", "settings"),
     "who": ("party", "account", "role", "key"),
+    "work": ("procedure",),
     "market": ("supply", "ledger"),
     "proof": ("fact", "log", "audit", "document"),
     "law": ("rules",),

@@ -71,6 +71,7 @@ class Kind(enum.Enum):
     LEDGER_ACCOUNT = "ledger_account"
     LEDGER_TRANSFER = "ledger_transfer"
     LEDGER_DAY = "ledger_day"
+    PROCEDURE = "procedure"
 
 
 class Reach(enum.Enum):
@@ -136,6 +137,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
         (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
         (_A.END, _K.LEDGER_DAY): _ANY,
+        (_A.OPERATE, _K.PROCEDURE): _ANY,
     },
     Role.ADMINISTRATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -170,6 +172,11 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
         (_A.READ, _K.LEDGER_DAY): _ANY,
         (_A.END, _K.LEDGER_DAY): _ANY,
+        (_A.READ, _K.PROCEDURE): _ANY,
+        (_A.CREATE, _K.PROCEDURE): _ANY,
+        (_A.CHANGE, _K.PROCEDURE): _SELF,
+        (_A.ASSIGN, _K.PROCEDURE): _ANY,
+        (_A.OPERATE, _K.PROCEDURE): _ANY,
     },
     Role.MEMBER: {
         (_A.READ, _K.LEDGER_ACCOUNT): _OWN,
@@ -186,6 +193,10 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.RESOURCE): _OWN,
         (_A.END, _K.RESOURCE): _OWN,
         (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
+        (_A.READ, _K.PROCEDURE): _OWN,
+        (_A.CREATE, _K.PROCEDURE): _OWN,
+        (_A.CHANGE, _K.PROCEDURE): _OWN,
+        (_A.ASSIGN, _K.PROCEDURE): _OWN,
     },
     Role.REGULATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -195,6 +206,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.REFUSAL): _ANY,
         (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
         (_A.READ, _K.LEDGER_DAY): _ANY,
+        (_A.READ, _K.PROCEDURE): _ANY,
     },
     Role.CLEARING: {
         (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
@@ -210,6 +222,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.SIGNED_IN: {
         (_A.READ, _K.ACCOUNT): _SELF,
         (_A.CHANGE, _K.ACCOUNT): _SELF,
+        (_A.CHANGE, _K.PROCEDURE): _SELF,
         (_A.END, _K.SESSION): _SELF,
     },
     Role.VISITOR: {

@@ -131,6 +131,12 @@ class Table(Generic[V]):
         self._insert = f"INSERT INTO {name} ({names}) VALUES ({marks})"  # noqa: S608  # declared names only
         sets = ", ".join(f"{column} = %s" for column in fields)
         self._update = f"UPDATE {name} SET {sets} WHERE {key} = %s AND version = %s"  # noqa: S608  # declared names only
+        news = ", ".join(f"new.{column}" for column in fields)
+        self._update_many = (
+            f"UPDATE {name} AS old SET ({names}) = ROW ({news})"  # noqa: S608  # declared names only
+            f" FROM jsonb_populate_recordset(NULL::{name}, %s::jsonb) AS new"
+            f" WHERE old.{key} = new.{key} AND old.version = new.version - 1"
+        )
         self._select = f"SELECT {names} FROM {name} WHERE {key} = %s"  # noqa: S608  # declared names only
 
     def insert(self, tx: Tx, value: V) -> V:
@@ -161,6 +167,17 @@ class Table(Generic[V]):
             raise StaleRow(table=self.name, key=str(getattr(old, self._key)))
         self._keep(draft_of(tx), new)
         return new
+
+    def update_many(self, tx: Tx, values: Sequence[V]) -> None:
+        """This will replace many rows by these next versions of them, by one statement.
+
+        No column may be bytes. Raises StaleRow.
+        """
+        rows = [{name: to_plain(getattr(one, name)) for name in self._columns} for one in values]
+        if values and tx.execute(self._update_many, (json.dumps(rows),)) != len(values):
+            raise StaleRow(table=self.name, key="")
+        for value in values:
+            self._keep(draft_of(tx), value)
 
     def get(self, tx: Tx, key: str) -> V:
         """This will read one row; raises the table's NotFound."""

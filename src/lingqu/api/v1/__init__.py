@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from litestar import Router
 
-from lingqu.api.v1 import ledger, supply, trust
+from lingqu.api.v1 import ledger, procedures, supply, trust
 
-_WORDS = (trust, ledger, supply)
+_WORDS = (trust, procedures, ledger, supply)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
