@@ -256,6 +256,17 @@ def test_a_table_that_contradicts_itself_is_a_mistake(days_named):
         DayTable(years=frozenset({2026}), days=days_named)
 
 
+@pytest.mark.parametrize("text", ["", "heute", "2026-02-30", "20260302", "2026-W10-1", "2026-3-2"])
+def test_a_text_that_is_no_day_is_refused(text):
+    with pytest.raises(calendar.BadDay):
+        calendar.parse_day(text)
+
+
+@given(st.dates())
+def test_a_day_survives_its_text(day):
+    assert calendar.parse_day(day.isoformat()) == day
+
+
 def test_a_calendar_is_a_value():
     assert Calendar(tables=(calendar.national_table(),)) == NATIONAL
     assert hash(Calendar(tables=(calendar.national_table(),))) == hash(NATIONAL)

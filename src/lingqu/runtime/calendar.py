@@ -15,6 +15,7 @@ across such a day is marked provisional, to be counted again after publication.
 from __future__ import annotations
 
 import calendar
+import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -32,6 +33,7 @@ LOCAL_TIME = timezone(timedelta(hours=8), "Asia/Shanghai")
 CUSP_DAYS = 7
 """The last days of December, which the next year's arrangement may still move (it has, by 3)."""
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WEEK = 7
 _WORKING_WEEK = 5
 _FIRST = date(1, 1, 2).toordinal()
@@ -245,9 +247,9 @@ def is_on_cusp(day: date) -> bool:
 
 def parse_day(text: str) -> date:
     """This will read a day as `2026-03-02`. Raises BadDay."""
+    if not _DAY.fullmatch(text):
+        raise BadDay(text=text[:40])
     try:
-        if len(text) != len("2026-03-02"):
-            raise BadDay(text=text[:40])
         return date.fromisoformat(text)
     except ValueError:
         raise BadDay(text=text[:40]) from None
