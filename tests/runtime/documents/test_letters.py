@@ -182,6 +182,13 @@ def test_the_word_file_has_styles_page_numbers_and_no_trace_of_its_making():
     # GB/T 9704-2012, 5.2.1: the type area is 156 mm wide on A4.
     area = section.page_width - section.left_margin - section.right_margin
     assert abs(area / 36_000 - 156) < 1
+    digest = docx.Document(
+        io.BytesIO(documents.render("certificate", SAMPLES["certificate"], to=Format.DOCX).content)
+    )
+    wrapped = [
+        row.cells[1] for row in digest.tables[0].rows if "wordWrap" in row.cells[1]._element.xml
+    ]
+    assert SAMPLES["certificate"]["digest"] in [cell.text for cell in wrapped]
     with zipfile.ZipFile(io.BytesIO(made.content)) as package:
         assert {one.date_time for one in package.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
@@ -216,6 +223,14 @@ def test_pages_can_be_looked_at_before_they_are_issued():
     pages = documents.preview("statement", SAMPLES["statement"], dots=30)
     assert len(pages) == 3
     assert all(page.startswith(b"\x89PNG") for page in pages)
+
+
+@needs_chinese_fonts
+def test_a_folder_of_further_fonts_may_be_empty_or_missing(tmp_path):
+    usual = documents.render("refusal", SAMPLES["refusal"], to=Format.PDF)
+    for folder in (tmp_path, tmp_path / "none"):
+        made = documents.render("refusal", SAMPLES["refusal"], to=Format.PDF, fonts=folder)
+        assert made.sha256 == usual.sha256
 
 
 def test_a_machine_without_chinese_fonts_refuses_a_pdf():
