@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "role": "lingqu.cli.accounts:role",
     "key": "lingqu.cli.accounts:key",
     "hold": "lingqu.cli.holds:hold",
+    "division": "lingqu.cli.divisions:division",
     "fact": "lingqu.cli.facts:fact",
     "log": "lingqu.cli.log:log",
     "audit": "lingqu.cli.audit:audit",
@@ -50,7 +51,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
 
 SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "begin": ("demo", "init", "serve", "worker", "status", "doctor", "settings"),
-    "who": ("party", "account", "role", "key", "hold"),
+    "who": ("party", "account", "role", "key", "hold", "division"),
     "proof": ("fact", "log", "audit"),
     "care": ("backup", "restore", "upgrade", "keys", "clock"),
     "inside": ("psql", "shell"),
