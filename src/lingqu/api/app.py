@@ -17,6 +17,7 @@ from lingqu.api.door import Receive, Scope, Send
 from lingqu.api.problems import PROBLEM_TYPE, Problems
 from lingqu.api.v1 import divisions as division_routes
 from lingqu.api.v1 import holds as hold_routes
+from lingqu.api.v1 import identity as identity_routes
 from lingqu.api.v1 import trust as trust_routes
 from lingqu.api.writes import provide_visit, provide_write
 from lingqu.kernel import errors
@@ -77,7 +78,8 @@ def openapi_document(state: State) -> Response[dict[str, Any]]:
 
 
 def _routers() -> tuple[Router, ...]:
-    return (*trust_routes.routers(), *hold_routes.routers(), *division_routes.routers())
+    parts = (trust_routes, hold_routes, division_routes, identity_routes)
+    return tuple(router for part in parts for router in part.routers())
 
 
 def _dependencies(app: App) -> dict[str, Provide]:

@@ -183,7 +183,7 @@ def role() -> None:
 
 @role.command("assign")
 @argument("account_id", type=ACCOUNT)
-@argument("role_name", type=Member(trust.Role, without=GIVEN_TO_NOBODY))
+@argument("role_name", metavar="ROLE", type=Member(trust.Role, without=GIVEN_TO_NOBODY))
 @argument("party_id", type=PARTY)
 @can_be_repeated
 @click.pass_obj

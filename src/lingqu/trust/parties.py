@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parties, their accounts, roles and API keys; signing in, and erasing a person."""
+"""Parties, their accounts, roles and API keys, and how passwords are checked."""
 
 from __future__ import annotations
 
@@ -223,15 +223,6 @@ class PartyRenamed(Fact):
 
     kind = "trust.party.renamed"
     party: PartyId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartyDataErased(Fact):
-    """A person's data was emptied everywhere and the salts of its digests destroyed."""
-
-    kind = "trust.party.erased"
-    party: PartyId
-    accounts: tuple[AccountId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -478,39 +469,6 @@ def revoke_api_key(tx: Tx, *, api_key: ApiKeyId) -> None:
         raise RoleEnded(id=api_key)
     API_KEYS.update(tx, held, ended_at=tx.now)
     record(tx, ApiKeyRevoked(api_key=api_key, account=held.account))
-
-
-_ERASE = "SELECT trust.erase_row_versions(%s, %s, %s)"
-
-
-@command("trust.party.erase")
-def erase_party(tx: Tx, *, party: PartyId) -> Party:
-    """This will empty a person's data here and destroy the salts of what the log says of it.
-
-    The log keeps its digests and still verifies; without salts they tell nothing. Accounts are
-    closed, their API keys end and lose their labels. Backups made before keep the data until they
-    expire. Raises PartyErased.
-    (个人信息保护法 第四十七条)
-    """
-    held = PARTIES.lock(tx, party)
-    authorize(tx, Action.ERASE, Kind.PARTY, owner=party)
-    if held.erased_at is not None:
-        raise PartyErased(party=party)
-    erased = PARTIES.update(tx, held, name=None, erased_at=tx.now)
-    touched: list[tuple[str, str, int]] = [("trust.party", party, erased.version)]
-    accounts = ACCOUNTS.find(tx, "WHERE party = %s ORDER BY id FOR UPDATE", (party,))
-    for account in accounts:
-        closed = ACCOUNTS.update(
-            tx, account, login=None, password_hash=None, state=AccountState.CLOSED
-        )
-        tx.execute("DELETE FROM trust.session WHERE account = %s", (account.id,))
-        touched.append(("trust.account", account.id, closed.version))
-        for key in API_KEYS.find(tx, "WHERE account = %s ORDER BY id FOR UPDATE", (account.id,)):
-            ended = API_KEYS.update(tx, key, label="", ended_at=key.ended_at or tx.now)
-            touched.append(("trust.api_key", key.id, ended.version))
-    tx.together((_ERASE, row) for row in touched)
-    record(tx, PartyDataErased(party=party, accounts=tuple(account.id for account in accounts)))
-    return erased
 
 
 def get_party(tx: Tx, party: PartyId) -> Party:

@@ -13,7 +13,11 @@ from lingqu.kernel.values import to_plain
 
 PartyKindName = Literal["organization", "person", "system"]
 AccountKindName = Literal["person", "machine"]
-RoleName = Literal["administrator", "member", "regulator"]
+RoleName = Literal[
+    "administrator", "member", "regulator", "financial_regulator", "provider", "implementer",
+    "operator", "clerk", "reviewer", "price_authority", "treasury", "chief_data_officer", "venue",
+    "merchant", "buyer", "service_body", "person",
+]  # fmt: skip
 
 
 class PartyView(msgspec.Struct, kw_only=True):
