@@ -33,13 +33,16 @@ UPLOAD_PATH = "/trust/verify"
 
 _HANDLERS: tuple[Any, ...] = (
     home.home, home.public, home.log_part, home.choose,
-    session.login_page, session.login, session.logout,
+    session.login_page, session.login, session.login_code, session.begin_openid,
+    session.return_openid, session.logout,
     parties.party_list, parties.register, parties.party_page, parties.rename,
     parties.confirm_erasure, parties.erase, parties.open_account, parties.close_account,
     parties.assign_role, parties.withdraw_role, parties.issue_key, parties.revoke_key,
     evidence.fact_list, evidence.fact_page, evidence.bundle, evidence.verify_page, evidence.verify,
     evidence.refusal_list,
-    account.account_page, account.change_password, account.close_session,
+    account.account_page, account.change_password, account.close_session, account.act_for,
+    account.propose_second_factor, account.enable_second_factor, account.disable_second_factor,
+    account.unlink_login,
     system.system_page, system.api_documentation,
     assets.static_file, assets.favicon,
 )  # fmt: skip

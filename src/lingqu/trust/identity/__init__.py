@@ -38,7 +38,6 @@ from lingqu.trust.identity.organizations import (
     Organization,
     OrganizationKind,
     OrganizationLevel,
-    demonstration_code,
     describe_organization,
     find_organization,
     get_organization,
@@ -46,6 +45,7 @@ from lingqu.trust.identity.organizations import (
 )
 from lingqu.trust.lockout import LockPolicy, drop_old_failures, unlock_account
 from lingqu.trust.second_factor import (
+    describe_secret,
     disable_second_factor,
     enable_second_factor,
     is_prepared,
@@ -73,8 +73,8 @@ __all__ = (
     "OrganizationKind",
     "OrganizationLevel",
     "act_for",
-    "demonstration_code",
     "describe_organization",
+    "describe_secret",
     "disable_second_factor",
     "drop_old_failures",
     "enable_second_factor",
