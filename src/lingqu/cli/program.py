@@ -34,6 +34,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "account": "lingqu.cli.accounts:account",
     "role": "lingqu.cli.accounts:role",
     "key": "lingqu.cli.accounts:key",
+    "organization": "lingqu.cli.identities:organization",
+    "mandate": "lingqu.cli.identities:mandate",
+    "certificate": "lingqu.cli.identities:certificate",
+    "link": "lingqu.cli.identities:link",
     "hold": "lingqu.cli.holds:hold",
     "division": "lingqu.cli.divisions:division",
     "fact": "lingqu.cli.facts:fact",
@@ -51,7 +55,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
 
 SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "begin": ("demo", "init", "serve", "worker", "status", "doctor", "settings"),
-    "who": ("party", "account", "role", "key", "hold", "division"),
+    "who": (
+        "party", "account", "role", "key", "organization", "mandate", "certificate", "link", "hold",
+        "division",
+    ),
     "proof": ("fact", "log", "audit"),
     "care": ("backup", "restore", "upgrade", "keys", "clock"),
     "inside": ("psql", "shell"),
