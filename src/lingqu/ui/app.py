@@ -16,7 +16,7 @@ from lingqu.runtime.i18n import explain
 from lingqu.runtime.observability import get_logger
 from lingqu.ui import assets
 from lingqu.ui.forms import read_form
-from lingqu.ui.pages import account, evidence, home, parties, session, system
+from lingqu.ui.pages import account, evidence, home, identities, parties, session, system
 from lingqu.ui.provided import ApiDescription, SignIns, provide_desk, provide_form
 from lingqu.ui.refusals import PageFault, as_refusal, status_of
 from lingqu.ui.rendering import Desk
@@ -43,6 +43,9 @@ _HANDLERS: tuple[Any, ...] = (
     account.account_page, account.change_password, account.close_session, account.act_for,
     account.propose_second_factor, account.enable_second_factor, account.disable_second_factor,
     account.unlink_login,
+    identities.identity_page, identities.describe, identities.give_mandate,
+    identities.end_mandate, identities.revoke_certificate, identities.unlock_account,
+    identities.hold_list, identities.place_hold, identities.lift_hold,
     system.system_page, system.api_documentation,
     assets.static_file, assets.favicon,
 )  # fmt: skip
