@@ -22,10 +22,11 @@ from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
 from lingqu.runtime.keys import KeyId, Keyring, Unlock, create_key_file
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
+from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
-from lingqu.runtime.settings import Settings, key_location
+from lingqu.runtime.settings import Settings, key_location, read_secret
+from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
-from lingqu.trust import procedures, rulebook
 from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS = "keys", "blobs", "log"
@@ -59,6 +60,15 @@ class App:
     strangers: trust.StrangerRefusals
     readiness: Readiness
     postgres: PostgresServer
+    openid: Provider | None
+
+    @property
+    def lock_policy(self) -> identity.LockPolicy:
+        """When failed attempts to sign in lock a login."""
+        return identity.LockPolicy(
+            failures=self.settings.sign_in_failures_max,
+            minutes=self.settings.sign_in_lock_minutes,
+        )
 
     @property
     def logs(self) -> Path:
@@ -230,6 +240,7 @@ def _assemble(
         strangers=trust.StrangerRefusals(database, key=os.urandom(32)),
         readiness=Readiness(),
         postgres=postgres,
+        openid=_openid(settings),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)
     app.readiness.add("log", lambda: _check_log(app))
@@ -290,6 +301,17 @@ def _keyring(settings: Settings) -> Keyring:
     return Keyring.open(settings.data_dir / KEYS, unlock, data_dir=settings.data_dir)
 
 
+def _openid(settings: Settings) -> Provider | None:
+    if settings.openid_issuer is None:
+        return None
+    file = settings.openid_client_secret_file
+    return Provider(
+        issuer=settings.openid_issuer,
+        client_id=settings.openid_client_id,
+        client_secret=None if file is None else read_secret(file),
+    )
+
+
 def _elder(ring: Keyring, log: logs.OwnLog) -> notes.Signer:
     for key in ring.signing(LOG_PURPOSE):
         signer = logs.log_signer(log.origin, key)
@@ -308,6 +330,7 @@ def _jobs() -> JobRegistry:
         assert isinstance(app, App), "the worker was started with the app"
         with app.database.transaction(trust.PLATFORM) as tx:
             trust.drop_expired_sessions(tx, now=REAL_TIME.now())
+            identity.drop_old_failures(tx, now=REAL_TIME.now(), policy=app.lock_policy)
 
     @jobs.job("trust.procedures.fire_timers")
     def fire_timers(context: JobContext) -> None:

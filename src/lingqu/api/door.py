@@ -22,13 +22,17 @@ from lingqu.api.problems import as_refusal, record
 from lingqu.api.refusals import (
     InternalFault,
     RequestTooLarge,
+    SecondFactorNeeded,
     TooManyRequests,
 )
 from lingqu.api.visit import Visit
 from lingqu.kernel import errors
-from lingqu.runtime import METRICS
+from lingqu.runtime import METRICS, REAL_TIME
+from lingqu.runtime.certificates import HEADER as CERTIFICATE_HEADER
+from lingqu.runtime.certificates import SECRET_HEADER, TrustedProxy
 from lingqu.runtime.i18n import choose_language
 from lingqu.runtime.observability import bind, get_logger
+from lingqu.trust import identity
 from lingqu.wiring import App
 
 Scope = MutableMapping[str, Any]
@@ -40,6 +44,8 @@ Handle = Callable[[Scope, Receive, Send], Awaitable[None]]
 JSON_BYTES_MAX = 1024 * 1024
 """Largest body of anything that is not an upload."""
 LANGUAGE_COOKIE = "lingqu_language"
+ACTING_HEADER = "lingqu-acting-for"
+"""Names the one party a machine acts for in this request, where its account acts for several."""
 
 _CORRELATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}\Z")
 _COOKIE_BYTES_MAX = 8192
@@ -62,6 +68,10 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 """Set on every answer that does not set them itself; the policies are set on every one."""
+
+
+_WITHOUT_SECOND_FACTOR = ("/account", "/logout", "/language", "/login")
+"""Pages for somebody who must still set up a second factor."""
 
 
 class Part(Protocol):
@@ -101,6 +111,8 @@ class Door:
         self._app = app
         self._routes = routes
         self._requests = requests
+        self._proxy = TrustedProxy(settings)
+        self._doubled = frozenset(settings.second_factor_roles)
         self._secure = settings.secure_cookies == "always" or (settings.base_url or "").startswith(
             "https:"
         )
@@ -148,7 +160,7 @@ class Door:
             if route.limited:
                 self._check_source(visit)
             if route.identified:
-                await asyncio.to_thread(self._identify, visit, route, headers)
+                await asyncio.to_thread(self._identify, visit, route, scope, headers)
             if route.limited:
                 self._count(visit)
         except errors.LingquError as refusal:
@@ -223,23 +235,58 @@ class Door:
         if wait:
             raise TooManyRequests(seconds=wait)
 
-    def _identify(self, visit: Visit, route: Route, headers: dict[str, str]) -> None:
-        scheme, _, secret = headers.get("authorization", "").partition(" ")
-        if route.bearer and scheme.lower() == "bearer":
-            visit.session = None
-            try:
-                visit.identity = trust.identify_api_key(self._app.database, secret.strip())
-            except errors.Forbidden:
+    def _identify(self, visit: Visit, route: Route, scope: Scope, headers: dict[str, str]) -> None:
+        try:
+            if self._identify_machine(visit, route, scope, headers):
+                visit.session = None
+            elif visit.session is not None:
+                visit.identity = trust.identify_session(self._app.database, visit.session)
+        except errors.Forbidden:
+            visit.ended = visit.session is not None
+            if route.bearer:
                 self._requests.take(f"source {visit.source}")
                 raise
-        elif visit.session is not None:
-            try:
-                visit.identity = trust.identify_session(self._app.database, visit.session)
-            except errors.Forbidden:
-                visit.ended = True
-                if route.bearer:
-                    self._requests.take(f"source {visit.source}")
-                    raise
+        if visit.session is not None and visit.identity is not None:
+            self._check_second_factor(visit.identity, scope["path"])
+
+    def _identify_machine(
+        self, visit: Visit, route: Route, scope: Scope, headers: dict[str, str]
+    ) -> bool:
+        """By the key in a header, else by the certificate a trusted proxy hands on."""
+        if not route.bearer:
+            return False
+        acting_for = headers.get(ACTING_HEADER)
+        scheme, _, secret = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            visit.session = None
+            visit.identity = trust.identify_api_key(
+                self._app.database, secret.strip(), acting_for=acting_for
+            )
+            return True
+        certificate = self._proxy.certificate(
+            source=visit.source,
+            secret=headers.get(SECRET_HEADER, ""),
+            headers=[
+                value.decode("latin-1")
+                for name, value in scope["headers"]
+                if name.lower() == CERTIFICATE_HEADER.encode()
+            ],
+            now=REAL_TIME.now(),
+        )
+        if certificate is None:
+            return False
+        visit.session = None
+        visit.identity = identity.identify_certificate(
+            self._app.database, certificate.fingerprint, acting_for=acting_for
+        )
+        return True
+
+    def _check_second_factor(self, who: trust.Identity, path: str) -> None:
+        """Whoever holds a role that needs a second factor may only set one up, or leave."""
+        roles = {holding.role.value for holding in who.roles}
+        is_open = any(_is_under(path, one) for one in _WITHOUT_SECOND_FACTOR)
+        if roles & self._doubled and not who.second_factor and not is_open:
+            raise SecondFactorNeeded
 
 
 class _Answer:

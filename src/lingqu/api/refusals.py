@@ -54,6 +54,12 @@ class IdempotencyKeyBad(errors.Rejected):
     code = "api.idempotency_key.bad"
 
 
+class SecondFactorNeeded(errors.Forbidden):
+    """One of the account's roles needs a second factor, and it has none."""
+
+    code = "api.session.second_factor_needed"
+
+
 class LogFileNotFound(errors.NotFound):
     """The public log has no such file."""
 
@@ -83,6 +89,7 @@ _STATUS_OF_CODE = {
     InternalFault.code: 500,
     "trust.session.unknown": 401,
     "trust.api_key.unknown": 401,
+    "trust.certificate.unknown": 401,
     "trust.access.caller_unknown": 401,
 }
 

@@ -54,4 +54,9 @@ class Visit:
     def caller(self) -> Caller:
         """Who acts: the account that is known, or a visitor."""
         account = self.identity.account if self.identity else trust.VISITOR.account
-        return Caller(account=account, channel=self.channel, correlation=self.correlation)
+        return Caller(
+            account=account,
+            channel=self.channel,
+            correlation=self.correlation,
+            acting_for=self.identity.acting_for if self.identity else None,
+        )

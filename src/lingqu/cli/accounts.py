@@ -21,6 +21,7 @@ from lingqu.cli.text import labelled
 from lingqu.cli.values import IdType, Member
 from lingqu.kernel import errors
 from lingqu.kernel.values import Hidden
+from lingqu.trust import identity
 from lingqu.wiring import App
 
 ACCOUNT = IdType(trust.AccountId)
@@ -176,6 +177,46 @@ def change_password(
     )
 
 
+@account.command("unlock")
+@argument("account_id", type=ACCOUNT)
+@can_be_repeated
+@click.pass_obj
+def unlock(
+    run: Invocation, account_id: trust.AccountId, command_id: trust.CommandId | None
+) -> None:
+    """Let an account sign in again after too many failures."""
+    command = chosen(run, command_id)
+    with opened(run) as app:
+        act(run, app, identity.unlock_account, command, account=account_id)
+    run.answer(
+        {"command": command, "account": account_id},
+        [
+            run.word("account.unlocked", account=account_id),
+            run.word("command.done", command=command),
+        ],
+    )
+
+
+@account.command("reset-second-factor")
+@argument("account_id", type=ACCOUNT)
+@can_be_repeated
+@click.pass_obj
+def reset_second_factor(
+    run: Invocation, account_id: trust.AccountId, command_id: trust.CommandId | None
+) -> None:
+    """Switch an account's second factor off."""
+    command = chosen(run, command_id)
+    with opened(run) as app:
+        act(run, app, identity.disable_second_factor, command, account=account_id)
+    run.answer(
+        {"command": command, "account": account_id},
+        [
+            run.word("account.second_factor_off", account=account_id),
+            run.word("command.done", command=command),
+        ],
+    )
+
+
 @group("role")
 def role() -> None:
     """Roles of accounts."""
@@ -183,7 +224,7 @@ def role() -> None:
 
 @role.command("assign")
 @argument("account_id", type=ACCOUNT)
-@argument("role_name", type=Member(trust.Role, without=GIVEN_TO_NOBODY))
+@argument("role_name", metavar="ROLE", type=Member(trust.Role, without=GIVEN_TO_NOBODY))
 @argument("party_id", type=PARTY)
 @can_be_repeated
 @click.pass_obj

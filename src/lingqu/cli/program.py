@@ -37,6 +37,12 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "procedure": "lingqu.cli.procedures:procedure",
     "supply": "lingqu.cli.supply:supply",
     "ledger": "lingqu.cli.ledger:books",
+    "organization": "lingqu.cli.identities:organization",
+    "mandate": "lingqu.cli.identities:mandate",
+    "certificate": "lingqu.cli.identities:certificate",
+    "link": "lingqu.cli.identities:link",
+    "hold": "lingqu.cli.holds:hold",
+    "division": "lingqu.cli.divisions:division",
     "fact": "lingqu.cli.facts:fact",
     "document": "lingqu.cli.documents:document",
     "log": "lingqu.cli.log:log",
@@ -55,7 +61,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
 
 SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "begin": ("demo", "init", "serve", "worker", "status", "doctor", "settings"),
-    "who": ("party", "account", "role", "key"),
+    "who": (
+        "party", "account", "role", "key", "organization", "mandate", "certificate", "link", "hold",
+        "division",
+    ),
     "work": ("procedure",),
     "market": ("supply", "ledger"),
     "proof": ("fact", "log", "audit", "document"),

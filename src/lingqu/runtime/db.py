@@ -72,11 +72,15 @@ class DatabaseConflict(errors.Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who acts: the account, the door it came through, and the correlation id of the request."""
+    """Who acts: the account, the door it came through, and the correlation id of the request.
+
+    `acting_for` names the one party it acts for now, where it chose one of several.
+    """
 
     account: Id
     channel: Literal["web", "api", "cli", "job", "platform"]
     correlation: str = ""
+    acting_for: str | None = None
 
 
 class Deferrer(Protocol):

@@ -121,6 +121,12 @@ class UnknownKey(errors.NotFound):
     code = "runtime.keys.unknown_key"
 
 
+class SealBroken(errors.Unavailable):
+    """A sealed secret was altered, or was sealed about something else."""
+
+    code = "runtime.keys.seal_broken"
+
+
 class UnknownSuite(errors.Unavailable):
     """A key or a request names a way to sign that this version does not have."""
 
@@ -406,6 +412,33 @@ class Keyring:
         if not good or not suite.verify(held.info.public, signature.value, message):
             raise BadSignature(key=held.info.id)
 
+    def seal(self, purpose: str, plain: bytes, *, about: str) -> bytes:
+        """This will seal a small secret under the key in force for a purpose. Raises NoKey.
+
+        `about` is bound to it: what was sealed about one thing does not open about another.
+        """
+        held = self._in_force(purpose)
+        if held is None:
+            raise NoKey(purpose=purpose[:40])
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = AESGCM(_sealing_key(held)).encrypt(nonce, plain, about.encode())
+        return str(held.info.id).encode() + b":" + nonce + sealed
+
+    def unseal(self, sealed: bytes, *, about: str) -> bytes:
+        """This will open what `seal` gave, by the key it names, retired or not.
+
+        Raises UnknownKey, SealBroken.
+        """
+        name, _, rest = sealed.partition(b":")
+        held = self._held.get(KeyId(name.decode("ascii", "replace")))
+        if held is None:
+            raise UnknownKey(key=name.decode("ascii", "replace")[:40])
+        nonce, inner = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
+        try:
+            return AESGCM(_sealing_key(held)).decrypt(nonce, inner, about.encode())
+        except (InvalidTag, ValueError):
+            raise SealBroken(key=str(held.info.id)) from None
+
     def reload(self) -> None:
         """This will read the ring again, as another process may have rotated a key."""
         with self._locked():
@@ -513,6 +546,12 @@ class Keyring:
             yield
         finally:
             os.close(descriptor)
+
+
+def _sealing_key(held: _Held) -> bytes:
+    """Derived, so that the key that signs is never used to encrypt."""
+    info = b"lingqu seal 1"
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(held.private)
 
 
 def _age(info: PublicKey) -> tuple[Instant, KeyId]:

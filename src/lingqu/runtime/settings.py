@@ -58,6 +58,12 @@ class UnreadableSettingsFile(errors.Rejected):
     code = "runtime.settings.file_unreadable"
 
 
+class UnreadableSecret(errors.Rejected):
+    """A file with a secret is not there, is too short or long, or others may read it."""
+
+    code = "runtime.settings.secret_unreadable"
+
+
 class KeyInsideData(errors.Rejected):
     """What unseals the keys lies in the data folder, so that one copy would hold both."""
 
@@ -145,6 +151,44 @@ def _base_url(given: object) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or not plain or not usable:
         raise _Bad(allowed)
     return given.strip().rstrip("/")
+
+
+def _issuer(given: object) -> str:
+    allowed = "https://login.example | https://login.example/realm"
+    try:
+        checked = _base_url(given)
+    except _Bad:
+        raise _Bad(allowed) from None
+    # An issuer is compared letter by letter, so the slash at its end counts.
+    assert checked, "it was refused otherwise"
+    return str(given).strip()
+
+
+def _words(given: object) -> tuple[str, ...]:
+    allowed = "word, word"
+    items = re.split(r"[,\s]+", given) if isinstance(given, str) else given
+    if not isinstance(items, list | tuple) or not all(isinstance(one, str) for one in items):
+        raise _Bad(allowed)
+    if not all(re.fullmatch(r"[a-z][a-z_]{0,39}", one) for one in items if one):
+        raise _Bad(allowed)
+    return tuple(one for one in items if one)
+
+
+def _networks(given: object) -> tuple[str, ...]:
+    allowed = "127.0.0.1 | 10.0.0.0/8 (, ...)"
+    items = re.split(r"[,\s]+", given) if isinstance(given, str) else given
+    if not isinstance(items, list | tuple):
+        raise _Bad(allowed)
+    try:
+        return tuple(str(ipaddress.ip_network(str(one))) for one in items if one)
+    except ValueError:
+        raise _Bad(allowed) from None
+
+
+def _client(given: object) -> str:
+    if not isinstance(given, str) or not re.fullmatch(r"[\x21-\x7e]{1,255}", given.strip()):
+        raise _Bad("1 .. 255")
+    return given.strip()
 
 
 def _origin(given: object) -> str:
@@ -398,6 +442,57 @@ class Settings:
         "Rules known from memory only that are switched on, by code, separated by commas; none "
         "switches all off; without it as adopted before, and all off at first",
     )
+    sign_in_failures_max: int = _field(
+        10,
+        _integer(3, 1000),
+        "登录失败多少次后锁定该登录名",
+        "Failed attempts to sign in after which a login is locked",
+    )
+    sign_in_lock_minutes: int = _field(
+        15,
+        _integer(1, 1440),
+        "登录失败的计数时段，也是锁定时长",
+        "How long a failed attempt counts, and so how long a lock lasts",
+        unit="min",
+    )
+    second_factor_roles: tuple[str, ...] = _field(
+        (),
+        _words,
+        "必须启用两步验证的角色，以逗号分隔，例如 administrator, regulator",
+        "Roles that need a second factor, separated by commas, such as administrator, regulator",
+    )
+    openid_issuer: str | None = _field(
+        None,
+        _issuer,
+        "统一身份认证（OpenID Connect）提供方的 issuer，须与其公布的完全一致；不填则不启用",
+        "The issuer of your OpenID Connect provider, exactly as it publishes it; "
+        "without it nobody signs in that way",
+    )
+    openid_client_id: str = _field(
+        "lingqu",
+        _client,
+        "本平台在统一身份认证提供方登记的客户端编号",
+        "The client id under which the provider knows this platform",
+    )
+    openid_client_secret_file: Path | None = _field(
+        None,
+        _path,
+        "保存客户端密钥的文件，权限须为 0600",
+        "File with the client secret, of mode 0600",
+    )
+    proxy_addresses: tuple[str, ...] = _field(
+        (),
+        _networks,
+        "可信反向代理的地址，只接受它们转来的客户端证书（RFC 9440）",
+        "Addresses of trusted proxies; client certificates (RFC 9440) are taken from them only",
+    )
+    proxy_secret_file: Path | None = _field(
+        None,
+        _path,
+        "与反向代理共享的密钥文件，权限须为 0600；不填则不接受客户端证书",
+        "File with the secret shared with the proxy, of mode 0600; "
+        "without it no client certificate is taken",
+    )
     time_zone: str = _field(
         "Asia/Shanghai", _time_zone, "页面显示所用的时区", "Time zone in which pages show time"
     )
@@ -448,6 +543,21 @@ def key_location(settings: Settings) -> Path:
     if settings.key_file is not None:
         return settings.key_file
     return settings.data_dir.parent / f"{settings.data_dir.name}.key"
+
+
+def read_secret(path: Path) -> str:
+    """This will read a short secret from a file only its owner may read; raises UnreadableSecret.
+
+    The file is one line of 16 to 1000 printable characters.
+    """
+    try:
+        loose = path.stat().st_mode & 0o077
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise UnreadableSecret(file=str(path), detail="–") from None
+    if loose or not 16 <= len(text) <= 1000 or not text.isprintable():
+        raise UnreadableSecret(file=str(path), detail="0600" if loose else "16 .. 1000")
+    return text
 
 
 def reference(language: Language) -> str:

@@ -43,6 +43,7 @@ from lingqu.trust.evidence import (
     latest_instant,
 )
 from lingqu.trust.facts import CommandId, Fact, FactId, fact_kinds, record
+from lingqu.trust.identity import erase_party
 from lingqu.trust.installation import (
     Installation,
     InstallationId,
@@ -69,7 +70,6 @@ from lingqu.trust.parties import (
     assign_role,
     change_password,
     close_account,
-    erase_party,
     find_accounts,
     find_parties,
     get_party,

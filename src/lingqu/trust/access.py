@@ -16,7 +16,8 @@ from typing import Literal
 
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
-from lingqu.runtime import Caller, Tx
+from lingqu.kernel.time import Instant
+from lingqu.runtime import Caller, Row, Tx
 from lingqu.trust.facts import Draft
 
 
@@ -30,9 +31,37 @@ class Role(enum.Enum):
     MEMBER = "member"
     """Acts for an organisation."""
     REGULATOR = "regulator"
-    """Sees all evidence, changes nothing."""
+    """Supervises data: sees all evidence, holds and frees things, changes nothing else."""
+    PROVIDER = "provider"
+    """数据提供单位: a body that holds data and provides it."""
+    IMPLEMENTER = "implementer"
+    """实施机构: implements the authorised operation of public data."""
+    OPERATOR = "operator"
+    """运营机构: operates public data under an agreement."""
+    CLERK = "clerk"
+    """登记受理人员: receives and checks applications for registration."""
+    REVIEWER = "reviewer"
+    """登记审核人员: decides on what a clerk prepared."""
+    PRICE_AUTHORITY = "price_authority"
+    """价格主管部门: sets and supervises fees."""
+    TREASURY = "treasury"
+    """财政部门: receives what is due to the state."""
+    CHIEF_DATA_OFFICER = "chief_data_officer"
+    """首席数据官: answers for the data of an organisation."""
+    VENUE = "venue"
+    """数据交易场所: its staff, who list, match and settle."""
+    MERCHANT = "merchant"
+    """数据商: makes data products and brings them to the market."""
+    BUYER = "buyer"
+    """数据需求方: buys and uses."""
+    SERVICE_BODY = "service_body"
+    """第三方专业服务机构: assesses, audits, mediates."""
+    PERSON = "person"
+    """个人: whom personal data is about."""
+    FINANCIAL_REGULATOR = "financial_regulator"
+    """地方金融管理部门: supervises the venue's financial conduct and risk."""
     CLEARING = "clearing"
-    """Keeps the books: opens accounts, sets limits, posts transfers, closes days."""
+    """清算人员: keeps the books: opens accounts, sets limits, posts transfers, closes days."""
     SIGNED_IN = "signed_in"
     """Every open account, for what is its own; nobody is given this role, all have it."""
     VISITOR = "visitor"
@@ -64,14 +93,20 @@ class Kind(enum.Enum):
     LOG = "log"
     REFUSAL = "refusal"
     INSTALLATION = "installation"
-    DUTY = "duty"
-    RESOURCE = "resource"
-    SECURITY_LEVEL = "security_level"
+    HOLD = "hold"
+    MANDATE = "mandate"
+    CERTIFICATE = "certificate"
+    PROCEDURE = "procedure"
     LEDGER_CURRENCY = "ledger_currency"
     LEDGER_ACCOUNT = "ledger_account"
     LEDGER_TRANSFER = "ledger_transfer"
     LEDGER_DAY = "ledger_day"
-    PROCEDURE = "procedure"
+    DUTY = "duty"
+    RESOURCE = "resource"
+    SECURITY_LEVEL = "security_level"
+    RIGHTS_CODE = "rights_code"
+    GROUND = "ground"
+    GRANT = "grant"
 
 
 class Reach(enum.Enum):
@@ -124,6 +159,63 @@ VISITOR = _built_in(3, "web")
 
 _A, _K, _ANY, _OWN, _SELF = Action, Kind, Reach.ANY, Reach.OWN, Reach.SELF
 
+_IN_BUSINESS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.PARTY): _OWN,
+    (_A.READ, _K.MANDATE): _OWN,
+    (_A.READ, _K.FACT): _OWN,
+    (_A.READ, _K.PROCEDURE): _OWN,
+    (_A.CREATE, _K.PROCEDURE): _OWN,
+    (_A.CHANGE, _K.PROCEDURE): _OWN,
+    (_A.ASSIGN, _K.PROCEDURE): _OWN,
+    (_A.READ, _K.LEDGER_ACCOUNT): _OWN,
+    (_A.READ, _K.GROUND): _OWN,
+    (_A.READ, _K.GRANT): _OWN,
+})  # fmt: skip
+"""What everyone who acts for a party sees of it and moves for it, whatever the business."""
+_GRANTS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CREATE, _K.GRANT): _OWN,
+    (_A.CHANGE, _K.GRANT): _OWN,
+    (_A.END, _K.GRANT): _OWN,
+    (_A.OPERATE, _K.GRANT): _OWN,
+})  # fmt: skip
+"""What whoever holds rights does with them: gives on, narrows, ends, uses."""
+_PROVIDES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CREATE, _K.DUTY): _OWN,
+    (_A.END, _K.DUTY): _OWN,
+    (_A.CREATE, _K.RESOURCE): _OWN,
+    (_A.CHANGE, _K.RESOURCE): _OWN,
+    (_A.END, _K.RESOURCE): _OWN,
+})  # fmt: skip
+"""What a body does with the data it answers for; its level is confirmed by another."""
+_CLEARS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+    (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+    (_A.CHANGE, _K.LEDGER_ACCOUNT): _ANY,
+    (_A.END, _K.LEDGER_ACCOUNT): _ANY,
+    (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
+    (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
+    (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+    (_A.READ, _K.LEDGER_DAY): _ANY,
+    (_A.END, _K.LEDGER_DAY): _ANY,
+})  # fmt: skip
+_SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.PARTY): _ANY,
+    (_A.READ, _K.ACCOUNT): _ANY,
+    (_A.READ, _K.ROLE): _ANY,
+    (_A.READ, _K.MANDATE): _ANY,
+    (_A.READ, _K.FACT): _ANY,
+    (_A.READ, _K.REFUSAL): _ANY,
+    (_A.READ, _K.HOLD): _ANY,
+    (_A.CREATE, _K.HOLD): _ANY,
+    (_A.END, _K.HOLD): _ANY,
+    (_A.READ, _K.PROCEDURE): _ANY,
+    (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+    (_A.READ, _K.LEDGER_DAY): _ANY,
+    (_A.READ, _K.GROUND): _ANY,
+    (_A.READ, _K.GRANT): _ANY,
+})  # fmt: skip
+"""A supervisor sees everything, holds and frees, and changes nothing else."""
+
 RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.PLATFORM: {
         (_A.CREATE, _K.REFUSAL): _ANY,
@@ -133,11 +225,21 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CREATE, _K.PARTY): _ANY,
         (_A.CREATE, _K.ACCOUNT): _ANY,
         (_A.ASSIGN, _K.ROLE): _ANY,
+        (_A.CREATE, _K.HOLD): _ANY,
+        (_A.END, _K.HOLD): _ANY,
+        (_A.OPERATE, _K.PROCEDURE): _ANY,
         (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
         (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
         (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
         (_A.END, _K.LEDGER_DAY): _ANY,
-        (_A.OPERATE, _K.PROCEDURE): _ANY,
+        (_A.READ, _K.GROUND): _ANY,
+        (_A.CREATE, _K.GROUND): _ANY,
+        (_A.ASSIGN, _K.GROUND): _ANY,
+        (_A.READ, _K.GRANT): _ANY,
+        (_A.CREATE, _K.GRANT): _ANY,
+        (_A.CHANGE, _K.GRANT): _ANY,
+        (_A.END, _K.GRANT): _ANY,
+        (_A.OPERATE, _K.GRANT): _ANY,
     },
     Role.ADMINISTRATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -159,70 +261,81 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.REFUSAL): _ANY,
         (_A.OPERATE, _K.LOG): _ANY,
         (_A.OPERATE, _K.INSTALLATION): _ANY,
+        (_A.READ, _K.HOLD): _ANY,
+        (_A.CREATE, _K.HOLD): _ANY,
+        (_A.END, _K.HOLD): _ANY,
+        (_A.READ, _K.MANDATE): _ANY,
+        (_A.ASSIGN, _K.MANDATE): _ANY,
+        (_A.END, _K.MANDATE): _ANY,
+        (_A.READ, _K.CERTIFICATE): _ANY,
+        (_A.CREATE, _K.CERTIFICATE): _ANY,
+        (_A.END, _K.CERTIFICATE): _ANY,
+        (_A.READ, _K.PROCEDURE): _ANY,
+        (_A.CREATE, _K.PROCEDURE): _ANY,
+        (_A.CHANGE, _K.PROCEDURE): _SELF,
+        (_A.ASSIGN, _K.PROCEDURE): _ANY,
+        (_A.OPERATE, _K.PROCEDURE): _ANY,
+        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.END, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.READ, _K.LEDGER_DAY): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
         (_A.CREATE, _K.DUTY): _ANY,
         (_A.END, _K.DUTY): _ANY,
         (_A.CREATE, _K.RESOURCE): _ANY,
         (_A.CHANGE, _K.RESOURCE): _ANY,
         (_A.END, _K.RESOURCE): _ANY,
         (_A.CHANGE, _K.SECURITY_LEVEL): _ANY,
-        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
-        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
-        (_A.END, _K.LEDGER_ACCOUNT): _ANY,
-        (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
-        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
-        (_A.READ, _K.LEDGER_DAY): _ANY,
-        (_A.END, _K.LEDGER_DAY): _ANY,
-        (_A.READ, _K.PROCEDURE): _ANY,
-        (_A.CREATE, _K.PROCEDURE): _ANY,
-        (_A.CHANGE, _K.PROCEDURE): _SELF,
-        (_A.ASSIGN, _K.PROCEDURE): _ANY,
-        (_A.OPERATE, _K.PROCEDURE): _ANY,
+        (_A.CREATE, _K.RIGHTS_CODE): _ANY,
+        (_A.READ, _K.GROUND): _ANY,
+        (_A.CREATE, _K.GROUND): _ANY,
+        (_A.ASSIGN, _K.GROUND): _ANY,
+        (_A.READ, _K.GRANT): _ANY,
+        (_A.CREATE, _K.GRANT): _ANY,
+        (_A.CHANGE, _K.GRANT): _ANY,
+        (_A.END, _K.GRANT): _ANY,
+        (_A.OPERATE, _K.GRANT): _ANY,
     },
     Role.MEMBER: {
-        (_A.READ, _K.LEDGER_ACCOUNT): _OWN,
-        (_A.READ, _K.PARTY): _OWN,
+        **_IN_BUSINESS,
+        **_GRANTS,
+        **_PROVIDES,
+        (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
+        (_A.READ, _K.CERTIFICATE): _OWN,
         (_A.READ, _K.ACCOUNT): _OWN,
         (_A.READ, _K.ROLE): _OWN,
         (_A.READ, _K.API_KEY): _OWN,
         (_A.CREATE, _K.API_KEY): _OWN,
         (_A.END, _K.API_KEY): _OWN,
-        (_A.READ, _K.FACT): _OWN,
-        (_A.CREATE, _K.DUTY): _OWN,
-        (_A.END, _K.DUTY): _OWN,
-        (_A.CREATE, _K.RESOURCE): _OWN,
-        (_A.CHANGE, _K.RESOURCE): _OWN,
-        (_A.END, _K.RESOURCE): _OWN,
+    },
+    Role.REGULATOR: _SUPERVISES,
+    Role.FINANCIAL_REGULATOR: _SUPERVISES,
+    Role.PROVIDER: {**_IN_BUSINESS, **_PROVIDES, **_GRANTS},
+    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS},
+    Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS},
+    Role.CLERK: _IN_BUSINESS,
+    Role.REVIEWER: _IN_BUSINESS,
+    Role.PRICE_AUTHORITY: _IN_BUSINESS,
+    Role.TREASURY: _IN_BUSINESS,
+    Role.CHIEF_DATA_OFFICER: {
+        **_IN_BUSINESS,
         (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
-        (_A.READ, _K.PROCEDURE): _OWN,
-        (_A.CREATE, _K.PROCEDURE): _OWN,
-        (_A.CHANGE, _K.PROCEDURE): _OWN,
-        (_A.ASSIGN, _K.PROCEDURE): _OWN,
+        (_A.READ, _K.ACCOUNT): _OWN,
+        (_A.READ, _K.ROLE): _OWN,
+        (_A.READ, _K.API_KEY): _OWN,
+        (_A.READ, _K.CERTIFICATE): _OWN,
     },
-    Role.REGULATOR: {
-        (_A.READ, _K.PARTY): _ANY,
-        (_A.READ, _K.ACCOUNT): _ANY,
-        (_A.READ, _K.ROLE): _ANY,
-        (_A.READ, _K.FACT): _ANY,
-        (_A.READ, _K.REFUSAL): _ANY,
-        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
-        (_A.READ, _K.LEDGER_DAY): _ANY,
-        (_A.READ, _K.PROCEDURE): _ANY,
-    },
-    Role.CLEARING: {
-        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
-        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
-        (_A.CHANGE, _K.LEDGER_ACCOUNT): _ANY,
-        (_A.END, _K.LEDGER_ACCOUNT): _ANY,
-        (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
-        (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
-        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
-        (_A.READ, _K.LEDGER_DAY): _ANY,
-        (_A.END, _K.LEDGER_DAY): _ANY,
-    },
+    Role.CLEARING: _CLEARS,
+    Role.VENUE: _IN_BUSINESS,
+    Role.MERCHANT: {**_IN_BUSINESS, **_GRANTS},
+    Role.BUYER: {**_IN_BUSINESS, **_GRANTS},
+    Role.SERVICE_BODY: _IN_BUSINESS,
+    Role.PERSON: _IN_BUSINESS,
     Role.SIGNED_IN: {
         (_A.READ, _K.ACCOUNT): _SELF,
         (_A.CHANGE, _K.ACCOUNT): _SELF,
-        (_A.CHANGE, _K.PROCEDURE): _SELF,
         (_A.END, _K.SESSION): _SELF,
     },
     Role.VISITOR: {
@@ -253,11 +366,14 @@ class _Holdings:
 
 
 SELECT_HOLDINGS = """
-    SELECT r.role, r.party
-    FROM trust.account a
-    LEFT JOIN trust.role_assignment r ON r.account = a.id AND r.ended_at IS NULL
-    WHERE a.id = %s AND a.state = 'active'
-    ORDER BY r.id
+    WITH me AS (SELECT id FROM trust.account WHERE id = %s AND state = 'active')
+    SELECT r.id, r.role, r.party, NULL::timestamptz AS from_at, NULL::timestamptz AS until_at
+    FROM me LEFT JOIN trust.role_assignment r ON r.account = me.id AND r.ended_at IS NULL
+    UNION ALL
+    SELECT m.id, unnest(m.roles), m.party, m.from_at, m.until_at
+    FROM me JOIN trust.mandate m ON m.account = me.id AND m.ended_at IS NULL
+    WHERE NOT EXISTS (SELECT 1 FROM trust.hold h WHERE h.subject = m.id AND h.lifted_at IS NULL)
+    ORDER BY id
 """
 
 
@@ -271,20 +387,31 @@ def holdings(tx: Tx) -> tuple[Holding, ...]:
     return known
 
 
-def take_holdings(tx: Tx, rows: list[dict[str, str | None]]) -> _Holdings:
+def take_holdings(tx: Tx, rows: list[Row]) -> _Holdings:
     """This will keep holdings that were read together with something else."""
     built_in = _BUILT_IN.get(tx.caller.account)
     if built_in is not None:
         known: tuple[Holding, ...] = (Holding(role=built_in, party=""),)
     elif rows:
-        known = tuple(
-            Holding(role=Role(row["role"]), party=str(row["party"])) for row in rows if row["role"]
-        )
+        known = choose_holdings(rows, now=tx.now, acting_for=tx.caller.acting_for)
         known = (*known, Holding(role=Role.SIGNED_IN, party=""))
     else:
         raise CallerUnknown(account=str(tx.caller.account))
     tx.notes[_Holdings] = _Holdings(known)
     return _Holdings(known)
+
+
+def choose_holdings(
+    rows: list[Row], *, now: Instant, acting_for: str | None
+) -> tuple[Holding, ...]:
+    """This will give the roles in force now, only those for one party where that was chosen."""
+    return tuple(
+        Holding(role=Role(row["role"]), party=str(row["party"]))
+        for row in rows
+        if row["role"]
+        and (row["from_at"] is None or row["from_at"] <= now < row["until_at"])
+        and (acting_for is None or row["party"] == acting_for)
+    )
 
 
 def is_allowed(
@@ -327,13 +454,17 @@ def authorize(
 
 
 def permission_table() -> str:
-    """This will draw roles x actions x kinds as text: `any`, `own`, or a dot for no."""
+    """This will draw kinds x roles x actions as text: `any`, `own`, `self`, or a dot for no.
+
+    A role without any right to a kind of thing is not named there.
+    """
     lines: list[str] = []
     for kind in Kind:
-        lines.append(f"{kind.value:<16}" + "".join(f"{action.value:>10}" for action in Action))
+        lines.append(f"{kind.value:<20}" + "".join(f"{action.value:>10}" for action in Action))
         for role in Role:
             cells = [RIGHTS[role].get((action, kind)) for action in Action]
-            drawn = "".join(f"{cell.value if cell else '·':>10}" for cell in cells)
-            lines.append(f"  {role.value:<14}{drawn}")
+            if any(cells):
+                drawn = "".join(f"{cell.value if cell else '·':>10}" for cell in cells)
+                lines.append(f"  {role.value:<18}{drawn}")
         lines.append("")
     return "\n".join(line.rstrip() for line in lines)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parties, their accounts, roles and API keys; signing in, and erasing a person."""
+"""Parties, their accounts, roles and API keys, and how passwords are checked."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from lingqu.trust.access import (
 )
 from lingqu.trust.commands import command
 from lingqu.trust.facts import Fact, record
+from lingqu.trust.holds import refuse_held
 from lingqu.trust.rows import Table
 
 NAME_MAX = 200
@@ -219,15 +220,6 @@ class PartyRenamed(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartyDataErased(Fact):
-    """A person's data was emptied everywhere and the salts of its digests destroyed."""
-
-    kind = "trust.party.erased"
-    party: PartyId
-    accounts: tuple[AccountId, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountOpened(Fact):
     """A party got an account."""
 
@@ -369,6 +361,7 @@ def open_account(
     authorize(tx, Action.CREATE, Kind.ACCOUNT, owner=party)
     if owner.erased_at is not None:
         raise PartyErased(party=party)
+    refuse_held(tx, subjects=(party,))
     name = None if login is None else _checked_name(login.casefold(), LOGIN_MAX)
     if name is not None and ACCOUNTS.find(tx, "WHERE login = %s", (name,)):
         raise LoginTaken
@@ -419,6 +412,7 @@ def assign_role(
     if role in {Role.PLATFORM, Role.SIGNED_IN, Role.VISITOR}:
         raise BuiltInRole(role=role.value)
     same = "WHERE account = %s AND role = %s AND party = %s AND ended_at IS NULL"
+    refuse_held(tx, subjects=(party, account))
     if ASSIGNMENTS.find(tx, same, (account, role.value, party)):
         raise RoleAlreadyHeld(role=role.value)
     given = RoleAssignment(id=assignment, account=account, role=role, party=party, given_at=tx.now)
@@ -446,6 +440,7 @@ def issue_api_key(
     """This will let a machine act as `account` by a secret from `new_secret`, kept hashed only."""
     held = _lock_open_account(tx, account)
     authorize(tx, Action.CREATE, Kind.API_KEY, owner=held.party)
+    refuse_held(tx, subjects=(account, held.party))
     made = ApiKey(
         id=api_key,
         account=account,
@@ -468,39 +463,6 @@ def revoke_api_key(tx: Tx, *, api_key: ApiKeyId) -> None:
         raise RoleEnded(id=api_key)
     API_KEYS.update(tx, held, ended_at=tx.now)
     record(tx, ApiKeyRevoked(api_key=api_key, account=held.account))
-
-
-_ERASE = "SELECT trust.erase_row_versions(%s, %s, %s)"
-
-
-@command("trust.party.erase")
-def erase_party(tx: Tx, *, party: PartyId) -> Party:
-    """This will empty a person's data here and destroy the salts of what the log says of it.
-
-    The log keeps its digests and still verifies; without salts they tell nothing. Accounts are
-    closed, their API keys end and lose their labels. Backups made before keep the data until they
-    expire. Raises PartyErased.
-    (个人信息保护法 第四十七条)
-    """
-    held = PARTIES.lock(tx, party)
-    authorize(tx, Action.ERASE, Kind.PARTY, owner=party)
-    if held.erased_at is not None:
-        raise PartyErased(party=party)
-    erased = PARTIES.update(tx, held, name=None, erased_at=tx.now)
-    touched: list[tuple[str, str, int]] = [("trust.party", party, erased.version)]
-    accounts = ACCOUNTS.find(tx, "WHERE party = %s ORDER BY id FOR UPDATE", (party,))
-    for account in accounts:
-        closed = ACCOUNTS.update(
-            tx, account, login=None, password_hash=None, state=AccountState.CLOSED
-        )
-        tx.execute("DELETE FROM trust.session WHERE account = %s", (account.id,))
-        touched.append(("trust.account", account.id, closed.version))
-        for key in API_KEYS.find(tx, "WHERE account = %s ORDER BY id FOR UPDATE", (account.id,)):
-            ended = API_KEYS.update(tx, key, label="", ended_at=key.ended_at or tx.now)
-            touched.append(("trust.api_key", key.id, ended.version))
-    tx.together((_ERASE, row) for row in touched)
-    record(tx, PartyDataErased(party=party, accounts=tuple(account.id for account in accounts)))
-    return erased
 
 
 def get_party(tx: Tx, party: PartyId) -> Party:

@@ -229,7 +229,7 @@ class Table(Generic[V]):
 def _parameter(value: object) -> object:
     if isinstance(value, enum.Enum):
         return value.value
-    return list(value) if isinstance(value, tuple) else value
+    return [_parameter(item) for item in value] if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

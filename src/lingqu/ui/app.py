@@ -16,7 +16,7 @@ from lingqu.runtime.i18n import explain
 from lingqu.runtime.observability import get_logger
 from lingqu.ui import assets
 from lingqu.ui.forms import read_form
-from lingqu.ui.pages import account, evidence, home, jobs, parties, session, system
+from lingqu.ui.pages import account, evidence, home, identities, jobs, parties, session, system
 from lingqu.ui.provided import ApiDescription, SignIns, provide_desk, provide_form
 from lingqu.ui.refusals import PageFault, as_refusal, status_of
 from lingqu.ui.rendering import Desk
@@ -33,14 +33,20 @@ UPLOAD_PATH = "/trust/verify"
 
 _HANDLERS: tuple[Any, ...] = (
     home.home, home.public, home.log_part, home.choose,
-    session.login_page, session.login, session.logout,
+    session.login_page, session.login, session.login_code, session.begin_openid,
+    session.return_openid, session.logout,
     parties.party_list, parties.register, parties.party_page, parties.rename,
     parties.confirm_erasure, parties.erase, parties.open_account, parties.close_account,
     parties.assign_role, parties.withdraw_role, parties.issue_key, parties.revoke_key,
     evidence.fact_list, evidence.fact_page, evidence.bundle, evidence.verify_page, evidence.verify,
     evidence.refusal_list,
     jobs.failed_jobs, jobs.retry, jobs.drop,
-    account.account_page, account.change_password, account.close_session,
+    account.account_page, account.change_password, account.close_session, account.act_for,
+    account.propose_second_factor, account.enable_second_factor, account.disable_second_factor,
+    account.unlink_login,
+    identities.identity_page, identities.describe, identities.give_mandate,
+    identities.end_mandate, identities.revoke_certificate, identities.unlock_account,
+    identities.hold_list, identities.place_hold, identities.lift_hold,
     system.system_page, system.api_documentation,
     assets.static_file, assets.favicon,
 )  # fmt: skip

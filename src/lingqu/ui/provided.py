@@ -41,6 +41,7 @@ def provide_desk(request: Request[Any, Any, Any], platform: FromPlatform) -> Des
         path=request.url.path,
         query=request.url.query,
         state=state,
+        address=f"{request.url.scheme}://{request.url.netloc}",
     )
 
 

@@ -77,6 +77,8 @@ class Desk:
     path: str
     query: str
     state: dict[str, Any]
+    address: str = ""
+    """Scheme and host of the request, for an address outside that leads back here."""
 
     def text(self, code: str, /, **parameters: errors.Parameter) -> str:
         """This will give a text in the visitor's language."""

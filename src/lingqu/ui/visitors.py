@@ -21,6 +21,7 @@ class Visit(Protocol):
     secure: bool
     identity: trust.Identity | None
     session: str | None
+    form_token: str
     commanded: bool
     ended: bool
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from litestar import Router
 
-from lingqu.api.v1 import ledger, procedures, supply, trust
+from lingqu.api.v1 import divisions, holds, identity, ledger, procedures, supply, trust
 
-_WORDS = (trust, procedures, ledger, supply)
+_WORDS = (trust, identity, holds, procedures, ledger, supply)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
@@ -17,4 +17,4 @@ WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 
 def routers() -> tuple[Router, ...]:
     """This will give all routes."""
-    return tuple(router for word in _WORDS for router in word.routers())
+    return tuple(router for word in (*_WORDS, divisions) for router in word.routers())

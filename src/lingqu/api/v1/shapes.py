@@ -14,7 +14,11 @@ from lingqu.trust import jobs
 
 PartyKindName = Literal["organization", "person", "system"]
 AccountKindName = Literal["person", "machine"]
-RoleName = Literal["administrator", "member", "regulator", "clearing"]
+RoleName = Literal[
+    "administrator", "member", "regulator", "financial_regulator", "provider", "implementer",
+    "operator", "clerk", "reviewer", "price_authority", "treasury", "chief_data_officer", "venue",
+    "merchant", "buyer", "service_body", "person", "clearing",
+]  # fmt: skip
 
 
 class PartyView(msgspec.Struct, kw_only=True):

@@ -20,7 +20,8 @@ from lingqu.ui.refusals import status_of
 from lingqu.ui.rendering import Desk
 
 PAGE_SIZE = 25
-GIVEN_ROLES = (trust.Role.MEMBER, trust.Role.REGULATOR, trust.Role.ADMINISTRATOR)
+_GIVEN_TO_NOBODY = {trust.Role.PLATFORM, trust.Role.SIGNED_IN, trust.Role.VISITOR}
+GIVEN_ROLES = tuple(role for role in trust.Role if role not in _GIVEN_TO_NOBODY)
 """Roles that people hold; the platform's own are given to nobody."""
 
 _ACTS = (
