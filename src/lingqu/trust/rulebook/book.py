@@ -270,6 +270,12 @@ def open_rulebook(
     `unverified` switches on rules that are known from memory only, by code. Raises ProfileNotFound,
     RuleNotFound where one of those is no such rule.
     """
+    return _opening(profile, unverified)
+
+
+@cache
+def _opening(profile: str, unverified: frozenset[str]) -> Rulebook:
+    """One rulebook for the same choice: what does not depend on the day is worked out once."""
     edition = packaged()
     if profile not in edition.profiles:
         raise ProfileNotFound(profile=profile[:60], known=" | ".join(sorted(edition.profiles)))
@@ -282,7 +288,8 @@ def open_rulebook(
     memory = {rule.code for rule in book.known() if rule.source is Source.MEMORY}
     for code in sorted(unverified - memory):
         raise RuleNotFound(rule=code[:60], profile=profile, day=book.day.isoformat())
-    return _opened.setdefault(book.version, book)
+    _opened[book.version] = book
+    return book
 
 
 def of(tx: Tx) -> Rulebook:
