@@ -115,7 +115,7 @@ def test_each_version_can_be_read_again(folder, engine):
         files = find_files(folder, version=version)
         assert len(rows_of(engine, files)) == version
     with stage_rows(folder, rows=[(9, *NOTHING[1:])], columns=COLUMNS) as staged:
-        assert staged.replace(load="whole").version == 4
+        assert staged.commit(load="whole", mode="overwrite").version == 4
     assert [row[0] for row in rows_of(engine, find_files(folder))] == [9]
     assert len(rows_of(engine, find_files(folder, version=3))) == 3
 
@@ -219,7 +219,7 @@ def test_the_same_load_from_two_writers_at_once_is_one_load(folder):
 def test_only_files_that_no_version_names_are_swept(folder, engine):
     load(folder, [ROW], "a")
     with stage_rows(folder, rows=[NOTHING], columns=COLUMNS) as staged:
-        staged.replace(load="b")
+        staged.commit(load="b", mode="overwrite")
     orphan = folder / "part-orphan.parquet"
     orphan.write_bytes(b"x")
     assert sweep_orphans(folder, older_than_seconds=3600) == ()

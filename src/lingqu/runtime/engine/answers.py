@@ -103,6 +103,8 @@ class Answer:
             except (frames.Broken, OSError) as error:
                 if cancel.is_set:
                     raise QueryCancelled from None
+                if self._left() <= 0:
+                    raise TimeLimitReached(time_ms=self._job.limits.time_ms) from None
                 raise WorkerFailed(type(error).__name__) from None
 
     def _left(self) -> float:

@@ -27,7 +27,7 @@ import duckdb
 from lingqu.runtime.engine.jobs import MIB, SourceTable, Value
 from lingqu.runtime.engine.projections import digest_of
 from lingqu.runtime.engine.refusals import BadDeclaration, FileChanged, LoadFailed
-from lingqu.runtime.engine.tables import STAGING, LoadOutcome, commit_file
+from lingqu.runtime.engine.tables import STAGING, LoadOutcome, Mode, commit_file
 from lingqu.runtime.engine.types import (
     INSTANT,
     INTEGERS,
@@ -114,24 +114,21 @@ class Staged:
     state: bytes
     rejects: tuple[Reject, ...]
 
-    def commit(self, *, load: str) -> LoadOutcome:
-        """This will append what is staged to its table as one load, once per id."""
-        outcome = commit_file(
-            self.folder, staged=self.path, load=load, content=self.content, state=self.state
-        )
-        METRICS.engine_loads_total.labels("repeated" if outcome.repeated else "committed").inc()
-        return outcome
+    def commit(self, *, load: str, mode: Mode = "append") -> LoadOutcome:
+        """This will append what is staged to its table as one load, once per id.
 
-    def replace(self, *, load: str) -> LoadOutcome:
-        """This will make what is staged the whole table; older versions stay readable."""
-        return commit_file(
+        With `overwrite` it becomes the whole table; older versions stay readable.
+        """
+        outcome = commit_file(
             self.folder,
             staged=self.path,
             load=load,
             content=self.content,
             state=self.state,
-            mode="overwrite",
+            mode=mode,
         )
+        METRICS.engine_loads_total.labels("repeated" if outcome.repeated else "committed").inc()
+        return outcome
 
 
 @contextmanager

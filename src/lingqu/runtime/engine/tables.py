@@ -52,6 +52,8 @@ from lingqu.runtime.engine.types import (
 
 LOAD_KEY, CONTENT_KEY = "lingqu.load", "lingqu.content"
 DIGEST_KEY, STATE_KEY = "lingqu.digest", "lingqu.state"
+Mode = Literal["append", "overwrite"]
+
 _ATTEMPTS = 20
 _LOG = "_delta_log"
 _PART = "part-"
@@ -155,19 +157,23 @@ def check_file(file: TableFile) -> None:
 def find_load(folder: Path, *, load: str) -> LoadOutcome | None:
     """This will tell what a load of this id committed; None when it never did.
 
-    The file is None when the load brought no row, or when a later one replaced the table.
+    The file is None when the load brought no row.
     """
-    table = _open(folder)
-    if table.transaction_version(load) is None:
+    found = _find_commit(folder, load)
+    if found is None:
         return None
-    entries, columns = _entries(folder), _columns(table)
-    for path in _paths(table):
-        entry = entries[path.name]
-        if entry.load == load:
-            file = _file(path, columns, entry)
-            return LoadOutcome(version=entry.version, file=file, repeated=True)
-    version = max((entry.version for entry in entries.values() if entry.load == load), default=0)
-    return LoadOutcome(version=version or table.version(), file=None, repeated=True)
+    entry, names = found
+    columns = get_columns(folder)
+    file = _file(folder / names[0], columns, entry) if names else None
+    return LoadOutcome(version=entry.version, file=file, repeated=True)
+
+
+def _find_commit(folder: Path, load: str) -> tuple[_Entry, tuple[str, ...]] | None:
+    """The commit of a load and what it added; the newest is looked at first."""
+    if _open(folder).transaction_version(load) is None:
+        return None
+    places = sorted((folder / _LOG).glob("*.json"), reverse=True)
+    return next((one for one in map(_read_commit, places) if one[0].load == load), None)
 
 
 def commit_file(
@@ -177,7 +183,7 @@ def commit_file(
     load: str,
     content: str,
     state: bytes = b"",
-    mode: Literal["append", "overwrite"] = "append",
+    mode: Mode = "append",
 ) -> LoadOutcome:
     """This will append a staged Parquet file as one load, or make it the whole table.
 
@@ -192,22 +198,24 @@ def commit_file(
     described = _file(staged, columns, entry)
     for attempt in range(_ATTEMPTS):
         table = _open(folder)
-        done = find_load(folder, load=load)
+        done = _find_commit(folder, load)
         if done is not None:
-            if done.file is not None and done.file.content != content:
+            if done[0].content != content:
                 raise LoadDiffers
-            return done
+            break
         path = _publish(folder, staged, described)
         try:
             _commit(table, path, described, mode)
         except CommitFailedError:
             time.sleep(0.005 * (attempt + 1))
             continue
-        made = find_load(folder, load=load)
-        assert made is not None
-        _sync_log(folder, made.version)
-        return replace(made, repeated=False)
-    raise LoadConflict(attempts=_ATTEMPTS)
+        break
+    else:
+        raise LoadConflict(attempts=_ATTEMPTS)
+    made = find_load(folder, load=load)
+    assert made is not None
+    _sync_log(folder, made.version)
+    return replace(made, repeated=done is not None)
 
 
 def _publish(folder: Path, staged: Path, described: TableFile) -> Path | None:
@@ -229,7 +237,7 @@ def _commit(
     table: DeltaTable,
     path: Path | None,
     described: TableFile,
-    mode: Literal["append", "overwrite"],
+    mode: Mode,
 ) -> None:
     actions: list[Any] = []
     if path is not None:
@@ -274,7 +282,9 @@ def sweep_orphans(folder: Path, *, older_than_seconds: int) -> tuple[str, ...]:
     removed = []
     left_over = [*folder.glob(f"{_PART}*.parquet"), *(folder / STAGING).glob("*")]
     for path in sorted(left_over):
-        if path.name not in named and time.time() - path.stat().st_mtime > older_than_seconds:
+        if path.is_dir() or path.name in named:
+            continue
+        if time.time() - path.stat().st_mtime > older_than_seconds:
             path.unlink(missing_ok=True)
             removed.append(path.name)
     return tuple(removed)
@@ -293,24 +303,22 @@ class _Entry:
 
 def _entries(folder: Path) -> dict[str, _Entry]:
     """Every file that any version ever listed, by name, with what its commit said."""
-    found: dict[str, _Entry] = {}
-    for place in sorted((folder / _LOG).glob("*.json")):
-        lines = place.read_text(encoding="utf-8").splitlines()
-        actions = [json.loads(line) for line in lines]
-        said: dict[str, Any] = next(
-            (action["commitInfo"] for action in actions if "commitInfo" in action), {}
-        )
-        entry = _Entry(
-            load=said.get(LOAD_KEY, ""),
-            content=said.get(CONTENT_KEY, ""),
-            digest=said.get(DIGEST_KEY, ""),
-            state=base64.b64decode(said.get(STATE_KEY, "")),
-            version=int(place.stem),
-        )
-        for action in actions:
-            if "add" in action:
-                found[unquote(action["add"]["path"])] = entry
-    return found
+    commits = map(_read_commit, (folder / _LOG).glob("*.json"))
+    return {name: entry for entry, names in commits for name in names}
+
+
+def _read_commit(place: Path) -> tuple[_Entry, tuple[str, ...]]:
+    actions = [json.loads(line) for line in place.read_text(encoding="utf-8").splitlines()]
+    infos = [action["commitInfo"] for action in actions if "commitInfo" in action]
+    said = infos[0] if infos else {}
+    entry = _Entry(
+        load=said.get(LOAD_KEY, ""),
+        content=said.get(CONTENT_KEY, ""),
+        digest=said.get(DIGEST_KEY, ""),
+        state=base64.b64decode(said.get(STATE_KEY, "")),
+        version=int(place.stem),
+    )
+    return entry, tuple(unquote(action["add"]["path"]) for action in actions if "add" in action)
 
 
 def _open(folder: Path, version: int | None = None) -> DeltaTable:
