@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger through its API and its command line: whole journeys, on a real server."""
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -8,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from lingqu import ledger, trust
+from lingqu.cli.program import run
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import new_id
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
 
-from terminal import Cli  # found through the paths above
-from web_server import running, write
+from web_server import running, write  # found through the path above
 
 ROOT = "/api/v1/ledger"
 
@@ -138,30 +138,48 @@ def test_the_administrator_has_no_business_of_its_own(server, clerk):
         assert administrator.get(f"{ROOT}/accounts/{buyer}").status_code == 200
 
 
-def test_an_operator_works_the_ledger_from_the_command_line(server, clerk):
-    cli = Cli(server.app.settings.data_dir.parent)  # beside the running platform
+class Operator:
+    """The command line in this process, beside the running platform."""
+
+    def __init__(self, capsys, data_dir):
+        self.capsys = capsys
+        self.where = ("--data-dir", str(data_dir), "--lang", "zh")
+
+    def __call__(self, *words):
+        code = run([*words, *self.where])
+        return code, self.capsys.readouterr().out
+
+    def json(self, *words):
+        code, out = self(*words, "--json")
+        assert code == 0, out
+        return json.loads(out)
+
+    def refusal(self, *words):
+        code, out = self(*words, "--json")
+        return code, json.loads(out)["error"]["code"]
+
+
+def test_an_operator_works_the_ledger_from_the_command_line(server, clerk, capsys):
+    cli = Operator(capsys, server.app.settings.data_dir)
     party = clerk.party
     made = cli.json("ledger", "register-currency", "calls", "调用次数", "calls")
     assert made["currency"]["scale"] == 0
-    assert "调用次数" in cli("ledger", "currencies").out
+    assert "调用次数" in cli("ledger", "currencies")[1]
     words = ("ledger", "open", party, "funds", "--currency", "calls", "--no-floor")
     made = cli.json(*words)
     assert cli.json(*words, "--id", made["command"]) == made
     account = made["account"]["id"]
-    assert account in cli("ledger", "accounts", "--owner", party).out
+    assert account in cli("ledger", "accounts", "--owner", party)[1]
     source = opened(clerk, currency="calls", floor=None)
     one = moved(source, account, 7)
     clerk.post(f"{ROOT}/transfers", json={"transfers": [one]}, headers=write())
     assert cli.json("ledger", "statement", account)["items"][0]["balance"] == 7
-    assert "已办理" in cli("ledger", "transfer", one["id"]).out
+    assert "已办理" in cli("ledger", "transfer", one["id"])[1]
     assert cli.json("ledger", "post-batch")["batch"]["accepted"] == 0
-    assert "calls" in cli("ledger", "trial-balance", "--lang", "en").out
-    full = cli("ledger", "close", account, "--json")
-    assert (full.code, full.refusal) == (6, "ledger.account.not_empty")
+    assert "正余额" in cli("ledger", "trial-balance")[1]
+    assert cli.refusal("ledger", "close", account) == (6, "ledger.account.not_empty")
     closed = cli.json("ledger", "close-day", "2026-01-02")["closes"]
     assert {one["day"] for one in closed} == {"2026-01-02"}
-    assert "2026-01-02" in cli("ledger", "days").out
-    early = cli("ledger", "close-day", "2999-01-01", "--json")
-    assert (early.code, early.refusal) == (6, "ledger.day.not_over")
-    wrong = cli("ledger", "close-day", "soon", "--json")
-    assert (wrong.code, wrong.refusal) == (3, "ledger.day.bad")
+    assert "2026-01-02" in cli("ledger", "days")[1]
+    assert cli.refusal("ledger", "close-day", "2999-01-01") == (6, "ledger.day.not_over")
+    assert cli.refusal("ledger", "close-day", "soon") == (3, "ledger.day.bad")
