@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
-from lingqu.kernel.paging import Page, PageRequest, cursor
+from lingqu.kernel.paging import SIZE_MAX, Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_row
 from lingqu.ledger.currencies import CNY, CURRENCIES, CurrencyUnknown
@@ -128,7 +128,6 @@ class Balance:
 
 
 ACCOUNTS = trust.Table("ledger.account", LedgerAccount, not_found=AccountUnknown)
-trust.declare(trust.AuditClass.OPERATIONAL, "ledger.balance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,12 +266,12 @@ def find_accounts(
 
     Gives nothing of an owner whose accounts the caller may not see.
     """
-    if owner is None and not trust.is_allowed(tx, trust.Action.READ, trust.Kind.LEDGER_ACCOUNT):
-        owners = [held.party for held in trust.holdings(tx) if held.party]
-        owners = [one for one in owners if may_read(tx, one)]
-    else:
-        owners = [owner] if owner is not None and may_read(tx, owner) else []
     everyone = owner is None and trust.is_allowed(tx, trust.Action.READ, trust.Kind.LEDGER_ACCOUNT)
+    if owner is not None:
+        owners = [owner]
+    else:
+        owners = [one.id for one in trust.find_parties(tx, page=PageRequest(size=SIZE_MAX)).items]
+    owners = [] if everyone else [one for one in owners if may_read(tx, one)]
     found = ACCOUNTS.find(
         tx,
         "WHERE (%s OR owner = ANY(%s)) AND id > %s ORDER BY id LIMIT %s",

@@ -98,7 +98,7 @@ class TransfersPosted(trust.Fact):
     """Transfers were decided together; each row of the batch says how."""
 
     kind = "ledger.transfer.posted"
-    batch: trust.BatchRoot
+    batch: trust.BatchTable.Root
     accepted: int
     refused: int
 
@@ -242,7 +242,7 @@ def _decide_now(tx: Tx, transfers: Sequence[Transfer], *, always: bool = False) 
 
 def _post(
     tx: Tx, submissions: Iterable[Sequence[Plain]], *, in_command: bool
-) -> tuple[list[Decision], trust.BatchRoot]:
+) -> tuple[list[Decision], trust.BatchTable.Root]:
     """Lock, decide and write; gives every decision and the root of those that are new."""
     submissions = list(submissions)
     books, number = _read_books(tx, submissions, in_command=in_command)

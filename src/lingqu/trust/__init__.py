@@ -24,7 +24,6 @@ from lingqu.trust.access import (
     PartyId,
     Role,
     authorize,
-    holdings,
     is_allowed,
     permission_table,
 )
@@ -90,14 +89,7 @@ from lingqu.trust.reads import (
     find_sessions,
     find_stranger_refusals,
 )
-from lingqu.trust.rows import (
-    AuditClass,
-    BatchRoot,
-    BatchTable,
-    Table,
-    declare,
-    declared_tables,
-)
+from lingqu.trust.rows import AuditClass, BatchTable, Table, declare, declared_tables
 from lingqu.trust.sessions import (
     Identity,
     SignInRefused,
@@ -167,7 +159,6 @@ __all__ = (
     "get_installation",
     "get_party",
     "hash_password",
-    "holdings",
     "identify_api_key",
     "identify_session",
     "introduce_log_key",
