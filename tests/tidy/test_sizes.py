@@ -15,6 +15,9 @@ SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "runtime/engine",
     "runtime/documents",
+    "trust/divisions",
+    "trust/holds",
+    "trust/identity",
     "trust/log",
     "trust/procedures",
     "trust/rulebook",

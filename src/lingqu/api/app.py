@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
@@ -15,6 +15,7 @@ import lingqu
 from lingqu.api import operations, public_log
 from lingqu.api.door import Receive, Scope, Send
 from lingqu.api.problems import PROBLEM_TYPE, Problems
+from lingqu.api.v1 import holds as hold_routes
 from lingqu.api.v1 import trust as trust_routes
 from lingqu.api.writes import provide_visit, provide_write
 from lingqu.kernel import errors
@@ -35,7 +36,7 @@ class Api:
         self._problems = Problems(app)
         self._litestar = Litestar(
             route_handlers=[
-                *trust_routes.routers(),
+                *_routers(),
                 public_log.log_file,
                 operations.live,
                 operations.ready,
@@ -74,6 +75,10 @@ def openapi_document(state: State) -> Response[dict[str, Any]]:
     )
 
 
+def _routers() -> tuple[Router, ...]:
+    return (*trust_routes.routers(), *hold_routes.routers())
+
+
 def _dependencies(app: App) -> dict[str, Provide]:
     def provide_platform() -> App:
         return app
@@ -89,7 +94,7 @@ def _describe(app: App) -> dict[str, Any]:
     # Litestar serves documentation pages with what it describes; so the description is taken
     # from a second application over the same routes, which serves nothing.
     described = Litestar(
-        route_handlers=trust_routes.routers(),
+        route_handlers=_routers(),
         dependencies=_dependencies(app),
         openapi_config=_openapi_config(),
         logging_config=None,

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "account": "lingqu.cli.accounts:account",
     "role": "lingqu.cli.accounts:role",
     "key": "lingqu.cli.accounts:key",
+    "hold": "lingqu.cli.holds:hold",
     "fact": "lingqu.cli.facts:fact",
     "log": "lingqu.cli.log:log",
     "audit": "lingqu.cli.audit:audit",
@@ -49,7 +50,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
 
 SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "begin": ("demo", "init", "serve", "worker", "status", "doctor", "settings"),
-    "who": ("party", "account", "role", "key"),
+    "who": ("party", "account", "role", "key", "hold"),
     "proof": ("fact", "log", "audit"),
     "care": ("backup", "restore", "upgrade", "keys", "clock"),
     "inside": ("psql", "shell"),

@@ -30,7 +30,7 @@ class Role(enum.Enum):
     MEMBER = "member"
     """Acts for an organisation."""
     REGULATOR = "regulator"
-    """Sees all evidence, changes nothing."""
+    """Supervises data: sees all evidence, holds and frees things, changes nothing else."""
     SIGNED_IN = "signed_in"
     """Every open account, for what is its own; nobody is given this role, all have it."""
     VISITOR = "visitor"
@@ -62,6 +62,7 @@ class Kind(enum.Enum):
     LOG = "log"
     REFUSAL = "refusal"
     INSTALLATION = "installation"
+    HOLD = "hold"
 
 
 class Reach(enum.Enum):
@@ -123,6 +124,8 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CREATE, _K.PARTY): _ANY,
         (_A.CREATE, _K.ACCOUNT): _ANY,
         (_A.ASSIGN, _K.ROLE): _ANY,
+        (_A.CREATE, _K.HOLD): _ANY,
+        (_A.END, _K.HOLD): _ANY,
     },
     Role.ADMINISTRATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -144,6 +147,9 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.REFUSAL): _ANY,
         (_A.OPERATE, _K.LOG): _ANY,
         (_A.OPERATE, _K.INSTALLATION): _ANY,
+        (_A.READ, _K.HOLD): _ANY,
+        (_A.CREATE, _K.HOLD): _ANY,
+        (_A.END, _K.HOLD): _ANY,
     },
     Role.MEMBER: {
         (_A.READ, _K.PARTY): _OWN,
@@ -160,6 +166,9 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.ROLE): _ANY,
         (_A.READ, _K.FACT): _ANY,
         (_A.READ, _K.REFUSAL): _ANY,
+        (_A.READ, _K.HOLD): _ANY,
+        (_A.CREATE, _K.HOLD): _ANY,
+        (_A.END, _K.HOLD): _ANY,
     },
     Role.SIGNED_IN: {
         (_A.READ, _K.ACCOUNT): _SELF,

@@ -29,6 +29,7 @@ from lingqu.trust.access import (
 )
 from lingqu.trust.commands import command
 from lingqu.trust.facts import Fact, record
+from lingqu.trust.holds import refuse_held
 from lingqu.trust.rows import Table
 
 NAME_MAX = 200
@@ -375,6 +376,7 @@ def open_account(
     authorize(tx, Action.CREATE, Kind.ACCOUNT, owner=party)
     if owner.erased_at is not None:
         raise PartyErased(party=party)
+    refuse_held(tx, subjects=(party,))
     name = None if login is None else _checked_name(login.casefold(), LOGIN_MAX)
     if name is not None and ACCOUNTS.find(tx, "WHERE login = %s", (name,)):
         raise LoginTaken
@@ -425,6 +427,7 @@ def assign_role(
     if role in {Role.PLATFORM, Role.SIGNED_IN, Role.VISITOR}:
         raise BuiltInRole(role=role.value)
     same = "WHERE account = %s AND role = %s AND party = %s AND ended_at IS NULL"
+    refuse_held(tx, subjects=(party, account))
     if ASSIGNMENTS.find(tx, same, (account, role.value, party)):
         raise RoleAlreadyHeld(role=role.value)
     given = RoleAssignment(id=assignment, account=account, role=role, party=party, given_at=tx.now)
@@ -452,6 +455,7 @@ def issue_api_key(
     """This will let a machine act as `account` by a secret from `new_secret`, kept hashed only."""
     held = _lock_open_account(tx, account)
     authorize(tx, Action.CREATE, Kind.API_KEY, owner=held.party)
+    refuse_held(tx, subjects=(account, held.party))
     made = ApiKey(
         id=api_key,
         account=account,

@@ -189,9 +189,28 @@ CREATE TABLE trust.refusal (
 );
 COMMENT ON TABLE trust.refusal IS 'Refusals of unknown callers, counted per source (keyed hash), route and minute; batch-audited.';
 
+-- Held -------------------------------------------------------------------------------------------
+
+CREATE TABLE trust.hold (
+    id         text        PRIMARY KEY,
+    subject    text        NOT NULL CHECK (subject <> ''),
+    reason     text        NOT NULL,
+    article    text        NOT NULL CHECK (article <> ''),
+    evidence   text        CHECK (evidence ~ '^[0-9a-f]{64}$'),
+    placed_by  text        NOT NULL,
+    placed_at  timestamptz NOT NULL,
+    lifted_by  text,
+    lifted_at  timestamptz,
+    version    bigint      NOT NULL,
+    CHECK ((lifted_at IS NULL) = (lifted_by IS NULL))
+);
+CREATE INDEX hold_subject ON trust.hold (subject) WHERE lifted_at IS NULL;
+COMMENT ON TABLE trust.hold IS 'A stop on one thing of any domain, named by its typed id, with its reason and ground.';
+
 -- Rights of the application's role: nothing that is evidence can be updated or deleted ------------
 
 GRANT SELECT, INSERT, UPDATE ON trust.party, trust.account, trust.role_assignment, trust.api_key TO lingqu_app;
+GRANT SELECT, INSERT, UPDATE ON trust.hold TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON trust.session TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE ON trust.log_cursor, trust.subscription TO lingqu_app;
 GRANT SELECT, INSERT ON trust.command, trust.fact, trust.row_version, trust.log, trust.log_leaf,

@@ -16,6 +16,7 @@ from lingqu.runtime import Caller, Database, Tx, new_id
 from lingqu.trust.access import VISITOR, AccountId, Action, Holding, Kind, PartyId, Role, authorize
 from lingqu.trust.commands import command, execute, record_refusal
 from lingqu.trust.facts import CommandId, Fact, record
+from lingqu.trust.holds import refuse_held
 from lingqu.trust.parties import ACCOUNTS, AccountState, check_password, new_secret, secret_hash
 
 
@@ -79,13 +80,16 @@ _IDENTITY = """
     JOIN trust.party p ON p.id = a.party
     LEFT JOIN trust.role_assignment r ON r.account = a.id AND r.ended_at IS NULL
 """
+_NOT_HELD = """
+    AND NOT EXISTS (SELECT 1 FROM trust.hold h WHERE h.subject = a.id AND h.lifted_at IS NULL)
+"""
 _BY_SESSION = f"""
     {_IDENTITY} JOIN trust.session s ON s.account = a.id
-    WHERE s.token_hash = %s AND s.expires_at > %s AND a.state = 'active' ORDER BY r.id
+    WHERE s.token_hash = %s AND s.expires_at > %s AND a.state = 'active' {_NOT_HELD} ORDER BY r.id
 """
 _BY_KEY = f"""
     {_IDENTITY} JOIN trust.api_key k ON k.account = a.id
-    WHERE k.secret_hash = %s AND k.ended_at IS NULL AND a.state = 'active' ORDER BY r.id
+    WHERE k.secret_hash = %s AND k.ended_at IS NULL AND a.state = 'active' {_NOT_HELD} ORDER BY r.id
 """
 
 
@@ -137,6 +141,7 @@ def open_session(
     authorize(tx, Action.SIGN_IN, Kind.SESSION)
     if held.state is not AccountState.ACTIVE:
         raise SignInRefused
+    refuse_held(tx, subjects=(account,))
     tx.execute(_INSERT_SESSION, (token_hash, account, opened_at, expires_at, language))
     record(tx, SignedIn(account=account))
 
