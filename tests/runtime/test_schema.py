@@ -15,6 +15,8 @@ from lingqu.runtime.migrate import migrate
 from lingqu.runtime.postgres import discard_postgres, open_postgres
 
 SOURCE = Path(__file__).parents[2] / "src" / "lingqu"
+LINE = ("runtime", "trust", "ledger", "supply", "rights", "market", "gate", "supervision")
+"""The packages from the ground up: a schema refers only to those before it."""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,8 @@ def dumped(server, conninfo):
             "runtime",
             "-n",
             "trust",
+            "-n",
+            "rights",
             conninfo,
         ],
         capture_output=True,
@@ -59,7 +63,10 @@ def test_the_schema_files_equal_the_sum_of_the_migrations(server):
         admin.execute("CREATE EXTENSION pg_trgm; CREATE EXTENSION btree_gist")
     migrate(written, upto=0)
     with psycopg.connect(written) as owner:
-        for file in sorted(SOURCE.glob("*/schema.sql")):
-            owner.execute(file.read_text())
+        known = {file.parent.name for file in SOURCE.glob("*/schema.sql")}
+        assert known <= set(LINE)
+        for word in LINE:
+            if word in known:
+                owner.execute((SOURCE / word / "schema.sql").read_text())
     assert dumped(server, written) == migrated
     assert any("CREATE TABLE trust.fact " in line for line in migrated)

@@ -63,6 +63,9 @@ class Kind(enum.Enum):
     REFUSAL = "refusal"
     INSTALLATION = "installation"
     HOLD = "hold"
+    RIGHTS_CODE = "rights_code"
+    GROUND = "ground"
+    GRANT = "grant"
 
 
 class Reach(enum.Enum):
@@ -126,6 +129,11 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.ASSIGN, _K.ROLE): _ANY,
         (_A.CREATE, _K.HOLD): _ANY,
         (_A.END, _K.HOLD): _ANY,
+        (_A.READ, _K.GRANT): _ANY,
+        (_A.CREATE, _K.GRANT): _ANY,
+        (_A.CHANGE, _K.GRANT): _ANY,
+        (_A.END, _K.GRANT): _ANY,
+        (_A.OPERATE, _K.GRANT): _ANY,
     },
     Role.ADMINISTRATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -150,6 +158,15 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.HOLD): _ANY,
         (_A.CREATE, _K.HOLD): _ANY,
         (_A.END, _K.HOLD): _ANY,
+        (_A.CREATE, _K.RIGHTS_CODE): _ANY,
+        (_A.READ, _K.GROUND): _ANY,
+        (_A.CREATE, _K.GROUND): _ANY,
+        (_A.ASSIGN, _K.GROUND): _ANY,
+        (_A.READ, _K.GRANT): _ANY,
+        (_A.CREATE, _K.GRANT): _ANY,
+        (_A.CHANGE, _K.GRANT): _ANY,
+        (_A.END, _K.GRANT): _ANY,
+        (_A.OPERATE, _K.GRANT): _ANY,
     },
     Role.MEMBER: {
         (_A.READ, _K.PARTY): _OWN,
@@ -159,6 +176,12 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CREATE, _K.API_KEY): _OWN,
         (_A.END, _K.API_KEY): _OWN,
         (_A.READ, _K.FACT): _OWN,
+        (_A.READ, _K.GROUND): _OWN,
+        (_A.READ, _K.GRANT): _OWN,
+        (_A.CREATE, _K.GRANT): _OWN,
+        (_A.CHANGE, _K.GRANT): _OWN,
+        (_A.END, _K.GRANT): _OWN,
+        (_A.OPERATE, _K.GRANT): _OWN,
     },
     Role.REGULATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -169,6 +192,8 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.HOLD): _ANY,
         (_A.CREATE, _K.HOLD): _ANY,
         (_A.END, _K.HOLD): _ANY,
+        (_A.READ, _K.GROUND): _ANY,
+        (_A.READ, _K.GRANT): _ANY,
     },
     Role.SIGNED_IN: {
         (_A.READ, _K.ACCOUNT): _SELF,
