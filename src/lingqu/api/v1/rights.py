@@ -162,13 +162,13 @@ def judge_use(
     platform: FromPlatform,
     visit: FromVisit,
     grant: FromPath[str],
-    purpose: str,
-    action: str,
-    territory: str,
-    environment: str,
-    recipient: str,
+    purpose: Annotated[str, QueryParameter(name="purpose", max_length=60)],
+    action: Annotated[str, QueryParameter(name="action", max_length=60)],
+    territory: Annotated[str, QueryParameter(name="territory", max_length=60)],
+    environment: Annotated[str, QueryParameter(name="environment", max_length=60)],
+    recipient: Annotated[str, QueryParameter(name="recipient", max_length=200)],
     fields: Annotated[str, QueryParameter(name="fields", max_length=4000)] = "",
-    level: int = 0,
+    level: Annotated[int, QueryParameter(name="level", ge=0, le=100)] = 0,
 ) -> shapes.VerdictView:
     """This will say whether a use would be permitted now; `fields` are joined by commas."""
     wanted = rights.GrantId(grant)
