@@ -25,6 +25,7 @@ from lingqu.rights.grants import (
 )
 from lingqu.rights.grounds import GROUNDS, Ground, GroundId, confirm_party
 from lingqu.rights.notices import Notice, announce
+from lingqu.rights.quotas import Quantity, give_quotas
 from lingqu.rights.vocabulary import load_vocabulary
 from lingqu.runtime import Tx
 from lingqu.trust import holds
@@ -71,6 +72,7 @@ class GrantIssued(trust.Fact):
     holder: trust.PartyId
     right: GrantKind
     effective: str
+    quotas: tuple[Quantity, ...]
     epoch: int
 
 
@@ -83,8 +85,9 @@ def issue_root(
     holder: trust.PartyId,
     kind: GrantKind,
     terms: TermsForm,
+    quotas: tuple[Quantity, ...] = (),
 ) -> Grant:
-    """This will begin a tree of grants from a ground, for the holder.
+    """This will begin a tree of grants from a ground, for the holder, with newly issued `quotas`.
 
     Raises GroundNotFound, GrantTaken, BorderNotAssessed, GrantsNothing, UnknownCode, Held.
     """
@@ -100,7 +103,8 @@ def issue_root(
     holds.refuse_held(tx, subjects=made.subjects)
     GRANTS.insert(tx, made)
     plant_tree(tx, grant)
-    _record(tx, made, 1)
+    give_quotas(tx, made, None, quotas)
+    _record(tx, made, 1, quotas)
     return made
 
 
@@ -113,8 +117,11 @@ def issue_grant(
     holder: trust.PartyId,
     kind: GrantKind,
     terms: TermsForm,
+    quotas: tuple[Quantity, ...] = (),
 ) -> Grant:
     """This will give a part of a right on to another holder; it is never wider than the parent.
+
+    `quotas` are taken out of what the parent has.
 
     Raises GrantNotFound, GrantTaken, KindNotBegotten, GrantsNothing, TooDeep, UnknownCode, Held,
     and the refusal of a parent that is not alive.
@@ -141,7 +148,8 @@ def issue_grant(
     )
     holds.refuse_held(tx, subjects=(*above.subjects, holder))
     GRANTS.insert(tx, made)
-    _record(tx, made, epoch)
+    give_quotas(tx, made, above, quotas)
+    _record(tx, made, epoch, quotas)
     return made
 
 
@@ -175,7 +183,7 @@ def _made(
     )
 
 
-def _record(tx: Tx, made: Grant, epoch: int) -> None:
+def _record(tx: Tx, made: Grant, epoch: int, quotas: tuple[Quantity, ...]) -> None:
     trust.record(
         tx,
         GrantIssued(
@@ -186,6 +194,7 @@ def _record(tx: Tx, made: Grant, epoch: int) -> None:
             holder=made.holder,
             right=made.kind,
             effective=hashlib.sha256(made.effective.encode()).hexdigest(),
+            quotas=quotas,
             epoch=epoch,
         ),
     )
