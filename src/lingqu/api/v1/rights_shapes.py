@@ -82,6 +82,58 @@ class RegisterCode(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     source: str | None = None
 
 
+class QuantityShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """So many units of a currency of the ledger."""
+
+    currency: str
+    amount: int
+
+
+class QuotaView(msgspec.Struct, kw_only=True):
+    """What a grant has of a currency; `unswept` fell to it from dead grants below."""
+
+    currency: str
+    available: int
+    reserved: int
+    unswept: int
+
+
+class QuotaList(msgspec.Struct, kw_only=True):
+    """What a grant has, by currency."""
+
+    items: list[QuotaView]
+
+
+class TakeLease(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A lease under an id the caller made (`lse_...`), until an instant of real time."""
+
+    lease: str
+    grant: str
+    currency: str
+    amount: int
+    expires_at: str
+
+
+class SettleLease(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How much of a lease was used."""
+
+    used: int
+
+
+class LeaseView(msgspec.Struct, kw_only=True):
+    """A part of a grant's quantity reserved for local use; settled at `closed_at`."""
+
+    id: str
+    grant: str
+    currency: str
+    amount: int
+    taker: str
+    taken_at: str
+    expires_at: str
+    used: int | None
+    closed_at: str | None
+
+
 class RecordGround(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A ground under an id the caller made (`gnd_...`); digests are SHA-256 in hexadecimal."""
 
@@ -115,6 +167,7 @@ class IssueRoot(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     holder: str
     kind: KindName
     terms: TermsShape
+    quotas: list[QuantityShape] = []
 
 
 class IssueGrant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -125,6 +178,7 @@ class IssueGrant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     holder: str
     kind: KindName
     terms: TermsShape
+    quotas: list[QuantityShape] = []
 
 
 class RevokeGrant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -320,6 +374,36 @@ def ending_view(ending: rights.Ending) -> EndingView:
 def succession_view(done: rights.Succession) -> SuccessionView:
     """This will show which grants took the place of which."""
     return SuccessionView(ended=done.ended, old=list(done.old), new=list(done.new))
+
+
+def quantities(shapes: list[QuantityShape]) -> tuple[rights.Quantity, ...]:
+    """This will read quantities."""
+    return tuple(rights.Quantity(currency=one.currency, amount=one.amount) for one in shapes)
+
+
+def quota_view(state: rights.QuotaState) -> QuotaView:
+    """This will show what a grant has."""
+    return QuotaView(
+        currency=state.currency,
+        available=state.available,
+        reserved=state.reserved,
+        unswept=state.unswept,
+    )
+
+
+def lease_view(lease: rights.Lease) -> LeaseView:
+    """This will show a lease."""
+    return LeaseView(
+        id=lease.id,
+        grant=lease.grant_id,
+        currency=lease.currency,
+        amount=lease.amount,
+        taker=lease.taker,
+        taken_at=format_instant(lease.taken_at),
+        expires_at=format_instant(lease.expires_at),
+        used=lease.used,
+        closed_at=None if lease.closed_at is None else format_instant(lease.closed_at),
+    )
 
 
 def _freshness(fresh: rights.Freshness) -> FreshnessView:
