@@ -269,7 +269,22 @@ def _jobs() -> JobRegistry:
                 root=root,
             )
 
+    @jobs.job("rights.obligations.lapse")
+    def lapse_obligations(context: JobContext) -> None:
+        """Mark the obligations that became overdue, some at a time, until none is left."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        due = True
+        while due and not context.should_stop():
+            with app.database.reading(trust.PLATFORM) as tx:
+                due = rights.has_lapsed(tx)
+            if due:
+                trust.execute(
+                    app.database, rights.lapse_obligations, trust.PLATFORM, new_id(trust.CommandId)
+                )
+
     jobs.periodic("rights.quotas.sweep", "* * * * *")
+    jobs.periodic("rights.obligations.lapse", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     return jobs
 

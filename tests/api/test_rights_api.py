@@ -119,6 +119,20 @@ def test_quantities_are_given_leased_and_settled_over_the_api(server, machine):
     assert (more.status_code, more.json()["code"]) == (409, "ledger.transfer.floor_crossed")
 
 
+def test_an_obligation_is_listed_and_fulfilled_over_the_api(server, machine):
+    _, root, _ = grown(server, machine)
+    child = new_id(rights.GrantId)
+    duty = {"kind": "delete", "days": 10, "starts": "ended", "article": "协议 第十二条"}
+    same = {"parent": root, "holder": server.party, "kind": "using", "terms": {}}
+    post(machine, "grants", grant=child, duties=[duty], **same)
+    (owed,) = machine.get(f"{BASE}/grants/{child}/obligations").json()["items"]
+    assert (owed["state"], owed["due_at"], owed["article"]) == ("open", None, "协议 第十二条")
+    done = post(machine, f"obligations/{owed['id']}/fulfill", evidence=DIGEST)
+    assert (done.status_code, done.json()["state"]) == (200, "fulfilled")
+    again = post(machine, f"obligations/{owed['id']}/fulfill", evidence=DIGEST)
+    assert (again.status_code, again.json()["code"]) == (409, "rights.obligation.over")
+
+
 def test_codes_are_listed_and_added(machine):
     code = {"tree": "purposes", "code": "industry.ports", "parent": "industry"}
     made = post(machine, "codes", zh="平陆运河", en="Pinglu canal", **code)

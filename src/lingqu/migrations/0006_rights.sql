@@ -115,5 +115,22 @@ CREATE INDEX lease_credit ON rights.lease (credit);
 CREATE INDEX lease_open ON rights.lease (expires_at) WHERE closed_at IS NULL;
 COMMENT ON TABLE rights.lease IS 'Quantities reserved for local use until an expiry by real time; the ledger is the evidence.';
 
+CREATE TABLE rights.obligation (
+    id         text        PRIMARY KEY,
+    grant_id   text        NOT NULL REFERENCES rights.grant,
+    kind       text        NOT NULL CHECK (kind IN ('delete', 'report', 'pay')),
+    days       integer     NOT NULL CHECK (days BETWEEN 1 AND 3650),
+    starts     text        NOT NULL CHECK (starts IN ('issued', 'ended')),
+    issued_at  timestamptz NOT NULL,
+    article    text,
+    state      text        NOT NULL CHECK (state IN ('open', 'overdue', 'fulfilled', 'succeeded')),
+    evidence   bytea       CHECK (length(evidence) = 32),
+    version    bigint      NOT NULL,
+    CONSTRAINT obligation_shown CHECK ((state = 'fulfilled') = (evidence IS NOT NULL))
+);
+CREATE INDEX obligation_grant ON rights.obligation (grant_id);
+CREATE INDEX obligation_open ON rights.obligation (id) WHERE state = 'open';
+COMMENT ON TABLE rights.obligation IS 'What the holder of a grant owes within so many days of its issue or its end.';
+
 GRANT SELECT, INSERT ON rights.code, rights.ground, rights.grant, rights.ending, rights.quota TO lingqu_app;
-GRANT SELECT, INSERT, UPDATE ON rights.tree, rights.lease TO lingqu_app;
+GRANT SELECT, INSERT, UPDATE ON rights.tree, rights.lease, rights.obligation TO lingqu_app;

@@ -36,6 +36,7 @@ from lingqu.rights.grants import (
 from lingqu.rights.grounds import GROUNDS
 from lingqu.rights.leases import free_leases, renew_leases
 from lingqu.rights.notices import Notice, announce
+from lingqu.rights.obligations import pass_on
 from lingqu.rights.quotas import move_along, pass_up
 from lingqu.rights.vocabulary import load_vocabulary
 from lingqu.runtime import Tx, new_id
@@ -267,6 +268,7 @@ class _Plan:
         freed = free_leases(self._tx, tuple(self._new))
         move_along(self._tx, self._new)
         renew_leases(self._tx, freed, self._new)
+        pass_on(self._tx, self._new)
         ENDINGS.insert(
             self._tx,
             Ending(

@@ -25,6 +25,7 @@ from lingqu.rights.grants import (
 )
 from lingqu.rights.grounds import GROUNDS, Ground, GroundId, confirm_party
 from lingqu.rights.notices import Notice, announce
+from lingqu.rights.obligations import Duty, impose
 from lingqu.rights.quotas import Quantity, give_quotas
 from lingqu.rights.vocabulary import load_vocabulary
 from lingqu.runtime import Tx
@@ -73,6 +74,7 @@ class GrantIssued(trust.Fact):
     right: GrantKind
     effective: str
     quotas: tuple[Quantity, ...]
+    duties: tuple[Duty, ...]
     epoch: int
 
 
@@ -86,8 +88,11 @@ def issue_root(
     kind: GrantKind,
     terms: TermsForm,
     quotas: tuple[Quantity, ...] = (),
+    duties: tuple[Duty, ...] = (),
 ) -> Grant:
     """This will begin a tree of grants from a ground, for the holder, with newly issued `quotas`.
+
+    `duties` become obligations of the holder.
 
     Raises GroundNotFound, GrantTaken, BorderNotAssessed, GrantsNothing, UnknownCode, Held.
     """
@@ -104,7 +109,8 @@ def issue_root(
     GRANTS.insert(tx, made)
     plant_tree(tx, grant)
     give_quotas(tx, made, None, quotas)
-    _record(tx, made, 1, quotas)
+    impose(tx, made, duties)
+    _record(tx, made, 1, quotas, duties)
     return made
 
 
@@ -118,10 +124,11 @@ def issue_grant(
     kind: GrantKind,
     terms: TermsForm,
     quotas: tuple[Quantity, ...] = (),
+    duties: tuple[Duty, ...] = (),
 ) -> Grant:
     """This will give a part of a right on to another holder; it is never wider than the parent.
 
-    `quotas` are taken out of what the parent has.
+    `quotas` are taken out of what the parent has, `duties` become obligations of the holder.
 
     Raises GrantNotFound, GrantTaken, KindNotBegotten, GrantsNothing, TooDeep, UnknownCode, Held,
     and the refusal of a parent that is not alive.
@@ -149,7 +156,8 @@ def issue_grant(
     holds.refuse_held(tx, subjects=(*above.subjects, holder))
     GRANTS.insert(tx, made)
     give_quotas(tx, made, above, quotas)
-    _record(tx, made, epoch, quotas)
+    impose(tx, made, duties)
+    _record(tx, made, epoch, quotas, duties)
     return made
 
 
@@ -183,7 +191,9 @@ def _made(
     )
 
 
-def _record(tx: Tx, made: Grant, epoch: int, quotas: tuple[Quantity, ...]) -> None:
+def _record(
+    tx: Tx, made: Grant, epoch: int, quotas: tuple[Quantity, ...], duties: tuple[Duty, ...]
+) -> None:
     trust.record(
         tx,
         GrantIssued(
@@ -195,6 +205,7 @@ def _record(tx: Tx, made: Grant, epoch: int, quotas: tuple[Quantity, ...]) -> No
             right=made.kind,
             effective=hashlib.sha256(made.effective.encode()).hexdigest(),
             quotas=quotas,
+            duties=duties,
             epoch=epoch,
         ),
     )

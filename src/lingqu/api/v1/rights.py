@@ -23,6 +23,7 @@ COMMAND_ROUTES = {
     "rights.grant.narrow": "POST /api/v1/rights/grants/{grant}/narrow",
     "rights.grant.adopt": "POST /api/v1/rights/grants/{grant}/adopt",
     "rights.quota.add": "POST /api/v1/rights/grants/{grant}/quotas",
+    "rights.obligation.fulfill": "POST /api/v1/rights/obligations/{obligation}/fulfill",
     "rights.lease.take": "POST /api/v1/rights/leases",
     "rights.lease.settle": "POST /api/v1/rights/leases/{lease}/settle",
 }
@@ -95,6 +96,7 @@ def issue_root(write: FromWrite, data: JSONBody[shapes.IssueRoot]) -> shapes.Gra
         kind=rights.GrantKind(data.kind),
         terms=shapes.terms_form(data.terms),
         quotas=shapes.quantities(data.quotas),
+        duties=shapes.duties(data.duties),
     )
     return shapes.grant_view(made)
 
@@ -131,6 +133,7 @@ def issue_grant(write: FromWrite, data: JSONBody[shapes.IssueGrant]) -> shapes.G
         kind=rights.GrantKind(data.kind),
         terms=shapes.terms_form(data.terms),
         quotas=shapes.quantities(data.quotas),
+        duties=shapes.duties(data.duties),
     )
     return shapes.grant_view(made)
 
@@ -301,12 +304,44 @@ def settle_lease(
     return shapes.lease_view(done)
 
 
+@get("/grants/{grant:str}/obligations", sync_to_thread=True, summary="List what a grant obliges to")
+def find_obligations(
+    platform: FromPlatform, visit: FromVisit, grant: FromPath[str]
+) -> shapes.ObligationList:
+    """This will list what the holder of a grant owes, and when it is due."""
+    wanted = rights.GrantId(grant)
+    with platform.database.reading(visit.caller) as tx:
+        found = rights.find_obligations(tx, grant=wanted)
+    items = [shapes.obligation_view(one.obligation, one.due_at) for one in found]
+    return shapes.ObligationList(items=items)
+
+
+@post(
+    "/obligations/{obligation:str}/fulfill",
+    sync_to_thread=True,
+    status_code=200,
+    command="rights.obligation.fulfill",
+    summary="Fulfill an obligation",
+)
+def fulfill_obligation(
+    write: FromWrite, obligation: FromPath[str], data: JSONBody[shapes.FulfillObligation]
+) -> shapes.ObligationView:
+    """This will record that the holder did what it owed."""
+    done = write.execute(
+        rights.fulfill_obligation,
+        obligation=rights.ObligationId(obligation),
+        evidence=shapes.digest(data.evidence),
+    )
+    return shapes.obligation_view(done, None)
+
+
 def routers() -> tuple[Router, ...]:
     """This will give the routes; all need someone who is known."""
     handlers: list[Any] = [
         find_codes, register_code, record_ground, get_ground, issue_root, find_grants, issue_grant,
         get_grant, explain_grant, judge_use, revoke_grant, narrow_grant, adopt_children,
         get_quota, add_quota, take_lease, settle_lease,
+        find_obligations, fulfill_obligation,
     ]  # fmt: skip
     security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
     return (

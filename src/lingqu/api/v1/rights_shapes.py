@@ -10,13 +10,14 @@ import msgspec
 from lingqu import rights
 from lingqu.kernel.errors import Rejected
 from lingqu.kernel.lattice import TermsForm
-from lingqu.kernel.time import Period, format_instant, parse_instant
+from lingqu.kernel.time import Instant, Period, format_instant, parse_instant
 from lingqu.kernel.values import from_plain, to_plain
 
 KindName = Literal["holding", "using", "operating"]
 GroundKindName = Literal["duty", "registration", "contract", "consent"]
 TreeNameText = Literal["purposes", "territories", "actions", "environments"]
 CauseName = Literal["misconduct", "withdrawn", "ground_ended", "error"]
+ObligationKindName = Literal["delete", "report", "pay"]
 StandingName = Literal["alive", "revoked", "succeeded", "expired", "held", "not_begun"]
 
 
@@ -134,6 +135,41 @@ class LeaseView(msgspec.Struct, kw_only=True):
     closed_at: str | None
 
 
+class DutyShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a grant obliges to within `days` calendar days of its issue or its end."""
+
+    kind: ObligationKindName
+    days: int
+    starts: Literal["issued", "ended"]
+    article: str | None = None
+
+
+class FulfillObligation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The SHA-256 of what shows that it was done, in hexadecimal."""
+
+    evidence: str
+
+
+class ObligationView(msgspec.Struct, kw_only=True):
+    """What a holder owes; `due_at` is null while its clock has not started, or it is over."""
+
+    id: str
+    grant: str
+    kind: ObligationKindName
+    days: int
+    starts: Literal["issued", "ended"]
+    article: str | None
+    state: Literal["open", "overdue", "fulfilled", "succeeded"]
+    evidence: str | None
+    due_at: str | None
+
+
+class ObligationList(msgspec.Struct, kw_only=True):
+    """What the holder of a grant owes."""
+
+    items: list[ObligationView]
+
+
 class RecordGround(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A ground under an id the caller made (`gnd_...`); digests are SHA-256 in hexadecimal."""
 
@@ -168,6 +204,7 @@ class IssueRoot(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     kind: KindName
     terms: TermsShape
     quotas: list[QuantityShape] = []
+    duties: list[DutyShape] = []
 
 
 class IssueGrant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -179,6 +216,7 @@ class IssueGrant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     kind: KindName
     terms: TermsShape
     quotas: list[QuantityShape] = []
+    duties: list[DutyShape] = []
 
 
 class RevokeGrant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -379,6 +417,34 @@ def succession_view(done: rights.Succession) -> SuccessionView:
 def quantities(shapes: list[QuantityShape]) -> tuple[rights.Quantity, ...]:
     """This will read quantities."""
     return tuple(rights.Quantity(currency=one.currency, amount=one.amount) for one in shapes)
+
+
+def duties(shapes: list[DutyShape]) -> tuple[rights.Duty, ...]:
+    """This will read duties."""
+    return tuple(
+        rights.Duty(
+            kind=rights.ObligationKind(one.kind),
+            days=one.days,
+            starts=rights.ClockStart(one.starts),
+            article=one.article,
+        )
+        for one in shapes
+    )
+
+
+def obligation_view(one: rights.Obligation, due_at: Instant | None) -> ObligationView:
+    """This will show an obligation."""
+    return ObligationView(
+        id=one.id,
+        grant=one.grant_id,
+        kind=one.kind.value,
+        days=one.days,
+        starts=one.starts.value,
+        article=one.article,
+        state=one.state.value,
+        evidence=None if one.evidence is None else one.evidence.hex(),
+        due_at=None if due_at is None else format_instant(due_at),
+    )
 
 
 def quota_view(state: rights.QuotaState) -> QuotaView:
