@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from granting import bench_grants
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
 from proofs import bench_verify
@@ -30,6 +31,7 @@ ROUNDS_LEAST = 5
 
 BENCHES: dict[str, Callable[[int], Reading]] = {
     "commands": bench_commands,
+    "grants": bench_grants,
     "sequencer": bench_sequencer,
     "serve": bench_serve,
     "verify": bench_verify,

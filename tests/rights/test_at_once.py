@@ -152,6 +152,17 @@ def test_a_checker_that_lost_its_connection_permits_nothing_until_it_read_again(
     until(lambda: code(watched, root, use) == "rights.grant.revoked", "it read everything again")
 
 
+def test_a_checker_that_is_asked_for_more_than_it_knows_reads_again(tree, watched):
+    root = tree.root()
+    until(lambda: code(watched, root, tree.use()) is None, "a new grant is known")
+    tree.place.sql("UPDATE rights.tree SET epoch = epoch + 1 WHERE root = %s", (root.id,))
+    fresh = rights.Freshness(epoch=2)
+    with pytest.raises(rights.NotFresh):
+        watched.check(root.id, tree.use(), datetime.now(UTC), at_least=fresh)
+    until(lambda: watched.freshness(root.id).epoch == 2, "it read again")
+    watched.check(root.id, tree.use(), datetime.now(UTC), at_least=fresh)
+
+
 def test_what_is_not_ours_on_the_channel_changes_nothing(tree, watched):
     root = tree.root()
     until(lambda: code(watched, root, tree.use()) is None, "a new grant is known")

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from lingqu import ledger, rights, trust
 from lingqu.kernel.errors import LingquError
 from lingqu.kernel.lattice import TermsForm
+from lingqu.kernel.time import Period
 from lingqu.runtime import new_id
 from lingqu.trust import LOCAL_ADMINISTRATOR, PLATFORM
 
@@ -122,6 +123,27 @@ def test_what_a_revoked_grant_had_left_belongs_to_its_parent_at_once(stock, tree
     stock.spend(root, 90)
     assert stock.has(root) == ((5, 0, 0),)
     assert stock.sweep() == []
+
+
+def test_what_an_expired_grant_had_left_belongs_to_its_parent_from_that_instant(
+    bare_place, tree_type
+):
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    bare_place.found(story_from=start)
+    bare_place.database.use_story_clock(story=True)
+    tree = tree_type(bare_place)
+    stock = Stock(tree)
+    root = tree.root(quotas=calls(10))
+    bounded = TermsForm(valid=Period(start, start + HOUR))
+    child = tree.child(root, bounded, quotas=calls(6))
+    stock.spend(child, 2)
+    assert stock.has(root) == ((4, 0, 0),)
+    tree.do(trust.move_story_clock, to=start + HOUR)
+    assert stock.has(root) == ((4, 0, 4),)
+    with pytest.raises(rights.GrantExpired):
+        stock.spend(child, 1)
+    assert stock.sweep() == [1]
+    assert stock.has(root) == ((8, 0, 0),)
 
 
 def test_sweeping_twice_moves_nothing_twice(stock, tree):
@@ -387,8 +409,8 @@ def test_quantities_are_conserved_under_any_sequence_of_acts(shared_stock):
         shared = shared_stock
 
     state = settings(
-        max_examples=25,
-        stateful_step_count=18,
+        max_examples=20,
+        stateful_step_count=16,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -310,8 +310,8 @@ def test_any_sequence_of_acts_keeps_the_tree_true(grown):
 
     Machine.grown = grown
     state = settings(
-        max_examples=40,
-        stateful_step_count=20,
+        max_examples=20,
+        stateful_step_count=16,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -19,6 +19,7 @@ from lingqu.rights.checks import (
     STANDING_CODES,
     Freshness,
     Limits,
+    NotFresh,
     NotListening,
     Request,
     Use,
@@ -41,12 +42,14 @@ USES_MAX = 10_000
 
 @dataclass(slots=True)
 class _Entry:
-    """One grant; `memo` is (generation, ended, held) as last found on its chain."""
+    """One grant; `memo` is (generation, ended, held) as last found on its chain.
+
+    `others` are what a hold on also suspends it: its ground, its holder, what its chain succeeded.
+    """
 
     root: str
     chain: tuple[str, ...]
-    subjects: tuple[str, ...]
-    effective: str
+    others: tuple[str, ...]
     limits: Limits
     start: Instant | None
     end: Instant | None
@@ -55,7 +58,7 @@ class _Entry:
 
 
 _GRANTS = """
-    SELECT g.id, g.root, g.ancestors, g.watched, g.ground, g.holder, g.effective, d.articles
+    SELECT g.id, g.ancestors, g.watched, g.ground, g.holder, g.effective, d.articles
     FROM rights.grant g JOIN rights.ground d ON d.id = g.ground
 """
 _SOME_GRANTS = f"{_GRANTS} WHERE g.root = ANY(%s)"  # joined from constants
@@ -71,13 +74,14 @@ class EffectiveGrants:
         """Know nothing and permit nothing until `load`."""
         self._vocabulary: Vocabulary | None = None
         self._entries: dict[str, _Entry] = {}
+        self._names: dict[str, str] = {}
         self._limits: dict[str, Limits] = {}
         self._ended: dict[str, Standing] = {}
         self._held: frozenset[str] = frozenset()
         self._epochs: dict[str, int] = {}
         self._wanted: set[str] = set()
         self._codes_wanted = True
-        self._freed = False
+        self._asked = False
         self._uses: dict[Use, Request] = {}
         self._log_size = 0
         self._generation = 0
@@ -90,14 +94,14 @@ class EffectiveGrants:
 
     @property
     def wants_refresh(self) -> bool:
-        """Whether something was heard of that only the database can tell."""
-        return self._codes_wanted or self._freed or bool(self._wanted)
+        """Whether something was heard of or asked for that only the database can tell."""
+        return self._codes_wanted or self._asked or bool(self._wanted)
 
     def load(self, tx: Tx) -> None:
         """This will read everything from one state of the database, and count as listening."""
         with self._writing:
             self._vocabulary = load_vocabulary(tx)
-            self._limits, self._uses = {}, {}
+            self._limits, self._uses, self._names = {}, {}, {}
             self._entries = {row["id"]: self._entry(row) for row in tx.stream(_GRANTS)}
             self._read_changes(tx)
             self._epochs = {row["root"]: row["epoch"] for row in tx.all(_EPOCHS)}
@@ -175,9 +179,17 @@ class EffectiveGrants:
     def check(
         self, grant: str, use: Use, now: Instant, *, at_least: Freshness | None = None
     ) -> None:
-        """This will let a use go on, or raise what refuses it; NotFresh asks for a `refresh`."""
+        """This will let a use go on, or raise what refuses it.
+
+        NotFresh asks for a `refresh`: whoever keeps these grants true does it at once, and the
+        caller tries again.
+        """
         if at_least is not None:
-            refuse_stale(self.freshness(grant), at_least)
+            try:
+                refuse_stale(self.freshness(grant), at_least)
+            except NotFresh:
+                self._asked = True
+                raise
         raise_refused(grant, self.judge(grant, use, now))
 
     def freshness(self, grant: str) -> Freshness:
@@ -191,7 +203,7 @@ class EffectiveGrants:
             subject = payload[1:]
             if payload[:1] != "+":
                 # A later hold may already be known: only the database says that it is free.
-                self._freed = True
+                self._asked = True
             elif subject not in self._held:
                 self._held |= {subject}
                 self._generation += 1
@@ -200,7 +212,9 @@ class EffectiveGrants:
         generation = self._generation
         known: Iterable[Standing] = (self._ended[one] for one in entry.chain if one in self._ended)
         ended = min(known, key=_FIRST.index, default=None)
-        memo = (generation, ended, not self._held.isdisjoint(entry.subjects))
+        held = self._held
+        is_held = not (held.isdisjoint(entry.chain) and held.isdisjoint(entry.others))
+        memo = (generation, ended, is_held)
         entry.memo = memo
         return memo
 
@@ -221,7 +235,7 @@ class EffectiveGrants:
         }
         self._held = frozenset(row["subject"] for row in tx.all(_HELD))
         self._log_size = log.log_status(tx).sequenced
-        self._freed = False
+        self._asked = False
 
     def _entry(self, row: dict[str, object]) -> _Entry:
         effective = str(row["effective"])
@@ -235,15 +249,17 @@ class EffectiveGrants:
         assert isinstance(ancestors, list), "arrays come as lists"
         assert isinstance(watched, list), "arrays come as lists"
         assert isinstance(articles, list), "arrays come as lists"
+        known = self._names
+        chain = tuple(known.setdefault(one, one) for one in (*ancestors, str(row["id"])))
+        others = (*watched, str(row["ground"]), str(row["holder"]))
         return _Entry(
-            root=str(row["root"]),
-            chain=(*ancestors, str(row["id"])),
-            subjects=(*watched, str(row["ground"]), str(row["holder"])),
-            effective=effective,
+            root=chain[0],
+            chain=chain,
+            others=tuple(known.setdefault(one, one) for one in others if one not in chain),
             limits=limits,
             start=None if valid is None else valid.start,
             end=None if valid is None else valid.end,
-            article=articles[0] if articles else None,
+            article=known.setdefault(articles[0], articles[0]) if articles else None,
         )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from lingqu import ledger, trust
 from lingqu.kernel import errors
+from lingqu.kernel.values import from_row
 from lingqu.rights.grants import (
     GRANTS,
     Grant,
@@ -22,7 +23,6 @@ from lingqu.rights.grants import (
     find_life,
     get_grant,
     lock_tree,
-    read_form,
     refuse_dead,
 )
 from lingqu.rights.grounds import GroundId
@@ -337,14 +337,21 @@ def pass_up(tx: Tx, ended: Grant, above: Grant) -> None:
     _empty(tx, {one.account: targets[above.id, one.currency] for one in held}, "rights.sweep")
 
 
-_OF_TREE = """
-    WHERE grant_id IN (SELECT id FROM rights.grant WHERE root = %s AND (%s::text IS NULL
-        OR ancestors @> ARRAY[%s]))
-    ORDER BY account
-"""
-_ENDED_IN_TREE = """
-    SELECT e.grant_id FROM rights.ending e JOIN rights.grant g ON g.id = e.grant_id
-    WHERE g.root = %s
+_FALLEN = """
+    SELECT q.account, q.currency, q.ground, g.root, b.posted - b.pending_out AS available,
+           (g.ancestors || g.id)[d.place - 1] AS heir
+    FROM rights.quota q
+    JOIN rights.grant g ON g.id = q.grant_id
+    JOIN ledger.balance b ON b.account = q.account AND b.posted > b.pending_out
+    CROSS JOIN LATERAL (
+        SELECT min(c.place) AS place
+        FROM unnest(g.ancestors || g.id) WITH ORDINALITY AS c (id, place)
+        JOIN rights.grant x ON x.id = c.id
+        WHERE (x.effective::jsonb #>> '{valid,end}')::timestamptz <= %(now)s
+           OR EXISTS (SELECT 1 FROM rights.ending e WHERE e.grant_id = c.id)
+    ) AS d
+    WHERE d.place IS NOT NULL AND (%(root)s::text IS NULL OR g.root = %(root)s)
+      AND (%(below)s::text IS NULL OR g.ancestors @> ARRAY[%(below)s])
 """
 
 
@@ -353,12 +360,15 @@ def sweep(tx: Tx, root: GrantId, *, below: GrantId | None = None) -> int:
     fallen = _find_fallen(tx, root, below=below)
     if not fallen:
         return 0
-    heirs = [(one.heir, one.quota.currency) for one in fallen if one.heir is not None]
-    targets = open_quotas(tx, heirs)
+    names = sorted({one.heir for one in fallen if one.heir is not None})
+    heirs = {one.id: one for one in GRANTS.find(tx, "WHERE id = ANY(%s)", (names,))}
+    targets = open_quotas(
+        tx, ((heirs[one.heir], one.currency) for one in fallen if one.heir is not None)
+    )
     places = {
-        one.quota.account: pool(tx, one.quota.ground, one.quota.currency, QuotaRole.ISSUED)
+        one.account: pool(tx, one.ground, one.currency, QuotaRole.ISSUED)
         if one.heir is None
-        else targets[one.heir.id, one.quota.currency]
+        else targets[one.heir, one.currency]
         for one in fallen
     }
     return _empty(tx, places, "rights.sweep")
@@ -371,9 +381,8 @@ def get_quota(tx: Tx, grant: GrantId) -> tuple[QuotaState, ...]:
     balances = _balances(tx, [one.account for one in own])
     unswept: dict[str, int] = {}
     for one in _find_fallen(tx, held.root, below=grant):
-        if one.heir is not None and one.heir.id == grant:
-            currency = one.quota.currency
-            unswept[currency] = unswept.get(currency, 0) + one.available
+        if one.heir == grant:
+            unswept[one.currency] = unswept.get(one.currency, 0) + one.available
     return tuple(
         QuotaState(
             currency=one.currency,
@@ -395,7 +404,7 @@ def count_quota(tx: Tx, *, ground: GroundId, currency: str) -> QuotaCount:
     )
     balances = _balances(tx, [one.account for one in quotas])
     roots = tx.all("SELECT id FROM rights.grant WHERE ground = %s AND parent IS NULL", (ground,))
-    fallen = {one.quota.account for row in roots for one in _find_fallen(tx, GrantId(row["id"]))}
+    fallen = {one.account for row in roots for one in _find_fallen(tx, GrantId(row["id"]))}
     issued = living = unswept = reserved = consumed = 0
     for one in quotas:
         balance = balances[one.account]
@@ -416,56 +425,24 @@ def count_quota(tx: Tx, *, ground: GroundId, currency: str) -> QuotaCount:
 
 def find_unswept(tx: Tx, *, limit: int = 100) -> tuple[GrantId, ...]:
     """This will give roots of trees in which dead grants hold something, some at a time."""
-    rows = tx.all(
-        "SELECT DISTINCT g.root FROM rights.quota q JOIN rights.grant g ON g.id = q.grant_id"
-        " ORDER BY g.root"
-    )
-    found = []
-    for row in rows:
-        if _find_fallen(tx, GrantId(row["root"])):
-            found.append(GrantId(row["root"]))
-        if len(found) == limit:
-            break
-    return tuple(found)
+    found = tx.all(_FALLEN, {"now": tx.now, "root": None, "below": None})
+    return tuple(GrantId(root) for root in sorted({row["root"] for row in found})[:limit])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fallen:
     """What a dead grant still holds, and the living grant above it (None: back to the issue)."""
 
-    quota: Quota
+    account: ledger.LedgerAccountId
+    currency: str
+    ground: GroundId
     available: int
-    heir: Grant | None
+    heir: GrantId | None
 
 
 def _find_fallen(tx: Tx, root: GrantId, *, below: GrantId | None = None) -> tuple[_Fallen, ...]:
-    quotas = QUOTAS.find(tx, _OF_TREE, (root, below, below))
-    balances = _balances(tx, [one.account for one in quotas])
-    full = [one for one in quotas if one.account in balances and balances[one.account].available]
-    if not full:
-        return ()
-    grants = {one.id: one for one in GRANTS.find(tx, "WHERE root = %s", (root,))}
-    ended = {row["grant_id"] for row in tx.all(_ENDED_IN_TREE, (root,))}
-    found = []
-    for one in full:
-        chain = grants[_named(one)].chain
-        living = _living(tx, grants, ended, chain)
-        if living != len(chain):
-            heir = grants[chain[living - 1]] if living else None
-            found.append(_Fallen(quota=one, available=balances[one.account].available, heir=heir))
-    return tuple(found)
-
-
-def _living(
-    tx: Tx, grants: Mapping[GrantId, Grant], ended: set[str], chain: Sequence[GrantId]
-) -> int:
-    """How many of a chain, from the root down, are neither ended nor expired."""
-    for place, name in enumerate(chain):
-        valid = read_form(grants[name].effective).valid
-        expired = valid is not None and valid.end is not None and valid.end <= tx.now
-        if name in ended or expired:
-            return place
-    return len(chain)
+    rows = tx.all(_FALLEN, {"now": tx.now, "root": root, "below": below})
+    return tuple(from_row(_Fallen, row) for row in rows)
 
 
 def _empty(
@@ -493,11 +470,6 @@ def _balances(
     tx: Tx, accounts: Sequence[ledger.LedgerAccountId]
 ) -> dict[ledger.LedgerAccountId, ledger.Balance]:
     return {one.account: one for one in ledger.find_balances(tx, accounts=accounts)}
-
-
-def _named(quota: Quota) -> GrantId:
-    assert quota.grant_id is not None, "the accounts of a tree are those of its grants"
-    return quota.grant_id
 
 
 def check_quantities(quantities: Sequence[Quantity]) -> None:
