@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from booking import bench_ledger
 from granting import bench_grants
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
@@ -32,6 +33,7 @@ ROUNDS_LEAST = 5
 BENCHES: dict[str, Callable[[int], Reading]] = {
     "commands": bench_commands,
     "grants": bench_grants,
+    "ledger": bench_ledger,
     "sequencer": bench_sequencer,
     "serve": bench_serve,
     "verify": bench_verify,

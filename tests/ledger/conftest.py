@@ -7,6 +7,13 @@ from lingqu import ledger, trust
 from lingqu.runtime import new_id
 
 
+@trust.command("tests.ledger.open_many", internal=True)
+def open_many(tx, *, accounts: tuple[ledger.NewAccount, ...]) -> int:
+    """What another package does for the accounts of a grant."""
+    trust.authorize(tx, trust.Action.CREATE, trust.Kind.LEDGER_ACCOUNT)
+    return len(ledger.open_accounts(tx, accounts=accounts))
+
+
 class Till:
     """What the tests of the ledger say: open accounts, move amounts, look at balances."""
 
@@ -26,6 +33,16 @@ class Till:
             hot=hot,
         )
         return self.place.do(ledger.open_account, self.clerk, account=account).id
+
+    def open_many(self, wanted):
+        """Open accounts under ids of the caller's: (id, floor, ceiling, currency) each."""
+        accounts = tuple(
+            ledger.NewAccount(
+                id=one, owner=self.owner, kind="test", currency=unit, floor=low, ceiling=high
+            )
+            for one, low, high, unit in wanted
+        )
+        return self.place.do(open_many, self.clerk, accounts=accounts)
 
     def submit(self, *transfers, command_id=None):
         return self.place.do(

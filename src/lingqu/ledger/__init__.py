@@ -57,6 +57,8 @@ from lingqu.ledger.days import (
 )
 from lingqu.ledger.posting import (
     BatchResult,
+    TransfersPosted,
+    TransfersQueued,
     count_queued,
     find_verdicts,
     get_verdict,
@@ -144,6 +146,8 @@ __all__ = (
     "TransferId",
     "TransferIdReused",
     "TransferUnknown",
+    "TransfersPosted",
+    "TransfersQueued",
     "TrialBalance",
     "TrialLine",
     "Verdict",

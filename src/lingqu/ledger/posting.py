@@ -24,7 +24,7 @@ from lingqu import trust
 from lingqu.kernel.time import format_instant
 from lingqu.ledger.accounts import LedgerAccountId, may_read
 from lingqu.ledger.days import local_day
-from lingqu.ledger.rules import Books, Decision, Known, Reservation, Standing, decide
+from lingqu.ledger.rules import Books, Decision, Reservation, Standing, decide
 from lingqu.ledger.transfers import (
     BATCH_MAX,
     REFUSALS,
@@ -38,7 +38,7 @@ from lingqu.ledger.transfers import (
     Verdict,
     plain_rows,
 )
-from lingqu.runtime import Tx, new_id
+from lingqu.runtime import Row, Tx, new_id
 
 TRANSFERS = trust.BatchTable(
     "ledger.transfer",
@@ -58,6 +58,9 @@ _LOCK_ACCOUNTS = """
 """
 _PLAIN = "id, debit, credit, amount, kind, phase, pending, linked, reference, day::text AS day"
 _SELECT_KNOWN = f"SELECT {_PLAIN}, verdict FROM ledger.transfer WHERE id = ANY(%s)"  # noqa: S608  # constant columns
+_FEW = 100
+_SELECT_NEAR = "SELECT id FROM ledger.transfer WHERE id BETWEEN %s AND %s LIMIT 100"
+"""Ids grow with time: a large batch is newer than nearly all before it, and one look says so."""
 _SELECT_RESERVED = """
     SELECT t.id, t.debit, t.credit, t.amount, t.day::text AS day,
            EXISTS (SELECT FROM ledger.transfer s
@@ -84,7 +87,7 @@ _TAKE = """
     ) AS counted WHERE total <= %s ORDER BY place
 """
 _DROP = "DELETE FROM ledger.queue WHERE place = ANY(%s)"
-_write_plain = json.JSONEncoder(
+_write_columns = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, separators=(",", ":")
 ).encode
 
@@ -153,7 +156,7 @@ def queue_transfers(tx: Tx, *, transfers: Sequence[Transfer]) -> None:
     is never parted, its order is kept. Raises BadSubmission.
     """
     rows = plain_rows(transfers)
-    tx.execute(_QUEUE, (len(rows), _write_plain(rows), tx.now))
+    tx.execute(_QUEUE, (len(rows), _write_columns([*zip(*rows, strict=True)]), tx.now))
 
 
 @trust.command("ledger.transfer.queue")
@@ -174,7 +177,7 @@ def post_batch(tx: Tx) -> BatchResult:
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.LEDGER_TRANSFER)
     tx.execute(_QUEUE_LOCK)
     taken = tx.all(_TAKE, (BATCH_MAX, BATCH_MAX))
-    submissions = [[tuple(plain) for plain in json.loads(row["body"])] for row in taken]
+    submissions = [[*zip(*json.loads(row["body"]), strict=True)] for row in taken]
     decided, batch = _post(tx, submissions, in_command=False)
     if taken:
         tx.execute(_DROP, ([row["place"] for row in taken],))
@@ -248,14 +251,11 @@ def _post(
     }
     decided = [one for submission in submissions for one in decide(books, submission)]
     at = format_instant(tx.now)
+    new = [one for one in decided if one.new]
     rows = [
-        (
-            number + place, one.transfer[0], one.transfer[1], one.transfer[2], one.transfer[3],
-            one.transfer[4], one.transfer[5], one.transfer[6], one.transfer[7], one.transfer[8],
-            one.day, at, one.outcome, one.debit_after, one.credit_after,
-        )
-        for place, one in enumerate(one for one in decided if one.new)
-    ]  # fmt: skip
+        (number + place, *plain[:9], day, at, outcome, debit_after, credit_after)
+        for place, (plain, day, outcome, debit_after, credit_after, _) in enumerate(new)
+    ]
     batch = TRANSFERS.append(tx, new_id(TransferBatchId), rows)
     moved = [
         (account, one.posted, one.pending_out, one.pending_in)
@@ -275,13 +275,17 @@ def _read_books(
     rows = [row for submission in submissions for row in submission]
     accounts = sorted({row[1] for row in rows} | {row[2] for row in rows})
     pendings = sorted({row[6] for row in rows if row[6] is not None})
+    ids = [row[0] for row in rows]
+    few = len(ids) <= _FEW
     _, held, known, reserved, (state,) = tx.together((
         (DAY_LOCK, ()),
         (_LOCK_ACCOUNTS, (accounts,)),
-        (_SELECT_KNOWN, ([row[0] for row in rows],)),
+        (_SELECT_KNOWN, (ids,)) if few else (_SELECT_NEAR, (min(ids), max(ids))),
         (_SELECT_RESERVED, (pendings,)),
         (_SELECT_STATE, ()),
     ))  # fmt: skip
+    if not few and (len(known) >= _FEW or not {row["id"] for row in known}.isdisjoint(ids)):
+        known = tx.all(_SELECT_KNOWN, (ids,))
     hot = next((row["account"] for row in held if row["hot"]), None)
     if in_command and hot is not None:
         raise HotAccount(account=hot)
@@ -307,17 +311,17 @@ def _read_books(
             )
             for row in reserved
         },
-        known={row["id"]: _known(row) for row in known},
+        known={row["id"]: _known(row) for row in known if "verdict" in row},
     )
     return books, state["number"]
 
 
-def _known(row: dict[str, object]) -> Known:
+def _known(row: Row) -> Decision:
     *plain, day, verdict = row.values()
-    return Known((*plain, day), str(day), str(verdict))  # type: ignore[arg-type]  # the columns of _PLAIN
+    return Decision((*plain, day), day, verdict, None, None, new=False)
 
 
-def _is_same(known: Known, again: Transfer) -> bool:
+def _is_same(known: Decision, again: Transfer) -> bool:
     (plain,) = plain_rows((again,))
     return known.transfer[:9] == plain[:9] and plain[9] in {None, known.day}
 

@@ -68,16 +68,8 @@ class Reservation:
     settled: bool = False
 
 
-class Known(NamedTuple):
-    """A transfer whose id was decided, with the day it was booked on."""
-
-    transfer: Plain
-    day: str
-    outcome: str
-
-
 class Decision(NamedTuple):
-    """What became of one transfer. Where `new` is False nothing is to be written."""
+    """What became of one transfer; `new` where it is to be written. `day` is when it is booked."""
 
     transfer: Plain
     day: str
@@ -95,7 +87,7 @@ class Books:
     closed_through: str
     standings: dict[str, Standing]
     reservations: dict[str, Reservation] = field(default_factory=dict)
-    known: dict[str, Known] = field(default_factory=dict)
+    known: dict[str, Decision] = field(default_factory=dict)
 
 
 def decide(books: Books, submission: Sequence[Plain]) -> list[Decision]:
@@ -103,8 +95,15 @@ def decide(books: Books, submission: Sequence[Plain]) -> list[Decision]:
     decided: list[Decision] = []
     start, count = 0, len(submission)
     while start < count:
-        group, end = submission[start][7], start + 1
-        if group is not None:
+        member = submission[start]
+        group, end = member[7], start + 1
+        if group is None:
+            plainly = _decide_plainly(books, member)
+            if plainly is not None:
+                decided.append(plainly)
+                start = end
+                continue
+        else:
             while end < count and submission[end][7] == group:
                 end += 1
         decided += _decide_group(books, submission[start:end])
@@ -112,32 +111,55 @@ def decide(books: Books, submission: Sequence[Plain]) -> list[Decision]:
     return decided
 
 
+def _decide_plainly(books: Books, member: Plain) -> Decision | None:
+    """Accept what is new, moves at once, today, and hurts nothing: nearly every transfer is so.
+
+    None says nothing: the full rule decides.
+    """
+    if member[5] != _POSTED or member[9] is not None or member[0] in books.known:
+        return None
+    debit, credit = books.standings.get(member[1]), books.standings.get(member[2])
+    if debit is None or credit is None or debit.currency != credit.currency:
+        return None
+    less, more = debit.posted - member[3], credit.posted + member[3]
+    day = books.today
+    if (
+        less - debit.pending_out < debit.floor
+        or more + credit.pending_in > credit.ceiling
+        or not (debit.open and credit.open)
+        or day <= books.closed_through
+    ):
+        return None
+    debit.posted, credit.posted = less, more
+    made = books.known[member[0]] = Decision(member, day, _ACCEPTED, less, more, True)
+    return made
+
+
 def _decide_group(books: Books, members: Sequence[Plain]) -> list[Decision]:
-    known = books.known
-    if any(member[0] in known for member in members):
-        return _repeat(known, members)
+    if any(member[0] in books.known for member in members):
+        return _repeat(books.known, members)
     days = [member[9] or books.today for member in members]
     outcomes = _faults(books, members, days)
     afters: list[tuple[int | None, int | None]] = [(None, None)] * len(members)
     if outcomes is None:
-        afters = [_move(books, member, 1) for member in members]
+        moved = [_move(books, member, 1) for member in members]
         outcomes = _crossings(books, members)
         if outcomes is None:
-            outcomes = [_ACCEPTED] * len(members)
+            outcomes, afters = [_ACCEPTED] * len(members), [*moved]
             _settle(books, members)
         else:
             for member in members:
                 _move(books, member, -1)
             _forget(books, members)
-            afters = [(None, None)] * len(members)
     decided = []
     for member, day, outcome, (debit, credit) in zip(members, days, outcomes, afters, strict=True):
-        known[member[0]] = Known(member, day, outcome)
-        decided.append(Decision(member, day, outcome, debit, credit, new=True))
+        made = Decision(member, day, outcome, debit, credit, new=True)
+        books.known[member[0]] = made
+        decided.append(made)
     return decided
 
 
-def _repeat(known: dict[str, Known], members: Sequence[Plain]) -> list[Decision]:
+def _repeat(known: dict[str, Decision], members: Sequence[Plain]) -> list[Decision]:
     """Give known transfers their verdict again; a group that changed is refused as a whole."""
     found = [known.get(member[0]) for member in members]
     decided = []
@@ -148,7 +170,7 @@ def _repeat(known: dict[str, Known], members: Sequence[Plain]) -> list[Decision]
     return decided
 
 
-def _same(known: Known, again: Plain) -> bool:
+def _same(known: Decision, again: Plain) -> bool:
     return known.transfer[:9] == again[:9] and again[9] in {None, known.day}
 
 

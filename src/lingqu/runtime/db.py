@@ -155,6 +155,15 @@ class Tx:
             for row in rows:
                 copy.write_row(row)
 
+    def copy_text(self, sql: str, pieces: Iterable[str]) -> None:
+        """This will load rows that are written out already, by `COPY ... FROM STDIN`.
+
+        The server works on one piece while the next is made.
+        """
+        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
+            for piece in pieces:
+                copy.write(piece)
+
     def defer(self, job: str, /, **args: Any) -> int:
         """This will queue a job that exists only if this transaction commits."""
         assert self._jobs is not None, "this database was opened without jobs"
