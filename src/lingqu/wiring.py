@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingqu import rights, trust
+from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
+from lingqu.rights import obligations, quantities
 from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
@@ -259,11 +260,11 @@ def _jobs() -> JobRegistry:
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
         with app.database.reading(trust.PLATFORM) as tx:
-            roots = rights.find_unswept(tx)
+            roots = quantities.find_unswept(tx)
         for root in roots:
             trust.execute(
                 app.database,
-                rights.sweep_quotas,
+                quantities.sweep_quotas,
                 trust.PLATFORM,
                 new_id(trust.CommandId),
                 root=root,
@@ -277,10 +278,13 @@ def _jobs() -> JobRegistry:
         due = True
         while due and not context.should_stop():
             with app.database.reading(trust.PLATFORM) as tx:
-                due = rights.has_lapsed(tx)
+                due = obligations.has_lapsed(tx)
             if due:
                 trust.execute(
-                    app.database, rights.lapse_obligations, trust.PLATFORM, new_id(trust.CommandId)
+                    app.database,
+                    obligations.lapse_obligations,
+                    trust.PLATFORM,
+                    new_id(trust.CommandId),
                 )
 
     jobs.periodic("rights.quotas.sweep", "* * * * *")

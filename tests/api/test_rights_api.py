@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from web_server import write
 
 from lingqu import ledger, rights
+from lingqu.rights import quantities
 from lingqu.runtime import new_id
 
 BASE = "/api/v1/rights"
@@ -107,7 +108,7 @@ def test_quantities_are_given_leased_and_settled_over_the_api(server, machine):
     rows = {"currency": "rows", "amount": 50}
     assert post(machine, f"grants/{root}/quotas", **rows).status_code == 201
     assert post(machine, f"grants/{child}/quotas", **rows).status_code == 201
-    lease = new_id(rights.LeaseId)
+    lease = new_id(quantities.LeaseId)
     until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     taken = post(machine, "leases", lease=lease, grant=child, expires_at=until, **rows)
     assert taken.status_code == 201, taken.text

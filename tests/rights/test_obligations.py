@@ -10,6 +10,7 @@ from lingqu import rights, trust
 from lingqu.kernel import charts
 from lingqu.kernel.lattice import TermsForm
 from lingqu.kernel.time import Period
+from lingqu.rights import obligations
 from lingqu.runtime import new_id
 from lingqu.trust import LOCAL_ADMINISTRATOR, PLATFORM
 
@@ -38,7 +39,7 @@ def move(tree, days):
 
 def owed(tree, grant):
     with tree.place.database.reading(LOCAL_ADMINISTRATOR) as tx:
-        return rights.find_obligations(tx, grant=getattr(grant, "id", grant))
+        return obligations.find_obligations(tx, grant=getattr(grant, "id", grant))
 
 
 def states(tree, grant):
@@ -46,12 +47,12 @@ def states(tree, grant):
 
 
 def lapse(tree):
-    return tree.do(rights.lapse_obligations, PLATFORM)
+    return tree.do(obligations.lapse_obligations, PLATFORM)
 
 
 def test_the_chart_of_an_obligation_is_sound_for_every_length():
     for days in (1, 3650):
-        assert charts.check_chart(rights.obligation_chart(days)) == ()
+        assert charts.check_chart(obligations.obligation_chart(days)) == ()
 
 
 def test_a_report_is_due_so_many_days_after_the_grant_and_overdue_at_its_instant(owing):
@@ -63,11 +64,11 @@ def test_a_report_is_due_so_many_days_after_the_grant_and_overdue_at_its_instant
     move(owing, 30)
     assert lapse(owing) == (one.obligation.id,)
     assert lapse(owing) == ()
-    done = owing.do(rights.fulfill_obligation, obligation=one.obligation.id, evidence=PROOF)
-    assert done.state is rights.ObligationState.FULFILLED
+    done = owing.do(obligations.fulfill_obligation, obligation=one.obligation.id, evidence=PROOF)
+    assert done.state is obligations.ObligationState.FULFILLED
     assert owing.place.facts("rights.obligation.fulfilled")[-1]["data"]["late"] is True
-    with pytest.raises(rights.ObligationOver):
-        owing.do(rights.fulfill_obligation, obligation=one.obligation.id, evidence=PROOF)
+    with pytest.raises(obligations.ObligationOver):
+        owing.do(obligations.fulfill_obligation, obligation=one.obligation.id, evidence=PROOF)
     assert owing.place.audit() == []
 
 
@@ -92,7 +93,7 @@ def test_a_successor_takes_over_what_is_owed_with_the_clock_it_has(owing):
     by_kind = {one.obligation.kind: one.obligation for one in owed(owing, root)}
     first = by_kind[rights.ObligationKind.REPORT]
     deleting = by_kind[rights.ObligationKind.DELETE].id
-    owing.do(rights.fulfill_obligation, obligation=deleting, evidence=PROOF)
+    owing.do(obligations.fulfill_obligation, obligation=deleting, evidence=PROOF)
     move(owing, 10)
     done = owing.do(rights.narrow_grant, grant=root.id, terms=TermsForm(level_max=1))
     assert sorted(states(owing, root)) == ["fulfilled", "succeeded"]
@@ -100,8 +101,8 @@ def test_a_successor_takes_over_what_is_owed_with_the_clock_it_has(owing):
     assert (one.obligation.kind, one.due_at) == (first.kind, START + 30 * DAY)
     move(owing, 60)
     assert lapse(owing) == (one.obligation.id,)
-    with pytest.raises(rights.ObligationOver):
-        owing.do(rights.fulfill_obligation, obligation=first.id, evidence=PROOF)
+    with pytest.raises(obligations.ObligationOver):
+        owing.do(obligations.fulfill_obligation, obligation=first.id, evidence=PROOF)
     assert owing.place.audit() == []
 
 
@@ -112,12 +113,16 @@ def test_only_the_holder_fulfills_and_duties_that_are_none_are_refused(tree, mem
     (one,) = owed(tree, root)
     named = {"obligation": one.obligation.id, "evidence": PROOF}
     with pytest.raises(trust.AccessDenied):
-        tree.do(rights.fulfill_obligation, stranger, **named)
-    with pytest.raises(rights.BadObligation):
-        tree.do(rights.fulfill_obligation, acting, **named | {"evidence": b"x"})
-    tree.do(rights.fulfill_obligation, acting, **named)
+        tree.do(obligations.fulfill_obligation, stranger, **named)
+    with pytest.raises(obligations.BadObligation):
+        tree.do(obligations.fulfill_obligation, acting, **named | {"evidence": b"x"})
+    tree.do(obligations.fulfill_obligation, acting, **named)
     never = rights.Duty(kind=rights.ObligationKind.PAY, days=0, starts=rights.ClockStart.ISSUED)
-    with pytest.raises(rights.BadObligation):
+    with pytest.raises(obligations.BadObligation):
         tree.root(duties=(never,))
-    with pytest.raises(rights.ObligationNotFound):
-        tree.do(rights.fulfill_obligation, obligation=new_id(rights.ObligationId), evidence=PROOF)
+    with pytest.raises(obligations.ObligationNotFound):
+        tree.do(
+            obligations.fulfill_obligation,
+            obligation=new_id(obligations.ObligationId),
+            evidence=PROOF,
+        )

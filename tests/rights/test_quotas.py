@@ -22,6 +22,7 @@ from lingqu import ledger, rights, trust
 from lingqu.kernel.errors import LingquError
 from lingqu.kernel.lattice import TermsForm
 from lingqu.kernel.time import Period
+from lingqu.rights import quantities
 from lingqu.runtime import new_id
 from lingqu.trust import LOCAL_ADMINISTRATOR, PLATFORM
 
@@ -41,7 +42,7 @@ class Stock:
 
     def spend(self, grant, amount, caller=LOCAL_ADMINISTRATOR):
         return self.do(
-            rights.spend_quota,
+            quantities.spend_quota,
             caller,
             grant=grant.id,
             currency="calls",
@@ -51,8 +52,8 @@ class Stock:
 
     def lease(self, grant, amount, expires_at=None):
         return self.do(
-            rights.take_lease,
-            lease=new_id(rights.LeaseId),
+            quantities.take_lease,
+            lease=new_id(quantities.LeaseId),
             grant=grant.id,
             currency="calls",
             amount=amount,
@@ -60,17 +61,17 @@ class Stock:
         )
 
     def settle(self, lease, used):
-        return self.do(rights.settle_lease, lease=lease.id, used=used)
+        return self.do(quantities.settle_lease, lease=lease.id, used=used)
 
     def has(self, grant):
         """Available, reserved, unswept."""
         with self.tree.place.database.reading(LOCAL_ADMINISTRATOR) as tx:
-            found = rights.get_quota(tx, getattr(grant, "id", grant))
+            found = quantities.get_quota(tx, getattr(grant, "id", grant))
         return tuple((one.available, one.reserved, one.unswept) for one in found)
 
     def count(self, ground):
         with self.tree.place.database.reading(LOCAL_ADMINISTRATOR) as tx:
-            counted = rights.count_quota(tx, ground=ground, currency="calls")
+            counted = quantities.count_quota(tx, ground=ground, currency="calls")
             assert sum(line.holding + line.owing for line in trial(tx)) == 0
         whole = counted.living + counted.unswept + counted.reserved + counted.consumed
         assert counted.issued == whole
@@ -79,8 +80,8 @@ class Stock:
     def sweep(self):
         """What the job does."""
         with self.tree.place.database.reading(PLATFORM) as tx:
-            roots = rights.find_unswept(tx)
-        return [self.do(rights.sweep_quotas, PLATFORM, root=root) for root in roots]
+            roots = quantities.find_unswept(tx)
+        return [self.do(quantities.sweep_quotas, PLATFORM, root=root) for root in roots]
 
 
 def trial(tx):
@@ -102,10 +103,10 @@ def test_a_part_of_the_quantity_is_given_on_and_used(stock, tree):
         stock.spend(child, 26)
     with pytest.raises(ledger.FloorCrossed):
         tree.child(root, quotas=calls(71))
-    with pytest.raises(rights.NoQuota):
+    with pytest.raises(quantities.NoQuota):
         tree.child(tree.child(root), quotas=calls(1))
-    stock.do(rights.add_quota, grant=child.id, currency="calls", amount=10)
-    stock.do(rights.add_quota, grant=root.id, currency="calls", amount=40)
+    stock.do(quantities.add_quota, grant=child.id, currency="calls", amount=10)
+    stock.do(quantities.add_quota, grant=root.id, currency="calls", amount=40)
     assert (stock.has(root), stock.has(child)) == (((100, 0, 0),), ((35, 0, 0),))
     assert tree.place.audit() == []
 
@@ -152,7 +153,7 @@ def test_sweeping_twice_moves_nothing_twice(stock, tree):
     tree.revoke(child)
     assert stock.sweep() == [1]
     assert stock.has(root) == ((10, 0, 0),)
-    assert stock.do(rights.sweep_quotas, PLATFORM, root=root.id) == 0
+    assert stock.do(quantities.sweep_quotas, PLATFORM, root=root.id) == 0
     tree.revoke(root)
     assert stock.sweep() == [1]
     counted = stock.count(root.ground)
@@ -193,25 +194,25 @@ def test_a_lease_is_spent_locally_and_settled_also_after_its_time_and_after_deat
         (second.id,),
     )
     with tree.place.database.reading(LOCAL_ADMINISTRATOR) as tx:
-        (overdue,) = rights.find_overdue_leases(tx, now=datetime.now(UTC))
+        (overdue,) = quantities.find_overdue_leases(tx, now=datetime.now(UTC))
     assert overdue.id == second.id
     assert stock.settle(second, 13).used == 13
     assert stock.has(root) == ((60, 0, 27),)
     assert stock.count(root.ground).consumed == 13
-    with pytest.raises(rights.LeaseClosed):
+    with pytest.raises(quantities.LeaseClosed):
         stock.settle(second, 13)
 
 
 def test_a_lease_that_is_none_is_refused(stock, tree):
     root = tree.root(quotas=calls(100))
     lease = stock.lease(root, 1)
-    with pytest.raises(rights.BadLease):
+    with pytest.raises(quantities.BadLease):
         stock.lease(root, 1, datetime.now(UTC) - HOUR)
-    with pytest.raises(rights.BadLease):
+    with pytest.raises(quantities.BadLease):
         stock.lease(root, 1, datetime.now(UTC) + 48 * HOUR)
-    with pytest.raises(rights.BadLease):
+    with pytest.raises(quantities.BadLease):
         stock.settle(lease, 2)
-    with pytest.raises(rights.BadQuantity):
+    with pytest.raises(quantities.BadQuantity):
         stock.lease(root, 0)
     tree.hold(root)
     with pytest.raises(rights.GrantHeld):
@@ -371,7 +372,7 @@ class QuotaMachine(RuleBasedStateMachine):
     @rule()
     def sweep(self):
         for root in {one.path[0].grant.id for one in self.known}:
-            self.stock.do(rights.sweep_quotas, PLATFORM, root=root)
+            self.stock.do(quantities.sweep_quotas, PLATFORM, root=root)
         for one in self.known:
             heir = one.heir
             if heir is not one:

@@ -34,10 +34,9 @@ from lingqu.rights.grants import (
     write_terms,
 )
 from lingqu.rights.grounds import GROUNDS
-from lingqu.rights.leases import free_leases, renew_leases
 from lingqu.rights.notices import Notice, announce
 from lingqu.rights.obligations import pass_on
-from lingqu.rights.quotas import move_along, pass_up
+from lingqu.rights.quantities import free_leases, move_along, pass_up, renew_leases
 from lingqu.rights.vocabulary import load_vocabulary
 from lingqu.runtime import Tx, new_id
 from lingqu.trust import holds

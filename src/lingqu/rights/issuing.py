@@ -26,7 +26,7 @@ from lingqu.rights.grants import (
 from lingqu.rights.grounds import GROUNDS, Ground, GroundId, confirm_party
 from lingqu.rights.notices import Notice, announce
 from lingqu.rights.obligations import Duty, impose
-from lingqu.rights.quotas import Quantity, give_quotas
+from lingqu.rights.quantities import Quantity, give_quotas
 from lingqu.rights.vocabulary import load_vocabulary
 from lingqu.runtime import Tx
 from lingqu.trust import holds

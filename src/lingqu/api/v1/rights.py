@@ -13,6 +13,7 @@ from lingqu.api.v1 import rights_shapes as shapes
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
 from lingqu.kernel.paging import SIZE_MAX, PageRequest
 from lingqu.kernel.time import parse_instant
+from lingqu.rights import obligations, quantities
 
 COMMAND_ROUTES = {
     "rights.code.register": "POST /api/v1/rights/codes",
@@ -95,8 +96,8 @@ def issue_root(write: FromWrite, data: JSONBody[shapes.IssueRoot]) -> shapes.Gra
         holder=trust.PartyId(data.holder),
         kind=rights.GrantKind(data.kind),
         terms=shapes.terms_form(data.terms),
-        quotas=shapes.quantities(data.quotas),
-        duties=shapes.duties(data.duties),
+        quotas=shapes.read_quantities(data.quotas),
+        duties=shapes.read_duties(data.duties),
     )
     return shapes.grant_view(made)
 
@@ -132,8 +133,8 @@ def issue_grant(write: FromWrite, data: JSONBody[shapes.IssueGrant]) -> shapes.G
         holder=trust.PartyId(data.holder),
         kind=rights.GrantKind(data.kind),
         terms=shapes.terms_form(data.terms),
-        quotas=shapes.quantities(data.quotas),
-        duties=shapes.duties(data.duties),
+        quotas=shapes.read_quantities(data.quotas),
+        duties=shapes.read_duties(data.duties),
     )
     return shapes.grant_view(made)
 
@@ -252,7 +253,7 @@ def get_quota(platform: FromPlatform, visit: FromVisit, grant: FromPath[str]) ->
     """This will say what a grant has of each currency, and what fell to it from dead grants."""
     wanted = rights.GrantId(grant)
     with platform.database.reading(visit.caller) as tx:
-        found = rights.get_quota(tx, wanted)
+        found = quantities.get_quota(tx, wanted)
     return shapes.QuotaList(items=[shapes.quota_view(one) for one in found])
 
 
@@ -267,7 +268,7 @@ def add_quota(
 ) -> shapes.QuantityShape:
     """This will give a grant more, out of its parent's quantity; to a root newly issued."""
     write.execute(
-        rights.add_quota,
+        quantities.add_quota,
         grant=rights.GrantId(grant),
         currency=data.currency,
         amount=data.amount,
@@ -279,8 +280,8 @@ def add_quota(
 def take_lease(write: FromWrite, data: JSONBody[shapes.TakeLease]) -> shapes.LeaseView:
     """This will reserve a part of a grant's quantity for the caller to spend locally."""
     made = write.execute(
-        rights.take_lease,
-        lease=rights.LeaseId(data.lease),
+        quantities.take_lease,
+        lease=quantities.LeaseId(data.lease),
         grant=rights.GrantId(data.grant),
         currency=data.currency,
         amount=data.amount,
@@ -300,7 +301,7 @@ def settle_lease(
     write: FromWrite, lease: FromPath[str], data: JSONBody[shapes.SettleLease]
 ) -> shapes.LeaseView:
     """This will book what was used of a lease and free the rest."""
-    done = write.execute(rights.settle_lease, lease=rights.LeaseId(lease), used=data.used)
+    done = write.execute(quantities.settle_lease, lease=quantities.LeaseId(lease), used=data.used)
     return shapes.lease_view(done)
 
 
@@ -311,7 +312,7 @@ def find_obligations(
     """This will list what the holder of a grant owes, and when it is due."""
     wanted = rights.GrantId(grant)
     with platform.database.reading(visit.caller) as tx:
-        found = rights.find_obligations(tx, grant=wanted)
+        found = obligations.find_obligations(tx, grant=wanted)
     items = [shapes.obligation_view(one.obligation, one.due_at) for one in found]
     return shapes.ObligationList(items=items)
 
@@ -328,8 +329,8 @@ def fulfill_obligation(
 ) -> shapes.ObligationView:
     """This will record that the holder did what it owed."""
     done = write.execute(
-        rights.fulfill_obligation,
-        obligation=rights.ObligationId(obligation),
+        obligations.fulfill_obligation,
+        obligation=obligations.ObligationId(obligation),
         evidence=shapes.digest(data.evidence),
     )
     return shapes.obligation_view(done, None)

@@ -12,6 +12,7 @@ from lingqu.kernel.errors import Rejected
 from lingqu.kernel.lattice import TermsForm
 from lingqu.kernel.time import Instant, Period, format_instant, parse_instant
 from lingqu.kernel.values import from_plain, to_plain
+from lingqu.rights import obligations, quantities
 
 KindName = Literal["holding", "using", "operating"]
 GroundKindName = Literal["duty", "registration", "contract", "consent"]
@@ -414,12 +415,12 @@ def succession_view(done: rights.Succession) -> SuccessionView:
     return SuccessionView(ended=done.ended, old=list(done.old), new=list(done.new))
 
 
-def quantities(shapes: list[QuantityShape]) -> tuple[rights.Quantity, ...]:
+def read_quantities(shapes: list[QuantityShape]) -> tuple[rights.Quantity, ...]:
     """This will read quantities."""
     return tuple(rights.Quantity(currency=one.currency, amount=one.amount) for one in shapes)
 
 
-def duties(shapes: list[DutyShape]) -> tuple[rights.Duty, ...]:
+def read_duties(shapes: list[DutyShape]) -> tuple[rights.Duty, ...]:
     """This will read duties."""
     return tuple(
         rights.Duty(
@@ -432,7 +433,7 @@ def duties(shapes: list[DutyShape]) -> tuple[rights.Duty, ...]:
     )
 
 
-def obligation_view(one: rights.Obligation, due_at: Instant | None) -> ObligationView:
+def obligation_view(one: obligations.Obligation, due_at: Instant | None) -> ObligationView:
     """This will show an obligation."""
     return ObligationView(
         id=one.id,
@@ -447,7 +448,7 @@ def obligation_view(one: rights.Obligation, due_at: Instant | None) -> Obligatio
     )
 
 
-def quota_view(state: rights.QuotaState) -> QuotaView:
+def quota_view(state: quantities.QuotaState) -> QuotaView:
     """This will show what a grant has."""
     return QuotaView(
         currency=state.currency,
@@ -457,7 +458,7 @@ def quota_view(state: rights.QuotaState) -> QuotaView:
     )
 
 
-def lease_view(lease: rights.Lease) -> LeaseView:
+def lease_view(lease: quantities.Lease) -> LeaseView:
     """This will show a lease."""
     return LeaseView(
         id=lease.id,

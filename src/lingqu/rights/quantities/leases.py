@@ -19,7 +19,7 @@ from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_row
 from lingqu.rights.grants import GRANTS, Grant, GrantId, find_life, refuse_dead
-from lingqu.rights.quotas import (
+from lingqu.rights.quantities.quotas import (
     Quantity,
     QuotaRole,
     check_quantities,
