@@ -34,6 +34,12 @@ def test_a_grant_is_issued_explained_checked_and_revoked(founded):
     assert founded("grant", "revoke", now, "--cause", "withdrawn").code == 0
     shown = founded("grant", "show", now)
     assert "已撤销" in shown.out
+    state = founded.json("grant", "show", now)
+    assert (state["standing"]["standing"], state["quotas"], state["obligations"]) == (
+        "revoked",
+        [],
+        [],
+    )
     again = founded("grant", "revoke", now, "--cause", "withdrawn", "--json")
     assert again.refusal == "rights.grant.revoked"
     other = founded.json("grant", "root", ground, founded.party, "--kind", "holding")

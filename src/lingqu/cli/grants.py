@@ -16,6 +16,7 @@ from lingqu.cli.text import labelled, table
 from lingqu.cli.values import IdType, Member
 from lingqu.kernel.lattice import TermsForm
 from lingqu.kernel.values import BadValue, from_plain
+from lingqu.rights import obligations, quantities
 from lingqu.runtime.i18n import translate
 
 GRANT, GROUND = IdType(rights.GrantId), IdType(rights.GroundId)
@@ -172,21 +173,29 @@ def show(run: Invocation, grant_id: rights.GrantId) -> None:
         found = rights.get_grant(tx, grant_id)
         life = rights.find_life(tx, found)
         fresh = rights.get_freshness(tx, grant_id)
+        quotas = quantities.get_quota(tx, grant_id)
+        owed = obligations.find_obligations(tx, grant=grant_id)
     run.answer(
         {
             "grant": plain_data(found),
             "standing": plain_data(life),
             "freshness": plain_data(fresh),
+            "quotas": plain_data(quotas),
+            "obligations": plain_data(owed),
         },
-        lambda: labelled([
-            (run.word("head.grant"), found.id),
-            (run.word("head.holder"), found.holder),
-            (run.word("head.kind"), _kind(run, found.kind)),
-            (run.word("head.standing"), _standing(run, life)),
-            (run.word("head.under"), found.parent or found.ground),
-            (run.word("head.issued"), run.moment(found.issued_at)),
-            (run.word("head.terms"), found.effective),
-        ]),
+        lambda: [
+            *labelled([
+                (run.word("head.grant"), found.id),
+                (run.word("head.holder"), found.holder),
+                (run.word("head.kind"), _kind(run, found.kind)),
+                (run.word("head.standing"), _standing(run, life)),
+                (run.word("head.under"), found.parent or found.ground),
+                (run.word("head.issued"), run.moment(found.issued_at)),
+                (run.word("head.terms"), found.effective),
+            ]),
+            *_quota_lines(run, quotas),
+            *_owed_lines(run, owed),
+        ],
     )  # fmt: skip
 
 
@@ -343,6 +352,25 @@ def _answer_succession(run: Invocation, command: trust.CommandId, done: rights.S
             *_done(run, command),
         ],
     )
+
+
+def _quota_lines(run: Invocation, quotas: tuple[quantities.QuotaState, ...]) -> list[str]:
+    rows = [(one.currency, one.available, one.reserved, one.unswept) for one in quotas]
+    heads = run.heads("currency", "available", "reserved", "unswept")
+    return ["", *table(heads, rows)] if rows else []
+
+
+def _owed_lines(run: Invocation, owed: tuple[obligations.Owed, ...]) -> list[str]:
+    rows = [
+        (
+            one.obligation.id,
+            translate(f"rights.obligation.{one.obligation.kind.value}", run.language),
+            translate(f"rights.obligation_state.{one.obligation.state.value}", run.language),
+            "" if one.due_at is None else run.moment(one.due_at),
+        )
+        for one in owed
+    ]
+    return ["", *table(run.heads("obligation", "kind", "state", "due"), rows)] if rows else []
 
 
 def _done(run: Invocation, command: trust.CommandId) -> list[str]:
