@@ -131,8 +131,10 @@ def test_revoking_ends_the_subtree_with_one_row_and_nothing_else(tree):
     assert tree.life(below).by == left.id
     with pytest.raises(rights.GrantRevoked):
         tree.revoke(left)
-    with pytest.raises(rights.GrantRevoked):
+    with pytest.raises(rights.GrantRevoked) as caught:
         tree.child(below)
+    assert caught.value.article == "授权运营协议 第九条"
+    assert tree.judge(below, tree.use()).article == "授权运营协议 第九条"
     assert tree.place.audit() == []
 
 

@@ -167,7 +167,10 @@ class TreeMachine(RuleBasedStateMachine):
     def revoke(self, grant):
         one = self.known[grant]
         before = self.alive()
-        done = self.attempt(not one.revoked and not one.succeeded, lambda: self.tree.revoke(grant))
+        done = self.attempt(
+            not one.revoked and not one.succeeded,
+            lambda: self.tree.revoke(grant, article=f"第{next(self.serial)}条"),
+        )
         if done is not None:
             one.revoked = True
             gone = {name for name, other in self.known.items() if one in other.path}
@@ -234,7 +237,7 @@ class TreeMachine(RuleBasedStateMachine):
 
     @rule(target=placed, grant=grants)
     def hold(self, grant):
-        made = self.tree.hold(grant)
+        made = self.tree.hold(grant, f"第{next(self.serial)}条")
         self.in_force[made.id] = grant
         return made
 

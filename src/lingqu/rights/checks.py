@@ -211,7 +211,8 @@ def judge_use(tx: Tx, *, grant: GrantId, use: Use) -> Verdict:
     request = read_use(vocabulary, use)
     life = find_life(tx, found)
     if not life.alive:
-        return Verdict(permitted=False, code=STANDING_CODES[life.standing])
+        code = STANDING_CODES[life.standing]
+        return Verdict(permitted=False, code=code, article=life.article)
     limits = read_limits(vocabulary, read_terms(vocabulary, found.effective))
     return outside_verdict(find_outside(request, limits), ground_article(tx, found))
 

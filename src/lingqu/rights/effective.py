@@ -10,7 +10,6 @@ notice cannot tell is read again by `refresh`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lingqu.kernel.lattice import Vocabulary
@@ -40,9 +39,12 @@ from lingqu.trust import holds, log
 USES_MAX = 10_000
 
 
+_Memo = tuple[int, Verdict | None, Verdict | None]
+
+
 @dataclass(slots=True)
 class _Entry:
-    """One grant; `memo` is (generation, ended, held) as last found on its chain.
+    """One grant; `memo` is (generation, if ended, if held) as last found on its chain.
 
     `others` are what a hold on also suspends it: its ground, its holder, what its chain succeeded.
     """
@@ -54,7 +56,7 @@ class _Entry:
     start: Instant | None
     end: Instant | None
     article: str | None
-    memo: tuple[int, Standing | None, bool] = (-1, None, False)
+    memo: _Memo = (-1, None, None)
 
 
 _GRANTS = """
@@ -63,8 +65,11 @@ _GRANTS = """
 """
 _SOME_GRANTS = f"{_GRANTS} WHERE g.root = ANY(%s)"  # joined from constants
 _EPOCHS = "SELECT root, epoch FROM rights.tree"
-_ENDINGS = "SELECT grant_id, kind FROM rights.ending"
-_HELD = "SELECT subject FROM trust.hold WHERE lifted_at IS NULL"
+_ENDINGS = "SELECT grant_id, kind, article FROM rights.ending"
+_HELD = """
+    SELECT DISTINCT ON (subject) subject, article FROM trust.hold WHERE lifted_at IS NULL
+    ORDER BY subject, id
+"""
 
 
 class EffectiveGrants:
@@ -76,8 +81,8 @@ class EffectiveGrants:
         self._entries: dict[str, _Entry] = {}
         self._names: dict[str, str] = {}
         self._limits: dict[str, Limits] = {}
-        self._ended: dict[str, Standing] = {}
-        self._held: frozenset[str] = frozenset()
+        self._ended: dict[str, Verdict] = {}
+        self._held: dict[str, Verdict] = {}
         self._epochs: dict[str, int] = {}
         self._wanted: set[str] = set()
         self._codes_wanted = True
@@ -142,7 +147,7 @@ class EffectiveGrants:
                 return
             if notice.ended is not None:
                 kind = Standing.SUCCEEDED if notice.reload else Standing.REVOKED
-                self._ended.setdefault(notice.ended, kind)
+                self._ended.setdefault(notice.ended, _stopped(kind, notice.article))
                 self._generation += 1
             complete = notice.epoch == self._epochs.get(notice.root, 0) + 1
             if complete and not notice.reload and notice.root not in self._wanted:
@@ -167,13 +172,13 @@ class EffectiveGrants:
         if memo[0] != self._generation:
             memo = self._walk(entry)
         if memo[1] is not None:
-            return _STOPPED[memo[1]]
+            return memo[1]
         if entry.end is not None and entry.end <= now:
-            return _STOPPED[Standing.EXPIRED]
-        if memo[2]:
-            return _STOPPED[Standing.HELD]
+            return _EXPIRED
+        if memo[2] is not None:
+            return memo[2]
         if entry.start is not None and now < entry.start:
-            return _STOPPED[Standing.NOT_BEGUN]
+            return _NOT_BEGUN
         return outside_verdict(find_outside(request, entry.limits), entry.article)
 
     def check(
@@ -205,16 +210,19 @@ class EffectiveGrants:
                 # A later hold may already be known: only the database says that it is free.
                 self._asked = True
             elif subject not in self._held:
-                self._held |= {subject}
+                self._held = {**self._held, subject: _stopped(Standing.HELD, None)}
                 self._generation += 1
+                self._asked = True
 
-    def _walk(self, entry: _Entry) -> tuple[int, Standing | None, bool]:
-        generation = self._generation
-        known: Iterable[Standing] = (self._ended[one] for one in entry.chain if one in self._ended)
-        ended = min(known, key=_FIRST.index, default=None)
-        held = self._held
-        is_held = not (held.isdisjoint(entry.chain) and held.isdisjoint(entry.others))
-        memo = (generation, ended, is_held)
+    def _walk(self, entry: _Entry) -> _Memo:
+        generation, ended, held = self._generation, self._ended, self._held
+        dead = [(_is_succession(ended[one]), one) for one in entry.chain if one in ended]
+        stops = [one for one in (*entry.chain, *entry.others) if one in held]
+        memo = (
+            generation,
+            ended[min(dead)[1]] if dead else None,
+            held[min(stops)] if stops else None,
+        )
         entry.memo = memo
         return memo
 
@@ -228,12 +236,15 @@ class EffectiveGrants:
 
     def _read_changes(self, tx: Tx) -> None:
         self._ended = {
-            row["grant_id"]: Standing.REVOKED
-            if row["kind"] == EndingKind.REVOKED.value
-            else Standing.SUCCEEDED
+            row["grant_id"]: _stopped(
+                Standing.REVOKED if row["kind"] == EndingKind.REVOKED.value else Standing.SUCCEEDED,
+                row["article"],
+            )
             for row in tx.all(_ENDINGS)
         }
-        self._held = frozenset(row["subject"] for row in tx.all(_HELD))
+        self._held = {
+            row["subject"]: _stopped(Standing.HELD, row["article"]) for row in tx.all(_HELD)
+        }
         self._log_size = log.log_status(tx).sequenced
         self._asked = False
 
@@ -263,7 +274,12 @@ class EffectiveGrants:
         )
 
 
-_FIRST = (Standing.REVOKED, Standing.SUCCEEDED)
-_STOPPED = {
-    standing: Verdict(permitted=False, code=code) for standing, code in STANDING_CODES.items()
-}
+def _stopped(standing: Standing, article: str | None) -> Verdict:
+    return Verdict(permitted=False, code=STANDING_CODES[standing], article=article)
+
+
+def _is_succession(verdict: Verdict) -> bool:
+    return verdict.code == STANDING_CODES[Standing.SUCCEEDED]
+
+
+_EXPIRED, _NOT_BEGUN = _stopped(Standing.EXPIRED, None), _stopped(Standing.NOT_BEGUN, None)

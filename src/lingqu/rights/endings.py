@@ -144,7 +144,7 @@ def revoke_grant(
             grant=grant, root=held.root, cause=cause, article=ending.article, epoch=epoch
         ),
     )
-    announce(tx, Notice(root=held.root, epoch=epoch, ended=grant))
+    announce(tx, Notice(root=held.root, epoch=epoch, ended=grant, article=ending.article))
     return ending
 
 

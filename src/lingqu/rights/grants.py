@@ -23,7 +23,6 @@ from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_plain, to_plain
 from lingqu.rights.grounds import GroundId
 from lingqu.runtime import Tx
-from lingqu.trust import holds
 
 
 class GrantId(Id):
@@ -175,11 +174,12 @@ trust.declare(trust.AuditClass.OPERATIONAL, "rights.tree")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """The standing of a grant, and for the dead the one in its chain that decided it."""
+    """The standing of a grant, and for the dead what decided it, with the article it rests on."""
 
     standing: Standing
     by: str | None = None
     successor: GrantId | None = None
+    article: str | None = None
 
     @property
     def alive(self) -> bool:
@@ -205,8 +205,12 @@ def read_terms(vocabulary: Vocabulary, text: str) -> Terms:
 
 
 _ENDED = """
-    SELECT grant_id, kind, successor FROM rights.ending WHERE grant_id = ANY(%s)
+    SELECT grant_id, kind, successor, article FROM rights.ending WHERE grant_id = ANY(%s)
     ORDER BY kind = 'revoked' DESC, grant_id
+"""
+_HELD = """
+    SELECT subject, article FROM trust.hold WHERE subject = ANY(%s) AND lifted_at IS NULL
+    ORDER BY subject, id LIMIT 1
 """
 
 
@@ -220,13 +224,14 @@ def find_life(tx: Tx, grant: Grant, *, but_hold: bool = False) -> Life:
             standing=Standing.REVOKED if kind is EndingKind.REVOKED else Standing.SUCCEEDED,
             by=ended["grant_id"],
             successor=None if successor is None else GrantId(successor),
+            article=ended["article"],
         )
     form = read_form(grant.effective)
     if form.valid is not None and form.valid.end is not None and form.valid.end <= tx.now:
         return Life(standing=Standing.EXPIRED, by=grant.id)
-    held = () if but_hold else holds.find_held(tx, subjects=grant.subjects)
-    if held:
-        return Life(standing=Standing.HELD, by=held[0])
+    held = None if but_hold else tx.maybe(_HELD, (list(grant.subjects),))
+    if held is not None:
+        return Life(standing=Standing.HELD, by=held["subject"], article=held["article"])
     if form.valid is not None and tx.now < form.valid.start:
         return Life(standing=Standing.NOT_BEGUN, by=grant.id)
     return Life(standing=Standing.ALIVE)
@@ -235,7 +240,9 @@ def find_life(tx: Tx, grant: Grant, *, but_hold: bool = False) -> Life:
 def refuse_dead(grant: Grant, life: Life) -> None:
     """This will let go on with a grant that is alive; raises the refusal of its standing."""
     if not life.alive:
-        raise REFUSED_BY[life.standing](grant=grant.id, by=life.by, successor=life.successor)
+        refusal = REFUSED_BY[life.standing](grant=grant.id, by=life.by, successor=life.successor)
+        refusal.article = life.article  # type: ignore[misc]  # each ending and hold has its own
+        raise refusal
 
 
 _BUMP = "UPDATE rights.tree SET epoch = epoch + 1 WHERE root = %s RETURNING epoch"

@@ -21,13 +21,14 @@ CHANNEL = "lingqu_grants"
 class Notice:
     """One change of one tree, which brought it to `epoch`; without a root: of the code trees.
 
-    `ended` is a grant that ended with everything below it; where `reload`, the tree has grants it
-    did not have.
+    `ended` is a grant that ended with everything below it, on the ground of an `article`; where
+    `reload`, the tree has grants it did not have.
     """
 
     root: GrantId | None = None
     epoch: int = 0
     ended: GrantId | None = None
+    article: str | None = None
     reload: bool = False
 
 
