@@ -21,6 +21,7 @@ from pathlib import Path
 
 from analysis import bench_load, bench_worker
 from booking import bench_ledger
+from granting import bench_grants
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
 from proofs import bench_verify
@@ -32,6 +33,7 @@ ROUNDS_LEAST = 5
 
 BENCHES: dict[str, Callable[[int], Reading]] = {
     "commands": bench_commands,
+    "grants": bench_grants,
     "ledger": bench_ledger,
     "sequencer": bench_sequencer,
     "serve": bench_serve,

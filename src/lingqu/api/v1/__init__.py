@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from litestar import Router
 
-from lingqu.api.v1 import divisions, holds, identity, ledger, procedures, supply, trust
+from lingqu.api.v1 import divisions, holds, identity, ledger, procedures, rights, supply, trust
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply)
+_WORDS = (trust, identity, holds, procedures, ledger, supply, rights)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
