@@ -319,3 +319,5 @@ def test_a_ground_needs_evidence_and_articles_in_words(tree):
         tree.ground(assessment=b"short")
     with pytest.raises(rights.GroundNotFound):
         tree.root(ground=new_id(rights.GroundId))
+    with pytest.raises(rights.PartyUnknown):
+        tree.root(holder=new_id(trust.PartyId))

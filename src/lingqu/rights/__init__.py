@@ -62,6 +62,7 @@ from lingqu.rights.grounds import (
     GroundId,
     GroundKind,
     GroundNotFound,
+    PartyUnknown,
     get_ground,
     record_ground,
 )
@@ -117,6 +118,7 @@ __all__ = (
     "NotFresh",
     "NotListening",
     "NothingNarrowed",
+    "PartyUnknown",
     "RevocationCause",
     "RootNotAdopted",
     "Standing",

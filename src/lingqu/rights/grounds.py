@@ -54,6 +54,12 @@ class BadGround(errors.Rejected):
     code = "rights.ground.bad"
 
 
+class PartyUnknown(errors.NotFound):
+    """There is no such party, or its data was erased: it can neither hold nor found a right."""
+
+    code = "rights.party.unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """Why `party` may have a right. `evidence` and `assessment` are SHA-256 of documents.
@@ -106,7 +112,7 @@ def record_ground(
     `title` may be personal data (a consent); it is never in a fact. Raises GroundTaken, BadGround.
     """
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.GROUND)
-    trust.confirm_party(tx, party)
+    confirm_party(tx, party)
     if tx.maybe("SELECT 1 FROM rights.ground WHERE id = %s", (ground,)):
         raise GroundTaken(ground=ground)
     if not 0 < len(title.strip()) <= TITLE_MAX or not title.isprintable():
@@ -141,6 +147,12 @@ def record_ground(
         ),
     )
     return made
+
+
+def confirm_party(tx: Tx, party: trust.PartyId) -> None:
+    """This will let a command name any party that exists. Raises PartyUnknown."""
+    if not tx.maybe("SELECT 1 FROM trust.party WHERE id = %s AND erased_at IS NULL", (party,)):
+        raise PartyUnknown(party=party)
 
 
 def get_ground(tx: Tx, ground: GroundId) -> Ground:

@@ -23,7 +23,7 @@ from lingqu.rights.grants import (
     refuse_dead,
     write_terms,
 )
-from lingqu.rights.grounds import GROUNDS, Ground, GroundId
+from lingqu.rights.grounds import GROUNDS, Ground, GroundId, confirm_party
 from lingqu.rights.notices import Notice, announce
 from lingqu.rights.vocabulary import load_vocabulary
 from lingqu.runtime import Tx
@@ -90,7 +90,7 @@ def issue_root(
     """
     basis = GROUNDS.get(tx, ground)
     trust.authorize(tx, trust.Action.ASSIGN, trust.Kind.GROUND)
-    trust.confirm_party(tx, holder)
+    confirm_party(tx, holder)
     _refuse_taken(tx, grant)
     own = load_vocabulary(tx).read(terms)
     _check_border(own, basis)
@@ -122,7 +122,7 @@ def issue_grant(
     above = GRANTS.get(tx, parent)
     epoch = lock_tree(tx, above.root)
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.GRANT, owner=above.holder)
-    trust.confirm_party(tx, holder)
+    confirm_party(tx, holder)
     _refuse_taken(tx, grant)
     refuse_dead(above, find_life(tx, above, but_hold=True))
     if kind not in BEGETS[above.kind]:

@@ -20,9 +20,9 @@ from lingqu.runtime.listening import Listener, listening
 from lingqu.runtime.observability import get_logger
 from lingqu.trust import holds
 
-_TURN_S = 0.05
-_READY_S = 60.0
-_RETRY_S = 0.5
+_TURN_MS = 50
+_READY_S = 60
+_RETRY_S = 1
 _log = get_logger(__name__)
 
 
@@ -66,7 +66,7 @@ def _follow(
     database: Database, grants: EffectiveGrants, ear: Listener, stop: threading.Event
 ) -> None:
     while not stop.is_set():
-        heard = ear.wait(0 if grants.wants_refresh else _TURN_S)
+        heard = ear.wait(0 if grants.wants_refresh else _TURN_MS)
         for one in heard:
             grants.hear(one.channel, one.payload)
         if not heard and grants.wants_refresh:

@@ -33,15 +33,15 @@ class Listener:
         """Only `listening` opens ears."""
         self._connection = connection
 
-    def wait(self, timeout_s: float) -> tuple[Heard, ...]:
-        """This will give what was notified, waiting at most `timeout_s` for the first of it.
+    def wait(self, timeout_ms: int) -> tuple[Heard, ...]:
+        """This will give what was notified, waiting at most `timeout_ms` for the first of it.
 
         Raises DatabaseUnavailable when the connection is lost.
         """
         try:
             return tuple(
                 Heard(notice.channel, notice.payload)
-                for notice in self._connection.notifies(timeout=timeout_s, stop_after=1)
+                for notice in self._connection.notifies(timeout=timeout_ms / 1000, stop_after=1)
             )
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(detail=type(error).__name__) from error

@@ -513,12 +513,6 @@ def erase_party(tx: Tx, *, party: PartyId) -> Party:
     return erased
 
 
-def confirm_party(tx: Tx, party: PartyId) -> None:
-    """This will let a command name any party that exists. Raises PartyNotFound, PartyErased."""
-    if PARTIES.get(tx, party).erased_at is not None:
-        raise PartyErased(party=party)
-
-
 def get_party(tx: Tx, party: PartyId) -> Party:
     """This will read a party the caller may see; raises PartyNotFound otherwise."""
     found = PARTIES.get(tx, party)
