@@ -34,6 +34,15 @@ from lingqu.rights.endings import (
     narrow_grant,
     revoke_grant,
 )
+from lingqu.rights.exchange import (
+    POLICY_BYTES_MAX,
+    PolicyFormat,
+    built_in_vocabulary,
+    explain_policy,
+    explain_reason,
+    read_policy,
+    write_policy,
+)
 from lingqu.rights.explain import Explained, explain_grant, explanation_lines
 from lingqu.rights.grants import (
     BEGETS,
@@ -74,6 +83,7 @@ from lingqu.rights.issuing import (
     issue_grant,
     issue_root,
 )
+from lingqu.rights.policies import Duty, DutyAction, Policy, PolicyKind
 from lingqu.rights.vocabulary import (
     Code,
     CodeTaken,
@@ -87,11 +97,14 @@ from lingqu.rights.watching import watching
 
 __all__ = (
     "BEGETS",
+    "POLICY_BYTES_MAX",
     "BadGround",
     "BorderClosed",
     "BorderNotAssessed",
     "Code",
     "CodeTaken",
+    "Duty",
+    "DutyAction",
     "EffectiveGrants",
     "Ending",
     "EndingKind",
@@ -119,6 +132,9 @@ __all__ = (
     "NotListening",
     "NothingNarrowed",
     "PartyUnknown",
+    "Policy",
+    "PolicyFormat",
+    "PolicyKind",
     "RevocationCause",
     "RootNotAdopted",
     "Standing",
@@ -129,8 +145,11 @@ __all__ = (
     "UseOutside",
     "Verdict",
     "adopt_children",
+    "built_in_vocabulary",
     "check_grant",
     "explain_grant",
+    "explain_policy",
+    "explain_reason",
     "explanation_lines",
     "find_codes",
     "find_grants",
@@ -144,8 +163,10 @@ __all__ = (
     "load_vocabulary",
     "narrow_grant",
     "read_form",
+    "read_policy",
     "record_ground",
     "register_code",
     "revoke_grant",
     "watching",
+    "write_policy",
 )
