@@ -495,6 +495,9 @@ def _operator(node: Node) -> str:
     return name
 
 
+_LITERALS = frozenset({"xsd:dateTime", "xsd:integer", "xsd:nonNegativeInteger", "xsd:decimal"})
+
+
 def _literal(node: Node) -> Node:
     """The value of a typed literal, or the plain value."""
     if not isinstance(node.value, dict):
@@ -503,8 +506,7 @@ def _literal(node: Node) -> Node:
     for key, value in members.items():
         if key not in {"@value", "@type"}:
             raise MemberUnknown(place=value.place, given=given(key))
-    kinds = {"xsd:dateTime", "xsd:integer", "xsd:nonNegativeInteger", "xsd:decimal"}
-    if "@type" in members and members["@type"].value not in kinds:
+    if "@type" in members and members["@type"].text() not in _LITERALS:
         members["@type"].refuse("kind")
     return _needed(node, members, "@value")
 

@@ -437,7 +437,7 @@ def _signatories(node: Node) -> dict[str, str]:
         members = _members(one, {"signatoryEntityId", "signatorytype"})
         kind = _needed(one, members, "signatorytype")
         name = _needed(one, members, "signatoryEntityId").text(ENTITY_ID_MAX)
-        if kind.value not in {"01", "02"}:
+        if kind.text(2) not in {"01", "02"}:
             # A third party to the contract has no place in one grant from one holder to another.
             raise RuleRefused(place=kind.place, reason="third_party")
         if kind.value in found:
