@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingqu import trust
+from lingqu import rights, trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
@@ -253,6 +253,38 @@ def _jobs() -> JobRegistry:
         with app.database.transaction(trust.PLATFORM) as tx:
             trust.drop_expired_sessions(tx, now=REAL_TIME.now())
 
+    @jobs.job("rights.quotas.sweep")
+    def sweep_quotas(context: JobContext) -> None:
+        """Move what dead grants have not spent to the living above them."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        with app.database.reading(trust.PLATFORM) as tx:
+            roots = rights.find_unswept(tx)
+        for root in roots:
+            trust.execute(
+                app.database,
+                rights.sweep_quotas,
+                trust.PLATFORM,
+                new_id(trust.CommandId),
+                root=root,
+            )
+
+    @jobs.job("rights.obligations.lapse")
+    def lapse_obligations(context: JobContext) -> None:
+        """Mark the obligations that became overdue, some at a time, until none is left."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        due = True
+        while due and not context.should_stop():
+            with app.database.reading(trust.PLATFORM) as tx:
+                due = rights.has_lapsed(tx)
+            if due:
+                trust.execute(
+                    app.database, rights.lapse_obligations, trust.PLATFORM, new_id(trust.CommandId)
+                )
+
+    jobs.periodic("rights.quotas.sweep", "* * * * *")
+    jobs.periodic("rights.obligations.lapse", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     return jobs
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rights over the API: a tree grown, explained, asked, narrowed and revoked."""
 
+from datetime import UTC, datetime, timedelta
+
 from web_server import write
 
-from lingqu import rights
+from lingqu import ledger, rights
 from lingqu.runtime import new_id
 
 BASE = "/api/v1/rights"
@@ -97,6 +99,38 @@ def test_children_are_adopted_over_the_api(server, machine):
     assert done["old"] == [grandchild]
     (new,) = done["new"]
     assert machine.get(f"{BASE}/grants/{new}").json()["grant"]["parent"] == root
+
+
+def test_quantities_are_given_leased_and_settled_over_the_api(server, machine):
+    server.execute(ledger.register_currency, currency="rows", scale=0, name_zh="行", name_en="rows")
+    _, root, child = grown(server, machine)
+    rows = {"currency": "rows", "amount": 50}
+    assert post(machine, f"grants/{root}/quotas", **rows).status_code == 201
+    assert post(machine, f"grants/{child}/quotas", **rows).status_code == 201
+    lease = new_id(rights.LeaseId)
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    taken = post(machine, "leases", lease=lease, grant=child, expires_at=until, **rows)
+    assert taken.status_code == 201, taken.text
+    settled = post(machine, f"leases/{lease}/settle", used=20)
+    assert (settled.status_code, settled.json()["used"]) == (200, 20)
+    (left,) = machine.get(f"{BASE}/grants/{child}/quotas").json()["items"]
+    assert left == {"currency": "rows", "available": 30, "reserved": 0, "unswept": 0}
+    more = post(machine, f"grants/{child}/quotas", **rows)
+    assert (more.status_code, more.json()["code"]) == (409, "ledger.transfer.floor_crossed")
+
+
+def test_an_obligation_is_listed_and_fulfilled_over_the_api(server, machine):
+    _, root, _ = grown(server, machine)
+    child = new_id(rights.GrantId)
+    duty = {"kind": "delete", "days": 10, "starts": "ended", "article": "协议 第十二条"}
+    same = {"parent": root, "holder": server.party, "kind": "using", "terms": {}}
+    post(machine, "grants", grant=child, duties=[duty], **same)
+    (owed,) = machine.get(f"{BASE}/grants/{child}/obligations").json()["items"]
+    assert (owed["state"], owed["due_at"], owed["article"]) == ("open", None, "协议 第十二条")
+    done = post(machine, f"obligations/{owed['id']}/fulfill", evidence=DIGEST)
+    assert (done.status_code, done.json()["state"]) == (200, "fulfilled")
+    again = post(machine, f"obligations/{owed['id']}/fulfill", evidence=DIGEST)
+    assert (again.status_code, again.json()["code"]) == (409, "rights.obligation.over")
 
 
 def test_codes_are_listed_and_added(machine):

@@ -10,7 +10,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.lattice import Scope, Terms
 from lingqu.kernel.money import Money
 from lingqu.kernel.time import Period
-from lingqu.rights import Duty, DutyAction, Policy, PolicyKind, built_in_vocabulary
+from lingqu.rights.exchange import Duty, DutyAction, Policy, PolicyKind, built_in_vocabulary
 from lingqu.rights.policies import BEGINNING
 
 VOCABULARY = built_in_vocabulary()

@@ -25,7 +25,8 @@ from lingqu.kernel import canon, errors
 from lingqu.kernel.lattice import Scope, Terms
 from lingqu.kernel.money import Money
 from lingqu.kernel.time import Period
-from lingqu.rights import (
+from lingqu.rights.constraints import OPERATORS
+from lingqu.rights.exchange import (
     Duty,
     DutyAction,
     Policy,
@@ -37,7 +38,6 @@ from lingqu.rights import (
     read_policy,
     write_policy,
 )
-from lingqu.rights.constraints import OPERATORS
 from lingqu.rights.odrl import ODRL, OPERANDS, OWED, PERMITTED, PROFILE, from_odrl, to_odrl
 
 EXAMPLES = json.loads((Path(__file__).parent / "policy_examples.json").read_text(encoding="utf-8"))[

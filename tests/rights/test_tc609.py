@@ -26,7 +26,8 @@ from lingqu.kernel import canon, errors
 from lingqu.kernel.lattice import Scope, Terms
 from lingqu.kernel.money import Money
 from lingqu.kernel.time import Period
-from lingqu.rights import (
+from lingqu.rights.constraints import ACCEPTED, OPERATORS
+from lingqu.rights.exchange import (
     Duty,
     DutyAction,
     Policy,
@@ -36,7 +37,6 @@ from lingqu.rights import (
     read_policy,
     write_policy,
 )
-from lingqu.rights.constraints import ACCEPTED, OPERATORS
 from lingqu.rights.odrl import from_odrl, to_odrl
 from lingqu.rights.policies import BEGINNING, exchange_labels
 from lingqu.rights.tc609 import (

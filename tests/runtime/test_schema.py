@@ -40,6 +40,8 @@ def dumped(server, conninfo):
             "-n",
             "trust",
             "-n",
+            "ledger",
+            "-n",
             "rights",
             conninfo,
         ],

@@ -34,7 +34,10 @@ from lingqu.rights.grants import (
     write_terms,
 )
 from lingqu.rights.grounds import GROUNDS
+from lingqu.rights.leases import free_leases, renew_leases
 from lingqu.rights.notices import Notice, announce
+from lingqu.rights.obligations import pass_on
+from lingqu.rights.quotas import move_along, pass_up
 from lingqu.rights.vocabulary import load_vocabulary
 from lingqu.runtime import Tx, new_id
 from lingqu.trust import holds
@@ -206,6 +209,7 @@ def adopt_children(tx: Tx, *, grant: GrantId) -> Succession:
         else:
             plan.succeed(one, plan.parent_of(one), own)
     succession = plan.carry_out(EndingKind.ADOPTED, epoch)
+    pass_up(tx, held, above)
     trust.record(
         tx,
         GrantWasAdopted(
@@ -260,8 +264,11 @@ class _Plan:
     def carry_out(self, kind: EndingKind, epoch: int) -> Succession:
         """Write the successors and the ending, and tell the checkers."""
         ended, top = self._ended, self._new.get(self._ended.id)
-        for made in self._new.values():
-            GRANTS.insert(self._tx, made)
+        GRANTS.insert_many(self._tx, tuple(self._new.values()))
+        freed = free_leases(self._tx, tuple(self._new))
+        move_along(self._tx, self._new)
+        renew_leases(self._tx, freed, self._new)
+        pass_on(self._tx, self._new)
         ENDINGS.insert(
             self._tx,
             Ending(

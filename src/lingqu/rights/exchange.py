@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hides which format a policy came in, and puts into words what it permits and demands."""
+"""Hides which format a policy came in, and puts into words what it permits and demands.
+
+Used as `rights.exchange`: `read_policy` and `write_policy` for a document in either format,
+`explain_policy` for its words, and the two mappings themselves.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from lingqu.kernel import errors
+from lingqu.kernel import canon, errors
 from lingqu.kernel.lattice import ScopeForm, Tree, Vocabulary
 from lingqu.kernel.money import Money
 from lingqu.kernel.time import format_instant
@@ -17,7 +21,9 @@ from lingqu.rights.policies import (
     BEGINNING,
     BYTES_MAX,
     Duty,
+    DutyAction,
     Policy,
+    PolicyKind,
     PolicyUnreadable,
     exchange_labels,
     read_document,
@@ -26,6 +32,25 @@ from lingqu.rights.policies import (
 from lingqu.rights.tc609 import from_tc609, to_tc609
 from lingqu.rights.vocabulary import Label, TreeName, built_in_labels
 from lingqu.runtime.i18n import Language, catalog, translate
+
+__all__ = (
+    "POLICY_BYTES_MAX",
+    "Duty",
+    "DutyAction",
+    "Policy",
+    "PolicyFormat",
+    "PolicyKind",
+    "built_in_vocabulary",
+    "canonical_bytes",
+    "explain_policy",
+    "explain_reason",
+    "from_odrl",
+    "from_tc609",
+    "read_policy",
+    "to_odrl",
+    "to_tc609",
+    "write_policy",
+)
 
 POLICY_BYTES_MAX = BYTES_MAX
 """Largest policy document that is read, in bytes."""
@@ -59,6 +84,11 @@ def read_policy(data: bytes | str, *, vocabulary: Vocabulary) -> tuple[PolicyFor
 def write_policy(policy: Policy, wanted: PolicyFormat) -> dict[str, Any]:
     """This will write a policy in one of the formats. Raises NotExpressible."""
     return to_odrl(policy) if wanted is PolicyFormat.ODRL else to_tc609(policy)
+
+
+def canonical_bytes(document: dict[str, Any]) -> bytes:
+    """This will give the one text of a written policy (RFC 8785), for digests and signatures."""
+    return canon.encode(document)
 
 
 @functools.cache

@@ -25,6 +25,8 @@ from lingqu.rights.grants import (
 )
 from lingqu.rights.grounds import GROUNDS, Ground, GroundId, confirm_party
 from lingqu.rights.notices import Notice, announce
+from lingqu.rights.obligations import Duty, impose
+from lingqu.rights.quotas import Quantity, give_quotas
 from lingqu.rights.vocabulary import load_vocabulary
 from lingqu.runtime import Tx
 from lingqu.trust import holds
@@ -71,6 +73,8 @@ class GrantIssued(trust.Fact):
     holder: trust.PartyId
     right: GrantKind
     effective: str
+    quotas: tuple[Quantity, ...]
+    duties: tuple[Duty, ...]
     epoch: int
 
 
@@ -83,8 +87,12 @@ def issue_root(
     holder: trust.PartyId,
     kind: GrantKind,
     terms: TermsForm,
+    quotas: tuple[Quantity, ...] = (),
+    duties: tuple[Duty, ...] = (),
 ) -> Grant:
-    """This will begin a tree of grants from a ground, for the holder.
+    """This will begin a tree of grants from a ground, for the holder, with newly issued `quotas`.
+
+    `duties` become obligations of the holder.
 
     Raises GroundNotFound, GrantTaken, BorderNotAssessed, GrantsNothing, UnknownCode, Held.
     """
@@ -100,7 +108,9 @@ def issue_root(
     holds.refuse_held(tx, subjects=made.subjects)
     GRANTS.insert(tx, made)
     plant_tree(tx, grant)
-    _record(tx, made, 1)
+    give_quotas(tx, made, None, quotas)
+    impose(tx, made, duties)
+    _record(tx, made, 1, quotas, duties)
     return made
 
 
@@ -113,8 +123,12 @@ def issue_grant(
     holder: trust.PartyId,
     kind: GrantKind,
     terms: TermsForm,
+    quotas: tuple[Quantity, ...] = (),
+    duties: tuple[Duty, ...] = (),
 ) -> Grant:
     """This will give a part of a right on to another holder; it is never wider than the parent.
+
+    `quotas` are taken out of what the parent has, `duties` become obligations of the holder.
 
     Raises GrantNotFound, GrantTaken, KindNotBegotten, GrantsNothing, TooDeep, UnknownCode, Held,
     and the refusal of a parent that is not alive.
@@ -141,7 +155,9 @@ def issue_grant(
     )
     holds.refuse_held(tx, subjects=(*above.subjects, holder))
     GRANTS.insert(tx, made)
-    _record(tx, made, epoch)
+    give_quotas(tx, made, above, quotas)
+    impose(tx, made, duties)
+    _record(tx, made, epoch, quotas, duties)
     return made
 
 
@@ -175,7 +191,9 @@ def _made(
     )
 
 
-def _record(tx: Tx, made: Grant, epoch: int) -> None:
+def _record(
+    tx: Tx, made: Grant, epoch: int, quotas: tuple[Quantity, ...], duties: tuple[Duty, ...]
+) -> None:
     trust.record(
         tx,
         GrantIssued(
@@ -186,6 +204,8 @@ def _record(tx: Tx, made: Grant, epoch: int) -> None:
             holder=made.holder,
             right=made.kind,
             effective=hashlib.sha256(made.effective.encode()).hexdigest(),
+            quotas=quotas,
+            duties=duties,
             epoch=epoch,
         ),
     )

@@ -80,5 +80,57 @@ CREATE TABLE rights.tree (
 );
 COMMENT ON TABLE rights.tree IS 'The lock of each tree of grants, and how often the tree changed.';
 
-GRANT SELECT, INSERT ON rights.code, rights.ground, rights.grant, rights.ending TO lingqu_app;
-GRANT SELECT, INSERT, UPDATE ON rights.tree TO lingqu_app;
+CREATE TABLE rights.quota (
+    account   text    PRIMARY KEY REFERENCES ledger.account,
+    ground    text    NOT NULL REFERENCES rights.ground,
+    grant_id  text    REFERENCES rights.grant,
+    currency  text    NOT NULL,
+    role      text    NOT NULL CHECK (role IN ('issued', 'consumed', 'granted')),
+    version   bigint  NOT NULL,
+    CONSTRAINT quota_role CHECK ((grant_id IS NULL) = (role <> 'granted'))
+);
+CREATE UNIQUE INDEX quota_of_grant ON rights.quota (grant_id, currency) WHERE grant_id IS NOT NULL;
+CREATE UNIQUE INDEX quota_of_ground ON rights.quota (ground, currency, role) WHERE grant_id IS NULL;
+CREATE INDEX quota_ground ON rights.quota (ground);
+COMMENT ON TABLE rights.quota IS 'Which account of the ledger holds what of a grant, or of the ground all of it came from.';
+
+CREATE TABLE rights.lease (
+    id          text        PRIMARY KEY,
+    grant_id    text        NOT NULL REFERENCES rights.grant,
+    currency    text        NOT NULL,
+    amount      bigint      NOT NULL CHECK (amount > 0),
+    taker       text        NOT NULL,
+    pending     text        NOT NULL,
+    debit       text        NOT NULL REFERENCES ledger.account,
+    credit      text        NOT NULL REFERENCES ledger.account,
+    taken_at    timestamptz NOT NULL,
+    expires_at  timestamptz NOT NULL CHECK (expires_at > taken_at),
+    used        bigint      CHECK (used BETWEEN 0 AND amount),
+    closed_at   timestamptz,
+    CHECK ((used IS NULL) = (closed_at IS NULL))
+);
+CREATE INDEX lease_grant ON rights.lease (grant_id);
+CREATE INDEX lease_debit ON rights.lease (debit);
+CREATE INDEX lease_credit ON rights.lease (credit);
+CREATE INDEX lease_open ON rights.lease (expires_at) WHERE closed_at IS NULL;
+COMMENT ON TABLE rights.lease IS 'Quantities reserved for local use until an expiry by real time; the ledger is the evidence.';
+
+CREATE TABLE rights.obligation (
+    id         text        PRIMARY KEY,
+    grant_id   text        NOT NULL REFERENCES rights.grant,
+    kind       text        NOT NULL CHECK (kind IN ('delete', 'report', 'pay')),
+    days       integer     NOT NULL CHECK (days BETWEEN 1 AND 3650),
+    starts     text        NOT NULL CHECK (starts IN ('issued', 'ended')),
+    issued_at  timestamptz NOT NULL,
+    article    text,
+    state      text        NOT NULL CHECK (state IN ('open', 'overdue', 'fulfilled', 'succeeded')),
+    evidence   bytea       CHECK (length(evidence) = 32),
+    version    bigint      NOT NULL,
+    CONSTRAINT obligation_shown CHECK ((state = 'fulfilled') = (evidence IS NOT NULL))
+);
+CREATE INDEX obligation_grant ON rights.obligation (grant_id);
+CREATE INDEX obligation_open ON rights.obligation (id) WHERE state = 'open';
+COMMENT ON TABLE rights.obligation IS 'What the holder of a grant owes within so many days of its issue or its end.';
+
+GRANT SELECT, INSERT ON rights.code, rights.ground, rights.grant, rights.ending, rights.quota TO lingqu_app;
+GRANT SELECT, INSERT, UPDATE ON rights.tree, rights.lease, rights.obligation TO lingqu_app;

@@ -22,10 +22,17 @@ from lingqu.trust.access import (
     PartyId,
     Role,
     authorize,
+    holdings,
     is_allowed,
     permission_table,
 )
-from lingqu.trust.audit import AuditReport, run_audit
+from lingqu.trust.audit import (
+    AuditFinding,
+    AuditReport,
+    Discrepancy,
+    auditor,
+    run_audit,
+)
 from lingqu.trust.commands import (
     Command,
     command,
@@ -88,7 +95,14 @@ from lingqu.trust.reads import (
     find_sessions,
     find_stranger_refusals,
 )
-from lingqu.trust.rows import AuditClass, BatchTable, Table, declare, declared_tables
+from lingqu.trust.rows import (
+    AuditClass,
+    BatchRoot,
+    BatchTable,
+    Table,
+    declare,
+    declared_tables,
+)
 from lingqu.trust.sessions import (
     Identity,
     SignInRefused,
@@ -112,10 +126,13 @@ __all__ = (
     "ApiKeyId",
     "AssignmentId",
     "AuditClass",
+    "AuditFinding",
     "AuditReport",
+    "BatchRoot",
     "BatchTable",
     "Command",
     "CommandId",
+    "Discrepancy",
     "Fact",
     "FactId",
     "FactRecord",
@@ -132,6 +149,7 @@ __all__ = (
     "StrangerRefusals",
     "Table",
     "assign_role",
+    "auditor",
     "authorize",
     "change_password",
     "close_account",
@@ -158,6 +176,7 @@ __all__ = (
     "get_installation",
     "get_party",
     "hash_password",
+    "holdings",
     "identify_api_key",
     "identify_session",
     "introduce_log_key",

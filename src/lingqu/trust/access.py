@@ -31,6 +31,8 @@ class Role(enum.Enum):
     """Acts for an organisation."""
     REGULATOR = "regulator"
     """Supervises data: sees all evidence, holds and frees things, changes nothing else."""
+    CLEARING = "clearing"
+    """Keeps the books: opens accounts, sets limits, posts transfers, closes days."""
     SIGNED_IN = "signed_in"
     """Every open account, for what is its own; nobody is given this role, all have it."""
     VISITOR = "visitor"
@@ -66,6 +68,10 @@ class Kind(enum.Enum):
     RIGHTS_CODE = "rights_code"
     GROUND = "ground"
     GRANT = "grant"
+    LEDGER_CURRENCY = "ledger_currency"
+    LEDGER_ACCOUNT = "ledger_account"
+    LEDGER_TRANSFER = "ledger_transfer"
+    LEDGER_DAY = "ledger_day"
 
 
 class Reach(enum.Enum):
@@ -134,6 +140,10 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.GRANT): _ANY,
         (_A.END, _K.GRANT): _ANY,
         (_A.OPERATE, _K.GRANT): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
     },
     Role.ADMINISTRATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -167,8 +177,16 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.GRANT): _ANY,
         (_A.END, _K.GRANT): _ANY,
         (_A.OPERATE, _K.GRANT): _ANY,
+        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.END, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.READ, _K.LEDGER_DAY): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
     },
     Role.MEMBER: {
+        (_A.READ, _K.LEDGER_ACCOUNT): _OWN,
         (_A.READ, _K.PARTY): _OWN,
         (_A.READ, _K.ACCOUNT): _OWN,
         (_A.READ, _K.ROLE): _OWN,
@@ -194,6 +212,19 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.END, _K.HOLD): _ANY,
         (_A.READ, _K.GROUND): _ANY,
         (_A.READ, _K.GRANT): _ANY,
+        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.READ, _K.LEDGER_DAY): _ANY,
+    },
+    Role.CLEARING: {
+        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CHANGE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.END, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
+        (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.READ, _K.LEDGER_DAY): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
     },
     Role.SIGNED_IN: {
         (_A.READ, _K.ACCOUNT): _SELF,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class Discrepancy(enum.Enum):
     COMMAND_ALTERED = "command_altered"
     COMMAND_MISSING = "command_missing"
     FACT_UNREADABLE = "fact_unreadable"
+    FIGURE_WRONG = "figure_wrong"
     TABLE_UNDECLARED = "table_undeclared"
     TABLE_MISSING = "table_missing"
     LOG = "log"
@@ -66,6 +67,19 @@ class AuditReport:
     commands: int
     tables: int
     findings: tuple[AuditFinding, ...]
+
+
+Auditor = Callable[[Tx], Iterator[AuditFinding]]
+_auditors: dict[str, Auditor] = {}
+
+
+def auditor(function: Auditor) -> Auditor:
+    """This will have every audit ask a package for what is wrong with figures it keeps.
+
+    The function gets a transaction that sees one state; its findings name what they expected.
+    """
+    _auditors[f"{function.__module__}.{function.__qualname__}"] = function
+    return function
 
 
 _UNREADABLE = """
@@ -200,6 +214,8 @@ class Audit:
                 yield from self._batch_rows(declared[name])
         yield from self._commands()
         yield from self._installation()
+        for name in sorted(_auditors):
+            yield from _auditors[name](self._tx)
 
     def report(self, findings: tuple[AuditFinding, ...]) -> AuditReport:
         """This will sum up, after `findings` was walked to its end."""

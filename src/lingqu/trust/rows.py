@@ -131,6 +131,13 @@ class Table(Generic[V]):
         self._keep(draft_of(tx), value)
         return value
 
+    def insert_many(self, tx: Tx, values: Sequence[V]) -> None:
+        """This will insert the first versions of many rows in one round trip."""
+        assert all(self._version(value) == 1 for value in values), "the first version is 1"
+        tx.many(self._insert, [self._parameters(value) for value in values])
+        for value in values:
+            self._keep(draft_of(tx), value)
+
     def update(self, tx: Tx, old: V, **changes: Any) -> V:
         """This will replace a row by its next version and give the new value; raises StaleRow."""
         version = self._version(old)

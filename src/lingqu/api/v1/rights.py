@@ -12,6 +12,7 @@ from lingqu import rights, trust
 from lingqu.api.v1 import rights_shapes as shapes
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
 from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.kernel.time import parse_instant
 
 COMMAND_ROUTES = {
     "rights.code.register": "POST /api/v1/rights/codes",
@@ -21,6 +22,10 @@ COMMAND_ROUTES = {
     "rights.grant.revoke": "POST /api/v1/rights/grants/{grant}/revoke",
     "rights.grant.narrow": "POST /api/v1/rights/grants/{grant}/narrow",
     "rights.grant.adopt": "POST /api/v1/rights/grants/{grant}/adopt",
+    "rights.quota.add": "POST /api/v1/rights/grants/{grant}/quotas",
+    "rights.obligation.fulfill": "POST /api/v1/rights/obligations/{obligation}/fulfill",
+    "rights.lease.take": "POST /api/v1/rights/leases",
+    "rights.lease.settle": "POST /api/v1/rights/leases/{lease}/settle",
 }
 
 Size = Annotated[
@@ -90,6 +95,8 @@ def issue_root(write: FromWrite, data: JSONBody[shapes.IssueRoot]) -> shapes.Gra
         holder=trust.PartyId(data.holder),
         kind=rights.GrantKind(data.kind),
         terms=shapes.terms_form(data.terms),
+        quotas=shapes.quantities(data.quotas),
+        duties=shapes.duties(data.duties),
     )
     return shapes.grant_view(made)
 
@@ -125,6 +132,8 @@ def issue_grant(write: FromWrite, data: JSONBody[shapes.IssueGrant]) -> shapes.G
         holder=trust.PartyId(data.holder),
         kind=rights.GrantKind(data.kind),
         terms=shapes.terms_form(data.terms),
+        quotas=shapes.quantities(data.quotas),
+        duties=shapes.duties(data.duties),
     )
     return shapes.grant_view(made)
 
@@ -238,11 +247,101 @@ def adopt_children(write: FromWrite, grant: FromPath[str]) -> shapes.SuccessionV
     return shapes.succession_view(done)
 
 
+@get("/grants/{grant:str}/quotas", sync_to_thread=True, summary="Read what a grant may still use")
+def get_quota(platform: FromPlatform, visit: FromVisit, grant: FromPath[str]) -> shapes.QuotaList:
+    """This will say what a grant has of each currency, and what fell to it from dead grants."""
+    wanted = rights.GrantId(grant)
+    with platform.database.reading(visit.caller) as tx:
+        found = rights.get_quota(tx, wanted)
+    return shapes.QuotaList(items=[shapes.quota_view(one) for one in found])
+
+
+@post(
+    "/grants/{grant:str}/quotas",
+    sync_to_thread=True,
+    command="rights.quota.add",
+    summary="Give a grant more to use",
+)
+def add_quota(
+    write: FromWrite, grant: FromPath[str], data: JSONBody[shapes.QuantityShape]
+) -> shapes.QuantityShape:
+    """This will give a grant more, out of its parent's quantity; to a root newly issued."""
+    write.execute(
+        rights.add_quota,
+        grant=rights.GrantId(grant),
+        currency=data.currency,
+        amount=data.amount,
+    )
+    return data
+
+
+@post("/leases", sync_to_thread=True, command="rights.lease.take", summary="Take a lease")
+def take_lease(write: FromWrite, data: JSONBody[shapes.TakeLease]) -> shapes.LeaseView:
+    """This will reserve a part of a grant's quantity for the caller to spend locally."""
+    made = write.execute(
+        rights.take_lease,
+        lease=rights.LeaseId(data.lease),
+        grant=rights.GrantId(data.grant),
+        currency=data.currency,
+        amount=data.amount,
+        expires_at=parse_instant(data.expires_at),
+    )
+    return shapes.lease_view(made)
+
+
+@post(
+    "/leases/{lease:str}/settle",
+    sync_to_thread=True,
+    status_code=200,
+    command="rights.lease.settle",
+    summary="Settle a lease",
+)
+def settle_lease(
+    write: FromWrite, lease: FromPath[str], data: JSONBody[shapes.SettleLease]
+) -> shapes.LeaseView:
+    """This will book what was used of a lease and free the rest."""
+    done = write.execute(rights.settle_lease, lease=rights.LeaseId(lease), used=data.used)
+    return shapes.lease_view(done)
+
+
+@get("/grants/{grant:str}/obligations", sync_to_thread=True, summary="List what a grant obliges to")
+def find_obligations(
+    platform: FromPlatform, visit: FromVisit, grant: FromPath[str]
+) -> shapes.ObligationList:
+    """This will list what the holder of a grant owes, and when it is due."""
+    wanted = rights.GrantId(grant)
+    with platform.database.reading(visit.caller) as tx:
+        found = rights.find_obligations(tx, grant=wanted)
+    items = [shapes.obligation_view(one.obligation, one.due_at) for one in found]
+    return shapes.ObligationList(items=items)
+
+
+@post(
+    "/obligations/{obligation:str}/fulfill",
+    sync_to_thread=True,
+    status_code=200,
+    command="rights.obligation.fulfill",
+    summary="Fulfill an obligation",
+)
+def fulfill_obligation(
+    write: FromWrite, obligation: FromPath[str], data: JSONBody[shapes.FulfillObligation]
+) -> shapes.ObligationView:
+    """This will record that the holder did what it owed."""
+    done = write.execute(
+        rights.fulfill_obligation,
+        obligation=rights.ObligationId(obligation),
+        evidence=shapes.digest(data.evidence),
+    )
+    return shapes.obligation_view(done, None)
+
+
 def routers() -> tuple[Router, ...]:
     """This will give the routes; all need someone who is known."""
     handlers: list[Any] = [
         find_codes, register_code, record_ground, get_ground, issue_root, find_grants, issue_grant,
         get_grant, explain_grant, judge_use, revoke_grant, narrow_grant, adopt_children,
+        get_quota, add_quota, take_lease, settle_lease,
+        find_obligations, fulfill_obligation,
     ]  # fmt: skip
     security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
     return (

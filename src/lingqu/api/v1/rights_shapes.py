@@ -10,13 +10,14 @@ import msgspec
 from lingqu import rights
 from lingqu.kernel.errors import Rejected
 from lingqu.kernel.lattice import TermsForm
-from lingqu.kernel.time import Period, format_instant, parse_instant
+from lingqu.kernel.time import Instant, Period, format_instant, parse_instant
 from lingqu.kernel.values import from_plain, to_plain
 
 KindName = Literal["holding", "using", "operating"]
 GroundKindName = Literal["duty", "registration", "contract", "consent"]
 TreeNameText = Literal["purposes", "territories", "actions", "environments"]
 CauseName = Literal["misconduct", "withdrawn", "ground_ended", "error"]
+ObligationKindName = Literal["delete", "report", "pay"]
 StandingName = Literal["alive", "revoked", "succeeded", "expired", "held", "not_begun"]
 
 
@@ -82,6 +83,93 @@ class RegisterCode(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     source: str | None = None
 
 
+class QuantityShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """So many units of a currency of the ledger."""
+
+    currency: str
+    amount: int
+
+
+class QuotaView(msgspec.Struct, kw_only=True):
+    """What a grant has of a currency; `unswept` fell to it from dead grants below."""
+
+    currency: str
+    available: int
+    reserved: int
+    unswept: int
+
+
+class QuotaList(msgspec.Struct, kw_only=True):
+    """What a grant has, by currency."""
+
+    items: list[QuotaView]
+
+
+class TakeLease(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A lease under an id the caller made (`lse_...`), until an instant of real time."""
+
+    lease: str
+    grant: str
+    currency: str
+    amount: int
+    expires_at: str
+
+
+class SettleLease(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How much of a lease was used."""
+
+    used: int
+
+
+class LeaseView(msgspec.Struct, kw_only=True):
+    """A part of a grant's quantity reserved for local use; settled at `closed_at`."""
+
+    id: str
+    grant: str
+    currency: str
+    amount: int
+    taker: str
+    taken_at: str
+    expires_at: str
+    used: int | None
+    closed_at: str | None
+
+
+class DutyShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a grant obliges to within `days` calendar days of its issue or its end."""
+
+    kind: ObligationKindName
+    days: int
+    starts: Literal["issued", "ended"]
+    article: str | None = None
+
+
+class FulfillObligation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The SHA-256 of what shows that it was done, in hexadecimal."""
+
+    evidence: str
+
+
+class ObligationView(msgspec.Struct, kw_only=True):
+    """What a holder owes; `due_at` is null while its clock has not started, or it is over."""
+
+    id: str
+    grant: str
+    kind: ObligationKindName
+    days: int
+    starts: Literal["issued", "ended"]
+    article: str | None
+    state: Literal["open", "overdue", "fulfilled", "succeeded"]
+    evidence: str | None
+    due_at: str | None
+
+
+class ObligationList(msgspec.Struct, kw_only=True):
+    """What the holder of a grant owes."""
+
+    items: list[ObligationView]
+
+
 class RecordGround(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A ground under an id the caller made (`gnd_...`); digests are SHA-256 in hexadecimal."""
 
@@ -115,6 +203,8 @@ class IssueRoot(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     holder: str
     kind: KindName
     terms: TermsShape
+    quotas: list[QuantityShape] = []
+    duties: list[DutyShape] = []
 
 
 class IssueGrant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -125,6 +215,8 @@ class IssueGrant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     holder: str
     kind: KindName
     terms: TermsShape
+    quotas: list[QuantityShape] = []
+    duties: list[DutyShape] = []
 
 
 class RevokeGrant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -320,6 +412,64 @@ def ending_view(ending: rights.Ending) -> EndingView:
 def succession_view(done: rights.Succession) -> SuccessionView:
     """This will show which grants took the place of which."""
     return SuccessionView(ended=done.ended, old=list(done.old), new=list(done.new))
+
+
+def quantities(shapes: list[QuantityShape]) -> tuple[rights.Quantity, ...]:
+    """This will read quantities."""
+    return tuple(rights.Quantity(currency=one.currency, amount=one.amount) for one in shapes)
+
+
+def duties(shapes: list[DutyShape]) -> tuple[rights.Duty, ...]:
+    """This will read duties."""
+    return tuple(
+        rights.Duty(
+            kind=rights.ObligationKind(one.kind),
+            days=one.days,
+            starts=rights.ClockStart(one.starts),
+            article=one.article,
+        )
+        for one in shapes
+    )
+
+
+def obligation_view(one: rights.Obligation, due_at: Instant | None) -> ObligationView:
+    """This will show an obligation."""
+    return ObligationView(
+        id=one.id,
+        grant=one.grant_id,
+        kind=one.kind.value,
+        days=one.days,
+        starts=one.starts.value,
+        article=one.article,
+        state=one.state.value,
+        evidence=None if one.evidence is None else one.evidence.hex(),
+        due_at=None if due_at is None else format_instant(due_at),
+    )
+
+
+def quota_view(state: rights.QuotaState) -> QuotaView:
+    """This will show what a grant has."""
+    return QuotaView(
+        currency=state.currency,
+        available=state.available,
+        reserved=state.reserved,
+        unswept=state.unswept,
+    )
+
+
+def lease_view(lease: rights.Lease) -> LeaseView:
+    """This will show a lease."""
+    return LeaseView(
+        id=lease.id,
+        grant=lease.grant_id,
+        currency=lease.currency,
+        amount=lease.amount,
+        taker=lease.taker,
+        taken_at=format_instant(lease.taken_at),
+        expires_at=format_instant(lease.expires_at),
+        used=lease.used,
+        closed_at=None if lease.closed_at is None else format_instant(lease.closed_at),
+    )
 
 
 def _freshness(fresh: rights.Freshness) -> FreshnessView:
