@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "key": "lingqu.cli.accounts:key",
     "hold": "lingqu.cli.holds:hold",
     "grant": "lingqu.cli.grants:grant",
+    "policy": "lingqu.cli.policies:policy",
     "fact": "lingqu.cli.facts:fact",
     "log": "lingqu.cli.log:log",
     "audit": "lingqu.cli.audit:audit",
@@ -52,7 +53,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
 SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "begin": ("demo", "init", "serve", "worker", "status", "doctor", "settings"),
     "who": ("party", "account", "role", "key", "hold"),
-    "rights": ("grant",),
+    "rights": ("grant", "policy"),
     "proof": ("fact", "log", "audit"),
     "care": ("backup", "restore", "upgrade", "keys", "clock"),
     "inside": ("psql", "shell"),
