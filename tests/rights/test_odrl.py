@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ODRL 2.2: what is in the profile comes back the same, what is outside is refused by its place."""
 
+import ast
 import copy
 import json
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from lingqu.kernel import canon, errors
 from lingqu.kernel.lattice import Scope, Terms
 from lingqu.kernel.money import Money
 from lingqu.kernel.time import Period
+from lingqu.rights import odrl
 from lingqu.rights.constraints import OPERATORS
 from lingqu.rights.exchange import (
     Duty,
@@ -38,8 +40,19 @@ from lingqu.rights.exchange import (
     read_policy,
     write_policy,
 )
-from lingqu.rights.odrl import ODRL, OPERANDS, OWED, PERMITTED, PROFILE, from_odrl, to_odrl
+from lingqu.rights.odrl import (
+    CONTEXTS,
+    ODRL,
+    OPERANDS,
+    OWED,
+    PERMITTED,
+    PROFILE,
+    from_odrl,
+    to_odrl,
+)
+from lingqu.runtime.i18n import catalog
 
+SOURCE = Path(odrl.__file__).parent
 EXAMPLES = json.loads((Path(__file__).parent / "policy_examples.json").read_text(encoding="utf-8"))[
     "examples"
 ]
@@ -147,7 +160,8 @@ def respell_key(key, draw):
 def test_order_lists_and_full_names_do_not_matter(policy, data):
     written = to_odrl(policy)
     other = respell({k: v for k, v in written.items() if k != "@context"}, data.draw)
-    context = [{"odrl": ODRL, "lingqu": "urn:lingqu:odrl:1#"}]
+    prefixes = {"odrl": ODRL, "lingqu": "urn:lingqu:odrl:1#"}
+    context = [prefixes, data.draw(st.sampled_from(sorted(CONTEXTS)))]
     assert read({"@context": context, **other}) == policy
     spaced = json.dumps(
         other | {"@context": written["@context"]}, indent=data.draw(st.integers(0, 3))
@@ -346,6 +360,8 @@ def test_a_text_that_two_programs_could_read_differently_is_refused(text, reason
         ([constraint("dateTime", "eq", "2026-01-01T00:00:00Z")], "operator_refused", "/operator"),
         ([constraint("dateTime", "lt", "2026-01-01")], "value_refused", "/rightOperand"),
         ([constraint("dateTime", "lt", "2026-01-01T00:00:00")], "value_refused", "/rightOperand"),
+        ([constraint("dateTime", "gteq", "2026-01-01T00:00:00.1234567Z")], "value_refused",
+         "/rightOperand"),
         ([constraint("payAmount", "eq", "5.00")], "constraint_refused", "/leftOperand"),
         ([constraint("lingqu:level", "gteq", 2)], "operator_refused", "/operator"),
         ([constraint("lingqu:level", "lteq", "many")], "value_refused", "/rightOperand"),
@@ -376,6 +392,11 @@ def test_a_constraint_outside_the_profile_is_refused_at_its_place(constraints, c
         ({"@context": "http://evil.example/c"}, "value_refused", "/@context"),
         ({"@context": [{"odrl": "http://evil.example/"}]}, "value_refused", "/@context/0/odrl"),
         ({"@context": None}, "member_missing", "/"),
+        ({"@context": {"odrl": ODRL}}, "value_refused", "/@context"),
+        ({"@type": "Offer", "assignee": None,
+          "obligation": [{"action": "delete", "assignee": "urn:x:bank"}]}, "rule_refused",
+         "/obligation/0/assignee"),
+        ({"permission": [rule(action="lingqu:read")]}, "value_refused", "/permission/0/action"),
         ({"@type": "Request"}, "value_refused", "/@type"),
         ({"@type": None}, "member_missing", "/"),
         ({"uid": "not an iri"}, "value_refused", "/uid"),
@@ -553,6 +574,35 @@ def test_every_policy_has_words(policy):
         lines = explain_policy(policy, language)
         assert all(lines)
         assert not any(line.startswith("rights.") for line in lines)
+
+
+def reasons():
+    """Every reason that a refusal of a policy can name, by the source."""
+    for name in ("policies", "constraints", "odrl", "tc609", "exchange", "treatment"):
+        tree = ast.parse((SOURCE / f"{name}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            named = [one.value for one in node.keywords if one.arg == "reason"]
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            for value in (*named, *(node.args if called in {"refuse", "refused"} else ())):
+                yield from (
+                    one.value
+                    for one in ast.walk(value)
+                    if isinstance(one, ast.Constant) and isinstance(one.value, str)
+                )
+
+
+def test_every_reason_in_the_source_has_words_in_both_languages():
+    found = set(reasons()) - {"reason"}
+    assert {"rate", "conflict", "several_permissions", "nothing"} <= found
+    assert not [one for one in found if f"rights.policy.reason.{one}" not in catalog()]
+
+
+def test_twenty_thousand_exclusions_are_one_step():
+    many = [constraint("purpose", "isNoneOf", ["industry.health"] * 10_000) for _ in range(2)]
+    found = read(constrained(constraint("purpose", "isA", "industry"), *many))
+    assert found.terms.purposes.form().prohibited == ("industry.health",)
 
 
 def test_every_reason_has_words():

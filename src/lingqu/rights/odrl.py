@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hides ODRL 2.2: how a policy is written as JSON-LD of our profile, and read back exactly.
 
-The profile is `urn:lingqu:odrl:1`. Its terms have the prefix `lingqu:`; codes of a tree hold what
-lies below them, quantities are shared by all actions of the permission, and use across the border
-is outside unless the document says that it is inside. The writer has one form for one policy. The
-reader takes the harmless other spellings of JSON-LD (one value or a list, compact or full IRIs of
-ODRL, the order of keys) and refuses everything else. No context is ever fetched.
+The profile is `urn:lingqu:odrl:1`. Its terms have the prefix `lingqu:`, which needs no declaration;
+codes of a tree hold what lies below them, quantities are shared by all actions of the permission,
+and use across the border is outside unless the document says that it is inside. The writer has one
+form for one policy. The reader takes the harmless other spellings of JSON-LD (one value or a list,
+compact or full IRIs of ODRL, the order of keys) and refuses everything else. No context is ever
+fetched.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from urllib.parse import quote, unquote
 from lingqu.kernel import errors
 from lingqu.kernel.lattice import Scope, Terms, Vocabulary
 from lingqu.kernel.money import Money
-from lingqu.kernel.time import Instant, format_instant, parse_instant
+from lingqu.kernel.time import Instant, format_instant
 from lingqu.rights.constraints import OPERATORS, Constraint, apply_constraint
 from lingqu.rights.policies import (
     BEGINNING,
@@ -38,6 +39,7 @@ from lingqu.rights.policies import (
     given,
     policy_in,
     prohibited_actions,
+    read_moment,
 )
 
 PROFILE = "urn:lingqu:odrl:1"
@@ -47,11 +49,12 @@ ODRL = "http://www.w3.org/ns/odrl/2/"
 ID_PREFIX = "urn:lingqu:id:"
 """Before an identifier that is no IRI itself, percent-encoded."""
 
-_CONTEXTS = frozenset({
+CONTEXTS = frozenset({
     CONTEXT,
     "https://www.w3.org/ns/odrl.jsonld",
     "https://w3id.org/dspace/2025/1/context.jsonld",
 })  # fmt: skip
+"""The contexts that give the bare words of ODRL their meaning; they are known, never fetched."""
 _PREFIXES = {"odrl": ODRL, "lingqu": NAMESPACE, "xsd": "http://www.w3.org/2001/XMLSchema#"}
 _IRI = re.compile(r"(?:https?|urn|did):[^\s<>\"{}|\\^`]+\Z")
 _DAYS = re.compile(r"P([1-9][0-9]{0,4})D\Z", re.ASCII)
@@ -287,8 +290,13 @@ class _Parties:
 
     def take(self, members: Mapping[str, Node]) -> None:
         for name in sorted(_PARTIES & set(members)):
-            said = _id(members[name])
-            if self.held.setdefault(name, said) != said:
+            self.held.setdefault(name, _id(members[name]))
+        self.compare(members)
+
+    def compare(self, members: Mapping[str, Node]) -> None:
+        """A rule that names somebody the permission does not is about less than the whole."""
+        for name in sorted(_PARTIES & set(members)):
+            if self.held.get(name) != _id(members[name]):
                 raise RuleRefused(place=members[name].place, reason="different_parties")
 
     def needed(self, name: str, at: Node) -> str:
@@ -368,7 +376,7 @@ def _check_context(root: Node) -> None:
     known = False
     for one in context.each():
         if isinstance(one.value, str):
-            if one.value not in _CONTEXTS:
+            if one.value not in CONTEXTS:
                 one.refuse("context")
             known = True
             continue
@@ -376,8 +384,8 @@ def _check_context(root: Node) -> None:
             # A prefix that means something else would change every word after it.
             if _PREFIXES.get(prefix) != base.value:
                 base.refuse("context")
-            known = known or prefix == "odrl"
     if not known:
+        # Without the context of ODRL a bare word means nothing, so nothing would be permitted.
         context.refuse("context")
 
 
@@ -435,6 +443,8 @@ def _code(node: Node, action: str) -> str:
         code = unquote(action.removeprefix("lingqu:"), errors="strict")
     except UnicodeDecodeError:
         node.refuse("iri")
+    if code in _WORDS:
+        node.refuse("own_word")
     if not code or _to_action(code) != action:
         node.refuse("iri")
     return code
@@ -483,7 +493,7 @@ def _found(
         operator_at=operator_at,
         value=right,
         code=lambda one: one.text(),
-        moment=_moment,
+        moment=read_moment,
         unit=unit,
     )
 
@@ -511,13 +521,6 @@ def _literal(node: Node) -> Node:
     return _needed(node, members, "@value")
 
 
-def _moment(node: Node) -> Instant:
-    try:
-        return parse_instant(node.text())
-    except errors.Rejected:
-        node.refuse("moment")
-
-
 def _unit(node: Node) -> str:
     unit = _short(_reference(node))
     if not unit.startswith("lingqu:"):
@@ -535,7 +538,7 @@ def _read_prohibitions(
     for rule in rules:
         found = _members(rule, {"type", "action", "constraint", "remedy", *_PARTIES})
         _check_type(found, "Prohibition")
-        parties.take(found)
+        parties.compare(found)
         if "constraint" in found:
             raise RuleRefused(place=found["constraint"].place, reason="conditional_prohibition")
         actions = _needed(rule, found, "action").each()
@@ -550,7 +553,7 @@ def _read_obligations(members: Mapping[str, Node], parties: _Parties) -> tuple[D
     found: list[Duty] = []
     for one in owed:
         said = _members(one, _DUTY_MEMBERS | _PARTIES)
-        parties.take(said)
+        parties.compare(said)
         found.append(_duty(one, said))
     return tuple(found)
 

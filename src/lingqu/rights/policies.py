@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from lingqu.kernel import errors
 from lingqu.kernel.lattice import ANYTHING, Scope, Terms, Tree, Vocabulary, meet
 from lingqu.kernel.money import Money
-from lingqu.kernel.time import BadPeriod, Instant, Period
+from lingqu.kernel.time import BadPeriod, Instant, Period, parse_instant
 from lingqu.rights.vocabulary import Label, TreeName
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -38,6 +38,7 @@ AMOUNT_MAX = 10**16 - 1
 BYTES_MAX = 200_000
 """Largest document that is read."""
 
+_TOO_FINE = re.compile(r"[.,][0-9]{7}")
 _DEPTH_MAX = 24
 _DIGITS_MAX = 16
 _GIVEN_MAX = 60
@@ -303,21 +304,19 @@ class Draft:
         """Begin with everything but the border, which opens only where the document says so."""
         self._vocabulary = vocabulary
         self._terms = ANYTHING
-        self._excluded: list[tuple[str, Node, str]] = []
+        self._excluded: dict[str, list[tuple[Node, str]]] = {}
         self._quantities: dict[str, int] = {}
         self._border: list[bool] = []
 
     def allow(self, dimension: str, codes: Sequence[tuple[Node, str]]) -> None:
         """This will permit only codes of a tree and what lies below. Raises CodeUnknown."""
-        tree: Tree = getattr(self._vocabulary, dimension)
-        for node, code in codes:
-            if code not in tree:
-                raise CodeUnknown(place=node.place, given=code[:_GIVEN_MAX], tree=dimension)
+        tree = self._known(dimension, codes)
         self._narrow(**{dimension: Scope.of(tree, [code for _, code in codes])})
 
     def exclude(self, dimension: str, codes: Sequence[tuple[Node, str]]) -> None:
-        """This will take codes out again, once everything is known that is permitted."""
-        self._excluded += [(dimension, node, code) for node, code in codes]
+        """This will take codes out again, at the end. Raises CodeUnknown."""
+        self._known(dimension, codes)
+        self._excluded.setdefault(dimension, []).extend(codes)
 
     def only(self, dimension: str, names: Iterable[str]) -> None:
         """This will permit only these fields or recipients."""
@@ -350,26 +349,30 @@ class Draft:
         self._quantities[currency] = min(most, self._quantities.get(currency, most))
 
     def finish(self) -> tuple[Terms, tuple[Money, ...]]:
-        """This will give the terms and quantities. Raises RuleRefused, CodeUnknown."""
+        """This will give the terms and quantities. Raises RuleRefused."""
         terms = self._terms
-        for dimension, node, code in self._excluded:
+        for dimension, codes in self._excluded.items():
             scope: Scope | None = getattr(terms, dimension)
-            if code not in getattr(self._vocabulary, dimension):
-                raise CodeUnknown(place=node.place, given=code[:_GIVEN_MAX], tree=dimension)
-            if terms.nothing:
-                break
-            if scope is None:
+            if scope is None and not terms.nothing:
                 # All but one code is no set of codes: it would change when the tree grows.
-                raise RuleRefused(place=node.place, reason="open_exclusion")
-            form = scope.form()
-            left = Scope.of(scope.tree, form.allowed, (*form.prohibited, code))
-            parts: dict[str, Any] = {dimension: left}
-            terms = meet(terms, Terms(cross_border=True, **parts))
+                raise RuleRefused(place=codes[0][0].place, reason="open_exclusion")
+            if scope is not None:
+                form = scope.form()
+                without = (*form.prohibited, *(code for _, code in codes))
+                left: dict[str, Any] = {dimension: Scope.of(scope.tree, form.allowed, without)}
+                terms = meet(terms, Terms(cross_border=True, **left))
         allowed = bool(self._border) and all(self._border)
         terms = meet(terms, Terms(cross_border=allowed))
         if terms.nothing:
             raise RuleRefused(place="/", reason="nothing")
         return terms, tuple(Money(most, name) for name, most in self._quantities.items())
+
+    def _known(self, dimension: str, codes: Sequence[tuple[Node, str]]) -> Tree:
+        tree: Tree = getattr(self._vocabulary, dimension)
+        for node, code in codes:
+            if code not in tree:
+                raise CodeUnknown(place=node.place, given=code[:_GIVEN_MAX], tree=dimension)
+        return tree
 
     def _narrow(self, **parts: Any) -> None:
         self._terms = meet(self._terms, Terms(cross_border=True, **parts))
@@ -379,6 +382,17 @@ class Draft:
             self._narrow(valid=Period(start, end))
         except BadPeriod:
             node.refuse("moment")
+
+
+def read_moment(node: Node) -> Instant:
+    """This will read RFC 3339 to the microsecond; more digits would be cut. Raises ValueRefused."""
+    text = node.text()
+    if _TOO_FINE.search(text):
+        node.refuse("moment")
+    try:
+        return parse_instant(text)
+    except errors.Rejected:
+        node.refuse("moment")
 
 
 def following(moment: Instant, node: Node) -> Instant:

@@ -16,10 +16,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any
 
-from lingqu.kernel import canon, errors
+from lingqu.kernel import canon
 from lingqu.kernel.lattice import Scope, Terms, Vocabulary
 from lingqu.kernel.money import Money
-from lingqu.kernel.time import Instant, parse_instant
+from lingqu.kernel.time import Instant
 from lingqu.rights.constraints import OPERATORS, Constraint, apply_constraint
 from lingqu.rights.policies import (
     BEGINNING,
@@ -43,6 +43,7 @@ from lingqu.rights.policies import (
     policy_in,
     prohibited_actions,
     read_document,
+    read_moment,
 )
 from lingqu.rights.treatment import Treatment, mapped, refused
 
@@ -583,11 +584,11 @@ def _extension(value: Node) -> tuple[str, str, Node, str | None]:
 
 def _moment(node: Node) -> Instant:
     text = node.text()
+    if not _LOCAL.match(text):
+        return read_moment(node)
     try:
-        if _LOCAL.match(text):
-            return datetime.strptime(f"{text}+0800", "%Y%m%d%H%M%S%z").astimezone(UTC)
-        return parse_instant(text)
-    except (ValueError, OverflowError, errors.Rejected):
+        return datetime.strptime(f"{text}+0800", "%Y%m%d%H%M%S%z").astimezone(UTC)
+    except (ValueError, OverflowError):
         node.refuse("moment")
 
 
