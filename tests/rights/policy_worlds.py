@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policies in range, documents out of range, and a second opinion on what a document permits."""
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
@@ -148,64 +147,70 @@ def is_narrower(read, original):
 # A second opinion --------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True)
-class Use:
-    """One use of data, by whole codes."""
-
-    actions: str
-    purposes: str
-    territories: str
-    environments: str
-    fields: str
-    recipients: str
-    level_max: int
-    valid: datetime
-
-
-USES = st.builds(
-    Use,
-    **{name: st.sampled_from(codes) for name, codes in CODES.items()},
-    fields=st.sampled_from(["a", "b", "c"]),
-    recipients=st.sampled_from(["p", "q"]),
-    level_max=st.integers(0, 4),
-    valid=st.integers(0, 8).map(lambda day: datetime(2026, 1, 1, tzinfo=UTC) + day * HALF),
-)
 HALF = timedelta(hours=12)
+GRID = {
+    **CODES,
+    "fields": ("a", "b", "c"),
+    "recipients": ("p", "q", "r"),
+    "level_max": tuple(range(7)),
+    "valid": tuple(
+        datetime(2026, 1, 1, tzinfo=UTC) + at * HALF + more
+        for at in range(-1, 10)
+        for more in (timedelta(0), timedelta(microseconds=1))
+    ),
+}
+"""For each dimension every value a use can have; the dimensions do not depend on each other."""
 
 
-def permits(found, use):
-    """Whether terms permit a use inside the border."""
-    for name in CODES:
-        scope = getattr(found, name)
-        if scope is not None and getattr(use, name) not in scope:
-            return False
-    for name in ("fields", "recipients"):
-        names = getattr(found, name)
-        if names is not None and getattr(use, name) not in names:
-            return False
-    level = found.level_max is None or use.level_max <= found.level_max
-    return level and found.holds_at(use.valid)
+def permitted(found, dimension, value):
+    """Whether terms permit a value in one dimension."""
+    part = getattr(found, dimension)
+    if part is None:
+        return True
+    if dimension == "valid":
+        return value in part
+    return value <= part if dimension == "level_max" else value in part
 
 
-def holds(dimension, operator, values, use):
-    """Whether a constraint holds for a use, by the words of ODRL 2.2 alone."""
-    value = getattr(use, dimension)
+def wider_than_said(found, wanted, actions, forbidden):
+    """The values that terms permit although a document does not, by dimension."""
+    for dimension, values in GRID.items():
+        for value in values:
+            if permitted(found, dimension, value) and not said(
+                dimension, value, wanted, actions, forbidden
+            ):
+                yield dimension, value
+
+
+def said(dimension, value, wanted, actions, forbidden):
+    """Whether a document permits a value in one dimension, by the words of the standards."""
+    if dimension == "actions":
+        above = VOCABULARY.actions.path(value)
+        return any(one in above for one in actions) and not any(one in above for one in forbidden)
+    return all(
+        holds(name, operator, values, value)
+        for name, operator, values in wanted
+        if name == dimension
+    )
+
+
+def holds(dimension, operator, values, value):
+    """Whether a constraint holds for a value, by the words of ODRL 2.2 alone."""
     if dimension in {"level_max", "valid"}:
         return COMPARISONS[operator](value, values[0]) if operator in COMPARISONS else False
     above = getattr(VOCABULARY, dimension).path(value) if dimension in CODES else (value,)
     inside = [one in above for one in values]
+    # A list of fields is a set that the fields used are part of (annex D of the standard).
+    part = any(inside) if dimension == "fields" else bool(inside) and all(inside)
     answers = {
         "eq": values == [value],
         "neq": values != [value],
-        "isA": all(inside),
-        "isPartOf": any(inside) if dimension == "fields" else all(inside),
+        "isA": part,
+        "isPartOf": part,
         "isAnyOf": any(inside),
-        "isAllOf": all(inside),
+        "isAllOf": bool(inside) and all(inside),
         "isNoneOf": not any(inside),
     }
-    if operator == "isA" and dimension == "fields":
-        # The standard's own example of a list of fields (annex D).
-        return any(inside)
     return answers.get(operator, False)
 
 

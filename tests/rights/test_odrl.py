@@ -13,13 +13,11 @@ from hypothesis import strategies as st
 from policy_worlds import (
     CODES,
     HALF,
-    USES,
     VOCABULARY,
-    holds,
     is_narrower,
     outcome,
-    permits,
     policies,
+    wider_than_said,
 )
 
 from lingqu.kernel import canon, errors
@@ -260,14 +258,13 @@ def raw_constraints(draw):
     return name, draw(st.sampled_from(sorted(OPERATORS))), draw(VALUES[name])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(
     st.lists(raw_constraints(), max_size=3),
     st.lists(st.sampled_from(CODES["actions"]), min_size=1, max_size=3),
     st.lists(st.sampled_from(CODES["actions"]), max_size=2),
-    st.lists(USES, min_size=4, max_size=8),
 )
-def test_no_document_is_read_as_permitting_more_than_it_says(wanted, actions, forbidden, uses):
+def test_no_document_is_read_as_permitting_more_than_it_says(wanted, actions, forbidden):
     def named(code):
         return code if code in PERMITTED.values() else f"lingqu:{code}"
 
@@ -282,13 +279,8 @@ def test_no_document_is_read_as_permitting_more_than_it_says(wanted, actions, fo
         found |= {"conflict": "prohibit"}
         found["prohibition"] = [rule(action=[named(code) for code in forbidden])]
     policy = outcome(read, found)
-    tree = VOCABULARY.actions
-    for use in uses:
-        if policy is not None and permits(policy.terms, use):
-            above = tree.path(use.actions)
-            assert any(code in above for code in actions)
-            assert not any(code in above for code in forbidden)
-            assert all(holds(name, operator, values, use) for name, operator, values in wanted)
+    if policy is not None:
+        assert not list(wider_than_said(policy.terms, wanted, actions, forbidden))
 
 
 JSON = st.recursive(

@@ -13,13 +13,11 @@ from policy_worlds import (
     CODES,
     HALF,
     SHORT_REGIONS,
-    USES,
     VOCABULARY,
-    holds,
     is_narrower,
     outcome,
-    permits,
     policies,
+    wider_than_said,
 )
 
 from lingqu.kernel import canon, errors
@@ -270,14 +268,13 @@ def action(code):
     return MAPPED.get(code) or {"expansionItem": NAMESPACE + code}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(
     st.lists(raw_constraints(), max_size=3),
     st.lists(st.sampled_from(CODES["actions"]), min_size=1, max_size=3),
     st.lists(st.sampled_from(CODES["actions"]), max_size=2),
-    st.lists(USES, min_size=4, max_size=8),
 )
-def test_no_document_is_read_as_permitting_more_than_it_says(wanted, actions, forbidden, uses):
+def test_no_document_is_read_as_permitting_more_than_it_says(wanted, actions, forbidden):
     sections = {}
     if forbidden:
         rule = policy(actions=[action(code) for code in forbidden])
@@ -285,12 +282,9 @@ def test_no_document_is_read_as_permitting_more_than_it_says(wanted, actions, fo
     written = [one for _, one in wanted]
     permission = {"actions": [action(code) for code in actions]}
     found = outcome(read, document(*written, permission=permission, **sections))
-    for use in uses:
-        if found is not None and permits(found.terms, use):
-            above = VOCABULARY.actions.path(use.actions)
-            assert any(code in above for code in actions)
-            assert not any(code in above for code in forbidden)
-            assert all(holds(*one, use) for one, _ in wanted)
+    if found is not None:
+        constraints = [one for one, _ in wanted]
+        assert not list(wider_than_said(found.terms, constraints, actions, forbidden))
 
 
 def test_all_21_actions_are_judged_as_a_use():
