@@ -362,6 +362,7 @@ def test_all_19_constraints_with_all_12_operators_are_judged():
         (constraint("expansionItem", "lteq", {"name": f"{NAMESPACE}quantity", "value": "5 calls"}),
          "value_refused", "/constraintValue/value"),
         (constraint("executionEnv", "eq", "07"), "value_refused", "/constraintValue"),
+        (constraint("executionEnv", "eq", ["05", "06"]), "value_refused", "/constraintValue"),
         (constraint("region", "isA", "x" * 11), "too_long", "/constraintValue"),
         (constraint("region", "isA", "999999"), "code_unknown", "/constraintValue"),
         (constraint("count", "lteq", "9" * 17), "constraint_refused", "/constraintValue"),

@@ -102,7 +102,7 @@ def _apply_scope(draft: Draft, dimension: str, found: Constraint) -> None:
 def _several(found: Constraint) -> tuple[Node, ...]:
     """The items: one for an operator that compares with one value, else at least one."""
     items = found.value.each()
-    lists = {"isAnyOf", "isNoneOf", *found.more_operators}
+    lists = {"isAnyOf", "isNoneOf", *found.more_operators} - {"eq"}
     if not items or (len(items) > 1 and found.operator not in lists):
         found.value.refuse("one_value")
     return items
