@@ -2,6 +2,8 @@
 """Grounds, holders and trees of grants in an installation."""
 
 import hashlib
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,9 @@ from lingqu import rights, trust
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.runtime import new_id
 from lingqu.trust import LOCAL_ADMINISTRATOR, holds
+
+if (here := str(Path(__file__).parent)) not in sys.path:
+    sys.path.insert(0, here)
 
 
 def digest(text):

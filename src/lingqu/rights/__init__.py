@@ -13,6 +13,7 @@ What may be used and how much of it stands in `rights.quantities`, what is owed 
 `rights.obligations`. Start reading in `grants`, then `issuing`, `endings`, `checks`, `effective`.
 """
 
+from lingqu.rights import exchange
 from lingqu.rights.checks import (
     BorderClosed,
     Freshness,
@@ -137,6 +138,7 @@ __all__ = (
     "Verdict",
     "adopt_children",
     "check_grant",
+    "exchange",
     "explain_grant",
     "explanation_lines",
     "find_codes",
