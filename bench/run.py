@@ -21,6 +21,7 @@ from pathlib import Path
 
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
+from moving import bench_procedures
 from proofs import bench_verify
 from serving import bench_serve
 from writing import bench_commands, bench_sequencer
@@ -30,6 +31,7 @@ ROUNDS_LEAST = 5
 
 BENCHES: dict[str, Callable[[int], Reading]] = {
     "commands": bench_commands,
+    "procedures": bench_procedures,
     "sequencer": bench_sequencer,
     "serve": bench_serve,
     "verify": bench_verify,
