@@ -24,6 +24,7 @@ from booking import bench_ledger
 from granting import bench_grants
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
+from moving import bench_procedures
 from proofs import bench_verify
 from serving import bench_serve
 from writing import bench_commands, bench_sequencer
@@ -35,6 +36,7 @@ BENCHES: dict[str, Callable[[int], Reading]] = {
     "commands": bench_commands,
     "grants": bench_grants,
     "ledger": bench_ledger,
+    "procedures": bench_procedures,
     "sequencer": bench_sequencer,
     "serve": bench_serve,
     "verify": bench_verify,
