@@ -2,9 +2,9 @@
 # Each target hands its name to tools/bootstrap.py, which makes .venv when needed and goes on.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do command -v $$p && break; done)
 DO = @$(or $(PYTHON),$(error Lingqu needs Python 3.11 or newer, and no python3 is on PATH)) tools/bootstrap.py $@
-export T N FRESH UPGRADE NO_BROWSER PROFILE LANG_UI
+export T N FRESH UPGRADE NO_BROWSER PROFILE LANG_UI PROVINCE
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test test-crash test-all check fix golden migration bench psql shell docs lock doctor clean
+.PHONY: help setup dev demo test test-crash test-all check fix golden migration bench psql shell docs lock slices doctor clean
 
 help:       ; $(DO) ## list these targets
 setup:      ; $(DO) ## make .venv from the hash-locked requirements; every other target does this by itself
@@ -22,5 +22,6 @@ psql:       ; $(DO) ## psql on this checkout's database
 shell:      ; $(DO) ## a Python shell with an open transaction
 docs:       ; $(DO) ## check links, refresh the reference and render the documentation into site/
 lock:       ; $(DO) ## resolve requirements/*.in into hash-locked files (UPGRADE=1 takes newer versions)
+slices:     ; $(DO) ## cut the demonstration's real tables out of published packages (PROVINCE=45)
 doctor:     ; $(DO) ## say what is missing or wrong on this machine and how to mend it
 clean:      ; $(DO) ## remove caches and built files; keeps .venv and all data

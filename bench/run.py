@@ -19,6 +19,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from analysis import bench_load, bench_worker
+from booking import bench_ledger
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
 from proofs import bench_verify
@@ -30,9 +32,12 @@ ROUNDS_LEAST = 5
 
 BENCHES: dict[str, Callable[[int], Reading]] = {
     "commands": bench_commands,
+    "ledger": bench_ledger,
     "sequencer": bench_sequencer,
     "serve": bench_serve,
     "verify": bench_verify,
+    "worker": bench_worker,
+    "load": bench_load,
 }
 
 

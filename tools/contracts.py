@@ -33,6 +33,9 @@ DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision
 SUB_FACES = (
     "runtime.engine",
     "runtime.documents",
+    "runtime.postgres",
+    "trust.jobs",
+    "trust.audit",
     "trust.divisions",
     "trust.holds",
     "trust.identity",

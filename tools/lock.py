@@ -20,6 +20,7 @@ UV = "uv>=0.9"
 OPTIONS = (
     "--universal",
     "--python-version=3.11",
+    "--fork-strategy=fewest",  # one version of each package for every Python we run on
     "--generate-hashes",
     "--no-header",
     "--no-annotate",

@@ -14,6 +14,7 @@ import dataclasses
 import difflib
 import importlib
 import inspect
+import json
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ import click
 import console
 import lingqu
 from lingqu import trust
+from lingqu.api import describe
 from lingqu.cli import invocation, program
 from lingqu.kernel import errors
 from lingqu.runtime import settings
@@ -193,6 +195,12 @@ def tables_page() -> str:
         for table in trust.declared_tables()
     ]
     return "\n".join(lines)
+
+
+@generates("docs/reference/openapi.json")
+def openapi_document() -> str:
+    """The description of the API, so that a change of it is seen."""
+    return json.dumps(describe(), ensure_ascii=False, indent=1)
 
 
 @generates("docs/reference/cli.md")

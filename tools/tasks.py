@@ -14,6 +14,7 @@ import console
 import dev_server
 import lock
 import machine
+import slices
 
 ROOT = console.ROOT
 BIN = ROOT / ".venv" / "bin"
@@ -165,6 +166,7 @@ VERBS: dict[str, Callable[[], int]] = {
     "shell": lambda: console.become(program("lingqu", "shell")),
     "docs": docs,
     "lock": lock.main,
+    "slices": slices.main,
     "doctor": lambda: console.become(program("lingqu", "doctor")),
 }
 

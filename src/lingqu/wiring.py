@@ -2,7 +2,7 @@
 """The composition root: puts an installation together from its settings; no rules live here.
 
 The only file that knows every domain. `open_app` gives a usable installation without loops running;
-`run_platform` runs the loops (sequencer, jobs, refusals of strangers) beside it.
+`run_platform` runs the loops (sequencer, jobs, refusals of strangers, queued transfers) beside it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingqu import trust
+from lingqu import ledger, supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
@@ -25,12 +25,16 @@ from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logge
 from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
 from lingqu.runtime.settings import BadSetting, Settings, key_location, read_secret
-from lingqu.trust import identity
+from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS = "keys", "blobs", "log"
 LOG_PURPOSE = "log"
+DOMAINS = (trust, ledger, supply)
+"""Every domain: with them come their commands, facts and tables."""
+POSTING_INTERVAL_S = 0.1
+"""How long queued transfers wait at most before the next batch begins."""
 
 _log = get_logger("lingqu.wiring")
 
@@ -82,7 +86,7 @@ def initialize(
     """
     with _postgres(settings) as postgres:
         migrate.migrate(postgres.owner_conninfo)
-        database = Database(postgres.app_conninfo, size=2)
+        database = Database(postgres.app_conninfo, size=2, rules=_rulebook(settings).version)
         try:
             if not settings.key_passphrase_file and not key_location(settings).exists():
                 create_key_file(key_location(settings))
@@ -117,14 +121,22 @@ def open_app(settings: Settings) -> Iterator[App]:
         jobs = _jobs()
         database = Database(postgres.app_conninfo, size=settings.pool_size, jobs=jobs)
         try:
-            yield _assemble(settings, postgres, database, jobs)
+            with database.reading() as tx:
+                book = _rulebook(settings, rulebook.find_adoption(tx))
+            database.rules = book.version
+            app = _assemble(settings, postgres, database, jobs)
+            _adopt(database, book)
+            yield app
         finally:
             database.close()
 
 
 @contextmanager
 def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
-    """This will run the sequencer and, where settings say so, the worker until the block ends."""
+    """This will run the sequencer and, where settings say so, the worker until the block ends.
+
+    An opened installation may be run again afterwards, with another `stop`, never twice at once.
+    """
     sequencer = threading.Thread(
         target=app.sequencer.run, args=(stop,), name="lingqu-sequencer", daemon=True
     )
@@ -133,6 +145,10 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         target=_keep_counting, args=(app, stop), name="lingqu-refusals", daemon=True
     )
     counting.start()
+    posting = threading.Thread(
+        target=_keep_posting, args=(app, stop), name="lingqu-posting", daemon=True
+    )
+    posting.start()
     worker = None
     if app.settings.worker_embedded:
         worker = Worker(app.jobs, app.database.conninfo, platform=app)
@@ -145,7 +161,9 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         app.database.committed.set()
         if worker is not None:
             worker.stop()
+            app.readiness.remove("worker")
         counting.join(timeout=10)
+        posting.join(timeout=10)
         sequencer.join(timeout=15)
 
 
@@ -239,6 +257,43 @@ def _postgres(settings: Settings) -> PostgresServer:
     )
 
 
+def _rulebook(settings: Settings, adopted: rulebook.Adoption | None = None) -> rulebook.Rulebook:
+    """The rules that settings name; where they name none, those adopted before go on."""
+    before = rulebook.DEFAULT_PROFILE if adopted is None else adopted.profile
+    profile = settings.profile or before
+    wanted = settings.unverified_rules
+    if wanted is None and adopted is not None and adopted.profile == profile:
+        # A rule may have been checked since: then it needs no switch any more.
+        known = rulebook.open_rulebook(profile).known()
+        memory = {rule.code for rule in known if rule.source is rulebook.Source.MEMORY}
+        wanted = tuple(memory & {*adopted.unverified})
+    return rulebook.open_rulebook(profile, unverified=frozenset(wanted or ()))
+
+
+def _adopt(database: Database, book: rulebook.Rulebook) -> None:
+    """Record that these rules are in force from now on, where others were or none."""
+    try:
+        with database.alone("trust.rulebook.adopt") as held:
+            with database.reading() as tx:
+                latest = rulebook.find_adoption(tx)
+            if not held or (latest is not None and latest.rules == book.version):
+                return
+            trust.execute(
+                database,
+                rulebook.adopt_rulebook,
+                trust.PLATFORM,
+                new_id(trust.CommandId),
+                adoption=new_id(rulebook.AdoptionId),
+                rules=book.version,
+                profile=book.profile.name,
+                edition=book.edition.name,
+                unverified=tuple(sorted(book.unverified)),
+            )
+    except errors.Unavailable as error:
+        # Every fact names its rules anyway; the next opening adopts them.
+        _log.warning("rulebook_not_adopted", code=error.code, rules=book.version)
+
+
 def _keyring(settings: Settings) -> Keyring:
     if settings.key_passphrase_file:
         unlock = Unlock.from_passphrase_file(settings.key_passphrase_file)
@@ -287,7 +342,23 @@ def _jobs() -> JobRegistry:
             trust.drop_expired_sessions(tx, now=REAL_TIME.now())
             identity.drop_old_failures(tx, now=REAL_TIME.now(), policy=app.lock_policy)
 
+    @jobs.job("trust.procedures.fire_timers")
+    def fire_timers(context: JobContext) -> None:
+        """Let clocks of procedures act that have run out."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        procedures.fire_due_timers(app.database, trust.PLATFORM)
+
+    @jobs.job("trust.procedures.recount_deadlines")
+    def recount_deadlines(context: JobContext) -> None:
+        """Count provisional deadlines again, once a day, after a year's days were published."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        procedures.recount_all_deadlines(app.database, trust.PLATFORM)
+
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
+    jobs.periodic("trust.procedures.fire_timers", "* * * * *")
+    jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
     return jobs
 
 
@@ -295,6 +366,22 @@ def _keep_counting(app: App, stop: threading.Event) -> None:
     while not stop.wait(60):
         _flush(app)
     _flush(app)
+
+
+def _keep_posting(app: App, stop: threading.Event) -> None:
+    """Post what is queued for the ledger, batch after batch while there is any."""
+    while not stop.wait(POSTING_INTERVAL_S):
+        try:
+            while not stop.is_set() and _has_queued(app):
+                command = new_id(trust.CommandId)
+                trust.execute(app.database, ledger.post_batch, trust.PLATFORM, command)
+        except errors.LingquError as error:
+            _log.warning("transfers_not_posted", code=error.code)
+
+
+def _has_queued(app: App) -> bool:
+    with app.database.reading() as tx:
+        return ledger.count_queued(tx) > 0
 
 
 def _flush(app: App) -> None:

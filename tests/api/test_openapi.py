@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The description of the API is whole, and no request that follows or breaks it gives a 500."""
 
+import json
 import os
 import secrets
 import sys
+from pathlib import Path
 
 import pytest
 import schemathesis
@@ -33,6 +35,11 @@ def test_every_command_has_one_route_or_a_reason(document):
         if method != "get"
     }
     assert writes == set(COMMAND_ROUTES.values())
+
+
+def test_what_is_served_is_what_the_reference_holds(document):
+    kept = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
+    assert document == json.loads(kept.read_text(encoding="utf-8"))
 
 
 def test_the_description_is_openapi_3_1_with_words_for_every_operation(document):

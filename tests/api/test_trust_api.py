@@ -256,3 +256,20 @@ def awaited(machine, path):
         assert answer.headers["retry-after"]
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_failed_jobs_are_listed_retried_and_dropped(server, machine):
+    retried, dropped = server.failed_job(), server.failed_job()
+    path = "/api/v1/trust/jobs"
+    listed = machine.get(path, params={"size": 2}).json()["items"]
+    assert [one["id"] for one in listed] == [dropped, retried]
+    assert listed[0]["name"] == "trust.sessions.drop_expired"
+    key = write()
+    first, again = (machine.post(f"{path}/{retried}/retry", headers=key) for _ in range(2))
+    assert (first.status_code, first.json()) == (200, again.json())
+    assert machine.post(f"{path}/{dropped}/drop", headers=write()).json()["id"] == dropped
+    gone = machine.post(f"{path}/{dropped}/drop", headers=write())
+    assert (gone.status_code, gone.json()["code"]) == (404, "trust.job.not_failed")
+    huge = machine.post(f"{path}/{1 << 70}/retry", headers=write())
+    assert huge.status_code in {400, 404, 422}
+    assert machine.get(path).json()["items"] == []

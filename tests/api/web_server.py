@@ -49,6 +49,14 @@ class Server:
         headers = {"authorization": f"Bearer {key or self.key}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30)
 
+    def failed_job(self) -> int:
+        """A job that failed for good, as a worker leaves it; gives its number."""
+        with self.app.database.transaction(trust.PLATFORM) as tx:
+            return tx.one(
+                "INSERT INTO runtime.procrastinate_jobs (queue_name, task_name, status, attempts)"
+                " VALUES ('default', 'trust.sessions.drop_expired', 'failed', 10) RETURNING id"
+            )["id"]
+
     def execute(self, what, **values):
         """A command as the administrator on the machine."""
         caller = trust.LOCAL_ADMINISTRATOR

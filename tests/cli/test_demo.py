@@ -46,6 +46,21 @@ def test_the_demonstration_proves_a_fact_and_a_second_start_keeps_the_data(cli):
     assert not processes_naming(str(cli.folder))
 
 
+def test_the_demonstration_follows_the_rules_of_the_region_it_is_given(cli):
+    for region in ("guangzhou", "qinzhou", None):
+        chosen = ("--profile", region) if region else ()
+        told = cli.json("demo", "--data-dir", "demo", "--port", "0", *chosen)
+        assert told["verified"] is True
+    listed = cli.json("fact", "list", "--data-dir", "demo", "--kind", "trust.rulebook.adopted")
+    adopted = [
+        cli.json("fact", "show", one["id"], "--data-dir", "demo")
+        for one in reversed(listed["items"])
+    ]
+    assert [one["entry"]["data"]["profile"] for one in adopted] == ["guangzhou", "qinzhou"]
+    refused = cli("demo", "--data-dir", "demo", "--port", "0", "--profile", "mars", "--json")
+    assert refused.refusal == "runtime.settings.bad"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_everything(cli, number):
     process = cli.start("demo", "--data-dir", "demo", "--port", "0")

@@ -10,11 +10,23 @@ import pytest
 def test_a_sound_machine_is_called_sound_and_nothing_is_made(cli):
     found = cli.json("doctor", LINGQU_PORT=0)
     assert found["ok"] is True
-    assert {"settings", "postgres", "folder", "keys", "port", "clock", "verifier"} <= {
+    assert {"settings", "postgres", "folder", "keys", "port", "clock", "verifier", "fonts"} <= {
         one["topic"] for one in found["checks"]
     }
     assert not cli.data.exists()
     assert not cli.key.exists()
+
+
+def test_the_confinement_of_analysis_is_told_as_it_is(cli):
+    (engine,) = [
+        one for one in cli.json("doctor", LINGQU_PORT=0)["checks"] if one["topic"] == "engine"
+    ]
+    told = engine["parameters"]
+    assert (told["state"] == "whole") == (told["gaps"] == "")
+    assert told["state"] == "part" or told["account"] == "lingqu-engine"
+    strict = cli("doctor", "--json", LINGQU_PORT=0, LINGQU_ENGINE_CONFINEMENT="full")
+    codes = {one["code"] for one in strict.json["checks"] if not one["ok"]}
+    assert ("runtime.engine.confinement_incomplete" in codes) == (told["state"] == "part")
 
 
 def wrong(cli, **settings):

@@ -29,6 +29,17 @@ DECISION_LINES = 60
 SECTIONS = ("## Decision", "## Rationale", "## Rejected")
 
 
+# Words that once stood for the same thing, and the one that the glossary settled on.
+SETTLED = {
+    "共签": "联署",
+    "共同签名": "联署",
+    "见证签名": "联署",
+    "见证人": "见证方",
+    "事实": "存证记录",
+    "证据包": "举证材料包",
+}
+
+
 def pages():
     return (
         *(source.ROOT / name for name in NAMED if (source.ROOT / name).exists()),
@@ -115,6 +126,13 @@ def missing_symbols(text, where):
             yield Finding(f"{where}::{token}", f"`{token}` does not exist")
 
 
+def synonyms(text, where):
+    for number, line in enumerate(text.splitlines(), 1):
+        for word, settled in SETTLED.items():
+            if word in line:
+                yield Finding(f"{where}:{number}", f"{word} is {settled} (docs/glossary.md)")
+
+
 def badly_formed(text, where):
     title, _, rest = text.partition("\n")
     number = where.rpartition("/")[2][:4]
@@ -146,6 +164,16 @@ def test_every_symbol_in_prose_exists():
 
 def test_every_link_in_the_documentation_leads_somewhere():
     assert not docs_site.broken_links(docs_site.sources())
+
+
+def test_a_settled_word_has_no_synonym_where_a_person_reads_it():
+    ours = source.files(".toml", ".html", under=[source.PRODUCT, source.VERIFIER])
+    # What an issuer wrote keeps the issuer's words.
+    catalogs = [p for p in ours if not p.is_relative_to(source.PRODUCT / "trust/rulebook/data")]
+    guides = [*(source.ROOT / "docs" / "guide").rglob("*.md"), source.ROOT / "README.zh-CN.md"]
+    found = [f for p in [*catalogs, *guides] for f in synonyms(source.text(p), source.name(p))]
+    assert not found, "\n".join(map(str, found))
+    assert len(catalogs) > 5
 
 
 def test_decisions_are_numbered_dated_and_have_a_status():
@@ -180,6 +208,11 @@ def test_planted_paths_and_symbols_are_found():
     assert [*missing_symbols("`lingqu.kernel.nowhere`", "x.md")]
     fine = "`kernel.errors.registered()`, `lingqu.kernel.errors.LingquError.code`, `kernel.id.bad`"
     assert not [*missing_symbols(fine, "x.md")]
+
+
+def test_a_planted_synonym_is_found():
+    assert [*synonyms('zh = "一条事实"', "x.toml")]
+    assert not [*synonyms('zh = "一条存证记录，已联署"', "x.toml")]
 
 
 def test_planted_bad_decisions_and_links_are_found(tmp_path):

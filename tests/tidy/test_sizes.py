@@ -15,6 +15,8 @@ SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "runtime/engine",
     "runtime/documents",
+    "runtime/postgres",
+    "trust/jobs",
     "trust/divisions",
     "trust/holds",
     "trust/identity",
@@ -56,7 +58,13 @@ def test_the_source_stays_small_enough_to_know():
 @pytest.mark.parametrize("package", [*source.LINE, *SUB_FACES])
 def test_a_package_keeps_its_budget(package):
     budget = SUB_FACE_LINES if "/" in package else BUDGETS.get(package, PACKAGE_LINES)
-    used = sum(map(lines, source.files(".py", under=[source.PRODUCT / package])))
+    # A sub-face has a budget of its own, and does not count in the package around it.
+    inner = [source.PRODUCT / face for face in SUB_FACES if face.startswith(f"{package}/")]
+    used = sum(
+        lines(path)
+        for path in source.files(".py", under=[source.PRODUCT / package])
+        if not any(path.is_relative_to(folder) for folder in inner)
+    )
     assert used <= budget, f"{package} has {used} lines, {budget} allowed: split it or say less"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lingqu import trust
 from lingqu.runtime import REAL_TIME
-from lingqu.trust import PLATFORM, Action, Kind, Role, Table, rows
+from lingqu.trust import PLATFORM, Action, Kind, Role, Table, audit, rows
 from lingqu.trust import log as trust_log
 from lingqu.trust.audit import Audit, Discrepancy
 from lingqu.trust.installation import StrangerRefusals
@@ -216,6 +216,23 @@ def test_tables_nobody_declared_and_tables_that_are_gone_are_named(place):
         ("UPDATE trust.command SET name = 'x' WHERE id = %s", Discrepancy.COMMAND_ALTERED),
         ("UPDATE trust.command SET actor = 'x' WHERE id = %s", Discrepancy.COMMAND_ALTERED),
         ("UPDATE trust.command SET request = '\\x00' WHERE id = %s", Discrepancy.COMMAND_ALTERED),
+        ("UPDATE trust.command SET result = NULL WHERE id = %s", Discrepancy.COMMAND_ALTERED),
+        ("UPDATE trust.command SET result = '{}' WHERE id = %s", Discrepancy.COMMAND_ALTERED),
+        ("UPDATE trust.command SET salt = '\\x00' WHERE id = %s", Discrepancy.COMMAND_ALTERED),
+        ("UPDATE trust.command SET salt = NULL WHERE id = %s", Discrepancy.COMMAND_ALTERED),
+        (
+            "UPDATE trust.command SET salt = NULL, result = NULL WHERE id = %s",
+            Discrepancy.COMMAND_ALTERED,
+        ),
+        (
+            "UPDATE trust.command SET at = at + interval '1 microsecond' WHERE id = %s",
+            Discrepancy.COMMAND_ALTERED,
+        ),
+        ("UPDATE trust.command SET at = 'infinity' WHERE id = %s", Discrepancy.COMMAND_ALTERED),
+        (
+            "UPDATE trust.command SET at = '0044-03-15 BC' WHERE id = %s",
+            Discrepancy.COMMAND_ALTERED,
+        ),
         ("DELETE FROM trust.command WHERE id = %s", Discrepancy.COMMAND_MISSING),
     ],
 )
@@ -227,9 +244,55 @@ def test_an_altered_or_removed_command_is_named(place, change, what):
     finding = only(place.audit(), what, "trust.command")
     assert finding.key == command
     if what is Discrepancy.COMMAND_ALTERED:
-        assert json.loads(finding.expected) == {**entry["command"], "actor": entry["actor"]}
+        named = {"actor": entry["actor"], "at": entry["at"]}
+        assert json.loads(finding.expected) == {**entry["command"], **named}
     else:
         assert finding.fact == entry["fact"]
+
+
+def test_a_fact_made_before_results_were_named_stays_in_order(place):
+    place.party()
+    body = place.facts()[-1]
+    del body["command"]["result"]
+    place.sql("UPDATE trust.fact SET body = %s WHERE id = %s", (json.dumps(body), body["fact"]))
+    place.sql("UPDATE trust.command SET result = '{}' WHERE id = %s", (body["command"]["id"],))
+    assert place.audit() == []
+
+
+def instants(place, *classes):
+    """Every column of declared tables of these classes that holds an instant or a day."""
+    tables = [one.name for one in rows.declared_tables() if one.audit_class in classes]
+    return place.sql(
+        "SELECT format('%%s.%%s', n.nspname, c.relname), a.attname FROM pg_attribute a"
+        " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)"
+        " AND a.attnum > 0 AND NOT a.attisdropped"
+        " AND format('%%s.%%s', n.nspname, c.relname) = ANY(%s) ORDER BY 1, 2",
+        (tables,),
+    )
+
+
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "0044-03-15 BC", "12000-01-01"])
+def test_a_moment_no_command_can_write_is_a_finding_and_ends_no_audit(counted, moment):
+    place = counted
+    caller = place.account(login="li", role=Role.MEMBER)
+    place.do(trust.close_account, account=caller.account)
+    seen = set()
+    for table, column in instants(place, rows.AuditClass.AUDITED, rows.AuditClass.BATCH):
+        place.sql(f"CREATE TABLE public.kept AS TABLE {table}")
+        place.sql(f"UPDATE {table} SET {column} = %s", (moment,))
+        altered = place.count(table)
+        found = [one for one in place.audit() if one.place == table]
+        assert bool(found) == bool(altered), (table, column)
+        if altered:
+            seen.add(table)
+            written = moment.removesuffix(" BC") in found[0].found
+            assert written or found[0].what is Discrepancy.BATCH_ALTERED
+        place.sql(f"DELETE FROM {table}")
+        place.sql(f"INSERT INTO {table} SELECT * FROM public.kept")
+        place.sql("DROP TABLE public.kept")
+    assert {"trust.party", "trust.account", "trust.role_assignment", "trust.refusal"} <= seen
+    assert place.audit() == []
 
 
 def test_a_command_that_was_added_is_named(place):
@@ -373,5 +436,33 @@ def test_a_change_after_a_column_was_added_is_named_in_every_shape(things, thing
 def test_a_clock_that_was_altered_is_named(place):
     place.sql("UPDATE runtime.instance SET clock = 'story'")
     found = only(place.audit(), Discrepancy.ROW_CHANGED, "runtime.instance")
-    assert found.expected.endswith(" real")
-    assert found.found.endswith(" story")
+    assert " real " in found.expected
+    assert " story " in found.found
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["kind = 'trust.party.erased'", "ordinal = 3", "at = at + interval '1 s'", "at = 'infinity'"],
+)
+def test_a_fact_filed_under_something_else_is_named(place, change):
+    place.party()
+    entry = place.facts()[-1]
+    place.sql(f"UPDATE trust.fact SET {change} WHERE id = %s", (entry["fact"],))
+    found = [one for one in place.audit() if one.what is Discrepancy.FACT_ALTERED]
+    assert [(one.place, one.key) for one in found] == [("trust.fact", entry["fact"])]
+    assert entry["kind"] in found[0].expected
+    assert found[0].found != found[0].expected
+
+
+def test_an_audit_runs_to_its_end_whatever_moment_was_forged(place, tmp_path):
+    place.party()
+    forged = {
+        "runtime.instance": "created_at",
+        "trust.log": "started_at",
+        "trust.fact": "at",
+        "trust.command": "at",
+    }
+    for table, column in forged.items():
+        place.sql(f"UPDATE {table} SET {column} = 'infinity'")
+    report = audit.run_audit(place.database, tmp_path)
+    assert set(forged) <= {one.place for one in report.findings}

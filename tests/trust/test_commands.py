@@ -26,7 +26,8 @@ from lingqu.trust import (
 )
 from lingqu.trust.access import CallerUnknown
 from lingqu.trust.commands import CommandIdReused
-from lingqu.trust.parties import PARTIES, BadName, IdTaken, Party
+from lingqu.trust.parties import PARTIES, BadName, Party
+from lingqu.trust.rows import IdTaken
 
 REFUSED = "trust.command.refused"
 

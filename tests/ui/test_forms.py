@@ -212,3 +212,25 @@ def test_guessing_passwords_is_slowed_for_the_source_and_for_the_name(server, sa
     answers = asyncio.run(guesses())
     assert [answer.status_code for answer in answers] == [403, 403, 403, 429, 429]
     assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+def test_a_failed_job_is_retried_or_dropped_from_its_page(server):
+    retried, dropped = server.failed_job(), server.failed_job()
+    with server.browser("administrator") as browser:
+        assert "/trust/jobs" in browser.get("/system").text
+        for job, act in ((retried, "retry"), (dropped, "drop")):
+            page = browser.get("/trust/jobs").text
+            form = re.search(
+                rf'action="/trust/jobs/{act}">.*?name="command" value="(\w+)">'
+                rf'<input type="hidden" name="job" value="{job}">',
+                page,
+            )
+            fields = {"csrf": token(browser.get("/trust/jobs")), "command": form[1], "job": job}
+            done = browser.post(f"/trust/jobs/{act}", data=fields)
+            assert (done.status_code, done.headers["location"][:11]) == (303, "/trust/jobs")
+        assert f'name="job" value="{dropped}"' not in browser.get("/trust/jobs").text
+        fields |= {"command": new_id(trust.CommandId)}
+        for job in (dropped, "x", "9" * 400):
+            gone = browser.post("/trust/jobs/drop", data={**fields, "job": job})
+            assert gone.status_code == 404
+            assert 'role="alert"' in gone.text

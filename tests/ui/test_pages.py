@@ -18,6 +18,7 @@ from lingqu.ui.app import _HANDLERS
 FIELDS = (
     "command", "party", "account", "assignment", "api_key", "kind", "role", "name", "login",
     "password", "present", "again", "label", "key", "pasted", "language", "back", "next", "session",
+    "job",
 )  # fmt: skip
 WRITES = sorted(
     path
@@ -29,7 +30,7 @@ WRITES = sorted(
 PUBLIC = ("/", "/public", "/login", "/trust/verify", "/api/docs", "/parts/log")
 OWN = ("/", "/trust/parties", "/trust/facts", "/account")
 WATCHED = ("/trust/refusals",)
-RUN = ("/system",)
+RUN = ("/system", "/trust/jobs")
 CODE = re.compile(r"\bui\.[a-z_]+\.[a-z_.]+[a-z]")
 UNFILLED = re.compile(r"\{[a-z_]+\}")
 LANGUAGES = ("zh-CN", "en")

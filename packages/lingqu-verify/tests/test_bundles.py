@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import time
@@ -347,12 +348,24 @@ def test_a_bundle_of_a_thousand_proofs_verifies_in_half_a_second(worlds):
         {"rows": {}},
         {"rows": [{}]},
         {"command": {"id": "a", "name": "b", "request": "zz"}},
+        {"command": {"id": "a", "name": "b", "request": "0" * 64, "result": None}},
+        {"command": {"id": "a", "name": "b", "request": "0" * 64, "result": "zz"}},
+        {"command": {"id": "a", "name": "b", "request": "0" * 64, "answer": "0" * 64}},
         {"more": 1},
     ],
 )
 def test_a_malformed_entry_is_refused(world, changes):
     with pytest.raises(entries.BadEntry):
         entries.Entry.parse(canon.encode(json.loads(world.entries[0]) | changes))
+
+
+def test_entries_name_the_result_of_a_command_or_are_older_than_that(world):
+    older = entries.Entry.parse(world.entries[0])
+    assert older.result is None
+    assert older.encode() == world.entries[0]
+    newer = dataclasses.replace(older, result="ab" * 32)
+    assert json.loads(newer.encode())["command"]["result"] == "ab" * 32
+    assert entries.Entry.parse(newer.encode()) == newer
 
 
 def test_a_disclosure_must_name_the_row_that_the_entry_names(world):

@@ -6,14 +6,9 @@ parts behind what holds for all of them: correlation, headers, limits, identity,
 reading in `door`, then `app`, `writes`, `v1`.
 """
 
-from lingqu.api.app import Api
+from lingqu.api.app import Api, describe
 from lingqu.api.door import Door, Part, Route
 from lingqu.api.limits import Limiter
-from lingqu.api.v1 import holds, identity
-from lingqu.api.v1.trust import COMMAND_ROUTES as TRUST_ROUTES
-from lingqu.api.v1.trust import WITHOUT_ROUTE
+from lingqu.api.v1 import COMMAND_ROUTES, WITHOUT_ROUTE
 
-COMMAND_ROUTES = {**TRUST_ROUTES, **holds.COMMAND_ROUTES, **identity.COMMAND_ROUTES}
-"""Every command that is not internal, with its route."""
-
-__all__ = ("COMMAND_ROUTES", "WITHOUT_ROUTE", "Api", "Door", "Limiter", "Part", "Route")
+__all__ = ("COMMAND_ROUTES", "WITHOUT_ROUTE", "Api", "Door", "Limiter", "Part", "Route", "describe")

@@ -5,20 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Litestar, MediaType, Request, Response, Router, get
+from litestar import Litestar, MediaType, Request, Response, get
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, License, SecurityScheme
 
 import lingqu
-from lingqu.api import operations, public_log
+from lingqu.api import operations, public_log, v1
 from lingqu.api.door import Receive, Scope, Send
 from lingqu.api.problems import PROBLEM_TYPE, Problems
-from lingqu.api.v1 import divisions as division_routes
-from lingqu.api.v1 import holds as hold_routes
-from lingqu.api.v1 import identity as identity_routes
-from lingqu.api.v1 import trust as trust_routes
 from lingqu.api.writes import provide_visit, provide_write
 from lingqu.kernel import errors
 from lingqu.wiring import App
@@ -38,7 +34,7 @@ class Api:
         self._problems = Problems(app)
         self._litestar = Litestar(
             route_handlers=[
-                *_routers(),
+                *v1.routers(),
                 public_log.log_file,
                 operations.live,
                 operations.ready,
@@ -53,7 +49,7 @@ class Api:
             request_max_body_size=None,
             debug=False,
         )
-        self.description = _describe(app)
+        self.description = describe()
         """The OpenAPI 3.1 document as data."""
         self._litestar.state["openapi"] = self.description
 
@@ -77,13 +73,9 @@ def openapi_document(state: State) -> Response[dict[str, Any]]:
     )
 
 
-def _routers() -> tuple[Router, ...]:
-    parts = (trust_routes, hold_routes, division_routes, identity_routes)
-    return tuple(router for part in parts for router in part.routers())
-
-
-def _dependencies(app: App) -> dict[str, Provide]:
+def _dependencies(app: App | None) -> dict[str, Provide]:
     def provide_platform() -> App:
+        assert app is not None, "a description answers no request"
         return app
 
     return {
@@ -93,12 +85,13 @@ def _dependencies(app: App) -> dict[str, Provide]:
     }
 
 
-def _describe(app: App) -> dict[str, Any]:
+def describe() -> dict[str, Any]:
+    """This will give the OpenAPI 3.1 document as data; it needs no installation."""
     # Litestar serves documentation pages with what it describes; so the description is taken
     # from a second application over the same routes, which serves nothing.
     described = Litestar(
-        route_handlers=_routers(),
-        dependencies=_dependencies(app),
+        route_handlers=v1.routers(),
+        dependencies=_dependencies(None),
         openapi_config=_openapi_config(),
         logging_config=None,
     )

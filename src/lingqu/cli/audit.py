@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import click
 
-from lingqu import trust
 from lingqu.cli.acting import opened
 from lingqu.cli.failures import Found
 from lingqu.cli.grammar import command
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.text import labelled, plain
+from lingqu.trust import audit as audits
 from lingqu.trust import log as logs
 from lingqu.wiring import App
 
@@ -28,13 +28,13 @@ def audit(run: Invocation) -> None:
         raise Found
 
 
-def audit_now(app: App) -> trust.AuditReport:
+def audit_now(app: App) -> audits.AuditReport:
     """This will audit an opened installation."""
     witnesses = [logs.Witness.parse(text).key for text in app.settings.witnesses]
-    return trust.run_audit(app.database, app.logs, witnesses=witnesses)
+    return audits.run_audit(app.database, app.logs, witnesses=witnesses)
 
 
-def audit_lines(run: Invocation, report: trust.AuditReport) -> list[str]:
+def audit_lines(run: Invocation, report: audits.AuditReport) -> list[str]:
     """This will say what was looked at and what was found."""
     found = report.findings
     lines = [

@@ -33,7 +33,8 @@ from lingqu.runtime.observability import configure_logging
 from lingqu.runtime.postgres import discard_postgres
 from lingqu.runtime.settings import Settings, key_location
 from lingqu.trust import log as logs
-from lingqu.wiring import initialize, open_app
+from lingqu.trust import rulebook
+from lingqu.wiring import App, initialize, open_app
 
 DATA_DIR = Path(".lingqu/demo")
 ORIGIN = "demo.lingqu.example"
@@ -65,11 +66,12 @@ class WitnessFailed(errors.Unavailable):
 @command("demo")
 @option("--fresh", is_flag=True)
 @option("--port", metavar="PORT")
+@option("--profile")
 @click.pass_obj
-def demo(run: Invocation, fresh: bool, port: str | None) -> None:  # noqa: FBT001  # a flag of the command line
+def demo(run: Invocation, fresh: bool, port: str | None, profile: str | None) -> None:  # noqa: FBT001  # a flag of the command line
     """Show Lingqu's main job and leave it running."""
     began = time.monotonic()
-    settings = _settings(run, port)
+    settings = _settings(run, port, profile)
     script = _prepare(settings, fresh=fresh)
     run.tell(run.word("demo.title"))
     run.tell(run.word("demo.where", folder=str(settings.data_dir)))
@@ -82,6 +84,7 @@ def demo(run: Invocation, fresh: bool, port: str | None) -> None:  # noqa: FBT00
         witness = stack.enter_context(_witness(settings, key))
         settings = replace(settings, witnesses=(witness,))
         app = stack.enter_context(open_app(settings))
+        run.tell(_region(run, app))
         story = Story(run=run, app=app, script=script, witness=witness)
         told = _serve(story, began)
     if run.as_json:
@@ -91,9 +94,17 @@ def demo(run: Invocation, fresh: bool, port: str | None) -> None:  # noqa: FBT00
         run.tell(run.word("demo.ended", folder=str(settings.data_dir)))
 
 
-def _settings(run: Invocation, port: str | None) -> Settings:
+def _region(run: Invocation, app: App) -> str:
+    """Whose rules the demonstration follows."""
+    with app.database.reading() as tx:
+        book = rulebook.of(tx)
+    name = book.profile.title_en if run.language == "en" else book.profile.title_zh
+    return run.word("demo.rules", name=name, version=book.version)
+
+
+def _settings(run: Invocation, port: str | None, profile: str | None) -> Settings:
     """Those of the machine, but never its database, keys, address or witnesses."""
-    loaded = run.settings(data_dir=run.data_dir or DATA_DIR, port=port)
+    loaded = run.settings(data_dir=run.data_dir or DATA_DIR, port=port, profile=profile)
     loaded = replace(
         loaded,
         data_dir=loaded.data_dir.resolve(),

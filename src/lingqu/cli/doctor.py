@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import shutil
@@ -22,7 +23,8 @@ from lingqu.cli.invocation import Invocation
 from lingqu.cli.text import plain, terminal_width, wrapped
 from lingqu.kernel import errors
 from lingqu.kernel.errors import LingquError, Parameter
-from lingqu.runtime import REAL_TIME
+from lingqu.runtime import REAL_TIME, documents
+from lingqu.runtime.engine import ConfinementIncomplete, examine_confinement
 from lingqu.runtime.i18n import explain, translate
 from lingqu.runtime.keys import Keyring
 from lingqu.runtime.postgres import diagnose
@@ -124,12 +126,14 @@ def _examine(run: Invocation) -> Iterator[Look]:
         ("port", _look_at_port),
         ("clock", _look_at_clock),
         ("verifier", _look_at_verifier),
+        ("engine", _look_at_engine),
     )
     for topic, check in checks:
         try:
             yield _fine(run, topic, **check(settings))
         except LingquError as error:
             yield _refused(run, topic, error)
+    yield _look_at_fonts(run, settings)
     # Only the browser tests need it, so its absence is nothing wrong.
     browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     yield _fine(run, "browser" if browser else "no_browser", path=browser or "")
@@ -139,7 +143,7 @@ def _look_at_folder(settings: Settings) -> dict[str, Parameter]:
     folder = settings.data_dir
     if folder.is_dir() and folder.stat().st_mode & stat.S_IWOTH:
         raise FolderOpen(folder=str(folder), mode=f"{stat.S_IMODE(folder.stat().st_mode):04o}")
-    begun = (folder / "postgres.json").exists()
+    begun = (folder / KEYS / "current").exists()  # also where the database is elsewhere
     return {"folder": str(folder), "state": "initialized" if begun else "empty"}
 
 
@@ -198,6 +202,24 @@ def _look_at_verifier(_settings: Settings) -> dict[str, Parameter]:
     return {}
 
 
+def _look_at_engine(settings: Settings) -> dict[str, Parameter]:
+    found = examine_confinement()
+    if found.gaps and settings.engine_confinement == "full":
+        raise ConfinementIncomplete(gaps=", ".join(found.gaps))
+    state = "part" if found.gaps else "whole"
+    return {"account": found.account, "state": state, "gaps": ", ".join(found.gaps)}
+
+
+def _look_at_fonts(run: Invocation, settings: Settings) -> Look:
+    """Only PDFs need a Chinese font, so that its absence is said and nothing wrong."""
+    try:
+        name = documents.find_fonts(settings.fonts_dir).body[0]
+    except documents.FontMissing as error:
+        said = _refused(run, "fonts", error)
+        return dataclasses.replace(said, ok=True)
+    return _fine(run, "fonts", name=name)
+
+
 def program_beside(name: str) -> Path | None:
     """This will find a program that was installed with this one, or one on PATH."""
     beside = Path(sys.executable).parent / name
@@ -210,7 +232,7 @@ def program_beside(name: str) -> Path | None:
 def _fine(run: Invocation, topic: str, **parameters: Parameter) -> Look:
     title = run.word(f"doctor.{topic}", **parameters)
     if "state" in parameters:
-        title += run.word(f"doctor.state_{parameters['state']}")
+        title += run.word(f"doctor.state_{parameters['state']}", **parameters)
     return Look(
         topic=topic, ok=True, code=f"cli.doctor.{topic}", title=title, parameters=parameters
     )

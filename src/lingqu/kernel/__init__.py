@@ -9,8 +9,9 @@
 - `canon`    canonical JSON (RFC 8785)
 - `merkle`   the tree of RFC 6962
 - `paging`   cursors and pages
+- `charts`   procedures as data: states, moves, clocks, and their check
 
 Standard library only; `canon` and `merkle` come from the verifier's own distribution.
 """
 
-__all__ = ("canon", "errors", "ids", "merkle", "money", "paging", "time", "values")
+__all__ = ("canon", "charts", "errors", "ids", "merkle", "money", "paging", "time", "values")

@@ -7,7 +7,7 @@ status and the page are chosen by the edges from the family.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 Parameter = str | int | None
 
@@ -16,18 +16,25 @@ class LingquError(Exception):
     """A refusal: something was asked that cannot be done, and nothing was changed.
 
     Subclass one of the five families and set `code` (dotted, stable for ever). `article` names the
-    rule that is its ground, where a regulation is. Parameters fill the message; they must hold no
+    rule that is its ground, where a regulation is; where that is known only when the refusal is
+    made, `grounded_in` says it. Parameters fill the message; they must hold no
     personal data and no secret, because refusals are logged and recorded.
     """
 
     family: ClassVar[str] = ""
     code: ClassVar[str] = ""
-    article: ClassVar[str | None] = None
+    article: str | None = None
 
     def __init__(self, **parameters: Parameter) -> None:
         """Keep the parameters; the text is made by the edge that shows the refusal."""
         super().__init__(self.code, *parameters.items())
         self.parameters: dict[str, Parameter] = parameters
+
+    def grounded_in(self, article: str | None) -> Self:
+        """This will name the rule that is the ground of this one refusal."""
+        if article is not None:
+            self.article = article
+        return self
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         """Register the code, so that the reference and the catalogs can be checked against it."""

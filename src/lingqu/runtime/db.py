@@ -2,7 +2,8 @@
 """Transactions: one caller, one moment, one rule version; retried where the database asks for it.
 
 READ COMMITTED with explicit locks. Domain code gets a `Tx` and can neither commit nor roll back;
-it commits when the block that opened it ends well.
+it commits when the block that opened it ends well. Round trips are what a short transaction costs:
+BEGIN travels with the first statement, and what nobody waits for with the next one or the commit.
 """
 
 from __future__ import annotations
@@ -89,6 +90,27 @@ class Deferrer(Protocol):
         """Queue a job inside the connection's open transaction."""
 
 
+@dataclass(slots=True)
+class _Unsent:
+    """Statements nobody waits for, and what a violated unique constraint means to the caller."""
+
+    statements: list[tuple[str, Params]]
+    taken: dict[tuple[str, str], errors.LingquError]
+
+    def take(self) -> list[tuple[str, Params]]:
+        """Give the statements that wait, once."""
+        waiting, self.statements = self.statements, []
+        return waiting
+
+    def meaning(self, error: psycopg.IntegrityError) -> errors.LingquError | None:
+        """Give the refusal that was expected for this violation, if one was."""
+        constraint, detail = error.diag.constraint_name, error.diag.message_detail or ""
+        for (name, key), refusal in self.taken.items():
+            if name == constraint and f"=({key})" in detail:
+                return refusal
+        return None
+
+
 class Tx:
     """One open transaction. `now` is business time, the same for everything in it.
 
@@ -104,9 +126,11 @@ class Tx:
         rules: str,
         clock: str,
         jobs: Deferrer | None,
+        unsent: _Unsent,
     ) -> None:
         """Only `Database` opens transactions."""
         self._connection = connection
+        self._unsent = unsent
         self._jobs = jobs
         self._streams = 0
         self.caller = caller
@@ -117,15 +141,15 @@ class Tx:
 
     def execute(self, sql: str, params: Params = ()) -> int:
         """This will run one statement and give the number of rows it touched."""
-        return self._connection.execute(sql, params, prepare=True).rowcount
+        return self._run(sql, params).rowcount
 
     def all(self, sql: str, params: Params = ()) -> list[Row]:
         """This will give every row."""
-        return self._connection.execute(sql, params, prepare=True).fetchall()
+        return self._run(sql, params).fetchall()
 
     def maybe(self, sql: str, params: Params = ()) -> Row | None:
         """This will give the first row, or None."""
-        return self._connection.execute(sql, params, prepare=True).fetchone()
+        return self._run(sql, params).fetchone()
 
     def one(self, sql: str, params: Params = ()) -> Row:
         """This will give the first row of a statement that always has one."""
@@ -133,36 +157,76 @@ class Tx:
         assert row is not None, "the statement always has a row"
         return row
 
+    def later(self, sql: str, params: Params = ()) -> None:
+        """This will run a statement before the next one, or with the commit: it costs no wait.
+
+        What it refuses is raised there, and the transaction is undone all the same.
+        """
+        self._unsent.statements.append((sql, params))
+
+    def means(self, constraint: str, key: str, refusal: errors.LingquError) -> None:
+        """This will raise `refusal` where the unique `constraint` already holds `key`."""
+        self._unsent.taken[constraint, key] = refusal
+
     def many(self, sql: str, rows: Sequence[Params]) -> None:
         """This will run one statement for each set of values, in one round trip."""
+        self._send()
         with self._connection.cursor() as cursor:
             cursor.executemany(sql, rows)
 
     def together(self, statements: Iterable[tuple[str, Params]]) -> list[list[Row]]:
         """This will run several statements in one round trip and give the rows of each."""
+        waiting = self._unsent.take()
         with self._connection.pipeline():
             cursors = [
-                self._connection.execute(sql, params, prepare=True) for sql, params in statements
+                self._connection.execute(sql, params, prepare=True)
+                for sql, params in (*waiting, *statements)
             ]
-        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+        return [
+            cursor.fetchall() if cursor.description else [] for cursor in cursors[len(waiting) :]
+        ]
 
     def stream(self, sql: str, params: Params = (), *, size: int = 2000) -> Iterator[Row]:
         """This will give the rows one by one without holding them all, `size` a round trip."""
         self._streams += 1
+        self._send()
         with self._connection.cursor(name=f"stream_{self._streams}") as cursor:
             cursor.itersize = size
             yield from cursor.execute(sql, params)
 
     def copy_in(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """This will load rows by `COPY ... FROM STDIN`."""
+        self._send()
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
             for row in rows:
                 copy.write_row(row)
 
+    def copy_text(self, sql: str, pieces: Iterable[str]) -> None:
+        """This will load rows that are written out already, by `COPY ... FROM STDIN`.
+
+        The server works on one piece while the next is made.
+        """
+        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
+            for piece in pieces:
+                copy.write(piece)
+
     def defer(self, job: str, /, **args: Any) -> int:
         """This will queue a job that exists only if this transaction commits."""
         assert self._jobs is not None, "this database was opened without jobs"
+        self._send()
         return self._jobs.defer(self._connection, job, args)
+
+    def _run(self, sql: str, params: Params) -> psycopg.Cursor[Row]:
+        waiting = self._unsent.take()
+        if not waiting:
+            return self._connection.execute(sql, params, prepare=True)
+        with self._connection.pipeline():
+            for earlier, values in waiting:
+                self._connection.execute(earlier, values, prepare=True)
+            return self._connection.execute(sql, params, prepare=True)
+
+    def _send(self) -> None:
+        self.together(())
 
 
 class Database:
@@ -206,16 +270,24 @@ class Database:
     @contextmanager
     def transaction(self, caller: Caller) -> Iterator[Tx]:
         """This will open a transaction that commits when the block ends without an exception."""
-        with self._connected() as connection, connection.transaction():
-            yield self._tx(connection, caller)
+        with self._connected() as connection:
+            unsent = _Unsent([], {})
+            try:
+                yield self._tx(connection, caller, unsent)
+                _commit(connection, unsent)
+            except psycopg.IntegrityError as error:
+                refusal = unsent.meaning(error)
+                if refusal is None:
+                    raise
+                raise refusal from None
         self.committed.set()
 
     @contextmanager
     def reading(self, caller: Caller | None = None) -> Iterator[Tx]:
         """This will open a read-only transaction that sees one state throughout."""
-        with self._connected() as connection, connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            yield self._tx(connection, caller or _NOBODY)
+        with self._connected() as connection:
+            unsent = _Unsent([(_READ_ONLY, ())], {})
+            yield self._tx(connection, caller or _NOBODY, unsent)
 
     @contextmanager
     def auditing(self, caller: Caller) -> Iterator[Tx]:
@@ -226,7 +298,7 @@ class Database:
         with self._connected() as connection, connection.transaction(force_rollback=True):
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             connection.execute("SET LOCAL statement_timeout = 0")
-            yield self._tx(connection, caller)
+            yield self._tx(connection, caller, _Unsent([], {}))
 
     def run(self, caller: Caller, work: Callable[[Tx], T]) -> T:
         """This will do `work` in a transaction, again from its start after 40001 or 40P01."""
@@ -266,20 +338,19 @@ class Database:
             for notice in connection.notifies(timeout=timeout_s):
                 yield notice.payload
 
-    def _tx(self, connection: psycopg.Connection[Row], caller: Caller) -> Tx:
-        now = self.time.now()
-        if self.clock == "story":
-            row = connection.execute("SELECT moment FROM runtime.story_clock").fetchone()
-            assert row is not None, "a story clock always shows a moment"
-            now = row["moment"]
-        return Tx(
+    def _tx(self, connection: psycopg.Connection[Row], caller: Caller, unsent: _Unsent) -> Tx:
+        tx = Tx(
             connection,
             caller=caller,
-            now=now,
+            now=self.time.now(),
             rules=self.rules,
             clock=self.clock,
             jobs=self._jobs,
+            unsent=unsent,
         )
+        if self.clock == "story":
+            tx.now = tx.one("SELECT moment FROM runtime.story_clock")["moment"]
+        return tx
 
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection[Row]]:
@@ -298,6 +369,20 @@ class Database:
             raise DatabaseConflict(constraint=error.diag.constraint_name or "") from error
         except psycopg.DataError as error:
             raise BadData(detail=error.sqlstate or "text") from error
+
+
+_READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+def _commit(connection: psycopg.Connection[Row], unsent: _Unsent) -> None:
+    waiting = unsent.take()
+    if not waiting:
+        connection.commit()
+        return
+    with connection.pipeline():
+        for sql, params in waiting:
+            connection.execute(sql, params, prepare=True)
+        connection.commit()
 
 
 class Nobody(Id):

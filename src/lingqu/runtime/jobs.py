@@ -32,7 +32,7 @@ from psycopg.pq import TransactionStatus
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant, as_instant
 from lingqu.kernel.values import to_plain
-from lingqu.runtime.db import session_conninfo
+from lingqu.runtime.db import Tx, session_conninfo
 from lingqu.runtime.observability import METRICS, CheckResult, bind, fine, get_logger
 
 STALLED_ATTEMPTS_MAX = 20
@@ -62,6 +62,27 @@ WHERE id IN (
 )
 RETURNING id, task_name, status::text AS status
 """
+
+_FAILED = """
+    SELECT job.id, job.task_name AS name, job.queue_name AS queue, job.attempts,
+           (SELECT max(event.at) FROM runtime.procrastinate_events AS event
+            WHERE event.job_id = job.id) AS failed_at
+    FROM runtime.procrastinate_jobs AS job WHERE job.status = 'failed'
+"""
+_FIND_FAILED = f"{_FAILED} AND job.id < %s ORDER BY job.id DESC LIMIT %s"
+_LOCK_FAILED = f"{_FAILED} AND job.id = %s FOR UPDATE OF job"
+_REQUEUE_FAILED = """
+    UPDATE runtime.procrastinate_jobs AS job
+    SET status = 'todo', attempts = 0, scheduled_at = NULL, abort_requested = false,
+        worker_id = NULL
+    WHERE id = %s AND NOT EXISTS (
+        SELECT 1 FROM runtime.procrastinate_jobs AS other
+        WHERE other.queueing_lock = job.queueing_lock AND other.status = 'todo'
+    )
+    RETURNING id
+"""
+_DROP_FAILED = "DELETE FROM runtime.procrastinate_jobs WHERE id = %s"
+_LARGEST = (1 << 63) - 1
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -102,6 +123,39 @@ class JobContext:
     due_at: Instant | None
     platform: Any
     should_stop: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedJob:
+    """A job that will not be tried again by itself. Its arguments are not shown."""
+
+    id: int
+    name: str
+    queue: str
+    attempts: int
+    failed_at: Instant | None
+
+
+def find_failed(tx: Tx, *, before: int | None, limit: int) -> tuple[FailedJob, ...]:
+    """This will give failed jobs, the newest first, with numbers below `before`."""
+    rows = tx.all(_FIND_FAILED, (_LARGEST if before is None else before, limit))
+    return tuple(FailedJob(**row) for row in rows)
+
+
+def lock_failed(tx: Tx, job: int) -> FailedJob | None:
+    """This will lock a failed job and give it; None where there is none of this number."""
+    row = tx.maybe(_LOCK_FAILED, (job,)) if 0 < job <= _LARGEST else None
+    return None if row is None else FailedJob(**row)
+
+
+def requeue_failed(tx: Tx, job: FailedJob) -> bool:
+    """This will put a locked failed job back; False where another run of it waits already."""
+    return tx.maybe(_REQUEUE_FAILED, (job.id,)) is not None
+
+
+def drop_failed(tx: Tx, job: FailedJob) -> None:
+    """This will throw a locked failed job away with its history."""
+    tx.execute(_DROP_FAILED, (job.id,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -252,6 +252,14 @@ class Metrics:
         self.http_seconds = self._histogram("http_seconds", "Time of an HTTP request", "route")
         self.jobs_total = self._counter("jobs_total", "Jobs by outcome", "name", "outcome")
         self.refusals_total = self._counter("refusals_total", "Refusals by code", "code")
+        self.engine_queries_total = self._counter(
+            "engine_queries_total", "Queries given to workers by outcome", "outcome"
+        )
+        self.engine_query_seconds = self._histogram("engine_query_seconds", "Time of a query")
+        self.engine_workers = self._gauge("engine_workers", "Workers at work")
+        self.engine_loads_total = self._counter(
+            "engine_loads_total", "Loads into tables by outcome", "outcome"
+        )
         ProcessCollector(registry=self.registry)
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:
@@ -310,16 +318,23 @@ class Readiness:
         assert name not in self._checks, f"the check {name} exists"
         self._checks[name] = (check, vital)
 
+    def remove(self, name: str) -> None:
+        """This will take a check away again, when what it looked at has ended."""
+        del self._checks[name]
+
     def ready(self) -> Report:
         """This will run every check."""
         return self._report(tuple(self._checks))
 
     def live(self) -> Report:
         """This will run the vital checks only."""
-        return self._report(tuple(name for name, (_, vital) in self._checks.items() if vital))
+        checks = dict(self._checks)
+        return self._report(tuple(name for name, (_, vital) in checks.items() if vital))
 
     def _report(self, names: tuple[str, ...]) -> Report:
-        results = tuple((name, _run(name, self._checks[name][0])) for name in names)
+        # A check may be taken away while another thread asks.
+        checks = {name: self._checks.get(name) for name in names}
+        results = tuple((name, _run(name, found[0])) for name, found in checks.items() if found)
         return Report(ok=all(result.ok for _, result in results), results=results)
 
 

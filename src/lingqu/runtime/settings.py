@@ -35,6 +35,7 @@ _GIVEN_LONGEST = 80
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*\Z")
 _ORIGIN = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*\Z")
 _WITNESS = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+ https?://\S+\Z")
+_CODE = re.compile(r"[a-z]\w*\.[a-z]\w*", re.ASCII)
 _YES = {"1": True, "true": True, "yes": True, "on": True}
 _NO = {"0": False, "false": False, "no": False, "off": False}
 
@@ -213,6 +214,19 @@ def _witnesses(given: object) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _codes(given: object) -> tuple[str, ...]:
+    allowed = "code (, ...) | none"
+    items = re.split(r"[,\s]+", given) if isinstance(given, str) else given
+    if items == ["none"]:
+        return ()
+    if not isinstance(items, list | tuple):
+        raise _Bad(allowed)
+    found = [item for item in items if item]
+    if not all(isinstance(item, str) and _CODE.fullmatch(item) for item in found):
+        raise _Bad(allowed)
+    return tuple(sorted({*found}))
+
+
 def _time_zone(given: object) -> str:
     try:
         return ZoneInfo(given).key if isinstance(given, str) else _refuse_zone()
@@ -366,6 +380,68 @@ class Settings:
         "会话 Cookie 是否仅限 HTTPS；auto 依网址判断",
         "Whether session cookies need HTTPS; auto decides by the address",
     )
+    engine_workers: int = _field(
+        2,
+        _integer(1, 256),
+        "同时执行的受限分析进程数",
+        "Confined analysis workers at work at a time",
+    )
+    engine_spares: int = _field(
+        1,
+        _integer(0, 64),
+        "预先待命的受限分析进程数",
+        "Confined analysis workers that stand ready beside those",
+    )
+    engine_threads: int = _field(
+        2, _integer(1, 256), "每个分析进程的线程数", "Threads of one analysis worker"
+    )
+    engine_memory_mib: int = _field(
+        1024, _integer(64, 4 * 1024 * 1024), "每个分析进程可用的内存",
+        "Memory one analysis worker may use", unit="MiB",
+    )  # fmt: skip
+    engine_query_ms: int = _field(
+        30_000,
+        _integer(10, 86_400_000),
+        "一次分析查询的最长时间，超时即终止其进程",
+        "Longest time of one analysis query; its worker is killed after that",
+        unit="ms",
+    )
+    engine_queue_ms: int = _field(
+        10_000,
+        _integer(1, 3_600_000),
+        "等待空闲分析进程的最长时间",
+        "Longest wait for a free analysis worker",
+        unit="ms",
+    )
+    engine_cache_mib: int = _field(
+        4096,
+        _integer(1, 1024 * 1024 * 1024),
+        "仅含获准字段的数据文件副本所占空间上限",
+        "Room for copies of data files that hold permitted columns only",
+        unit="MiB",
+    )
+    engine_confinement: Literal["full", "best"] = _field(
+        "best",
+        _choice("full", "best"),
+        "full：隔离不完整时拒绝分析；best：尽可能隔离并由 lingqu doctor 说明",
+        "full refuses analysis where confinement is incomplete; best confines as far as this "
+        "machine allows, and lingqu doctor says how far",
+    )
+    profile: Literal["guangxi", "guangzhou", "qinzhou"] | None = _field(
+        None,
+        _choice("guangxi", "guangzhou", "qinzhou"),
+        "地区配置：采用哪个地区的规则库和工作日历；不填则沿用已采用的，首次为 guangxi",
+        "The region whose rulebook and working-day calendar are used; without it the one adopted "
+        "before, and guangxi at first",
+    )
+    unverified_rules: tuple[str, ...] | None = _field(
+        None,
+        _codes,
+        "启用尚未核对原文的规则，填规则代码，以逗号分隔；none 表示全部停用；"
+        "不填则沿用，首次全部停用",
+        "Rules known from memory only that are switched on, by code, separated by commas; none "
+        "switches all off; without it as adopted before, and all off at first",
+    )
     sign_in_failures_max: int = _field(
         10,
         _integer(3, 1000),
@@ -419,6 +495,12 @@ class Settings:
     )
     time_zone: str = _field(
         "Asia/Shanghai", _time_zone, "页面显示所用的时区", "Time zone in which pages show time"
+    )
+    fonts_dir: Path | None = _field(
+        None,
+        _path,
+        "另存中文字体的文件夹，供生成 PDF 使用；不填则只用本机字体",
+        "Folder with further Chinese fonts for PDF; the fonts of the machine are used in any case",
     )
 
     def __repr__(self) -> str:

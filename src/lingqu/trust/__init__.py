@@ -5,12 +5,14 @@ A **party** has **accounts**; an account holds **roles** for parties; `authorize
 whether a role allows an action on a kind of thing. Everything that changes is a **command**: one
 transaction, authorised beside the act, with one or more **facts**. A fact is evidence, audit entry
 and message at once: it names every row version its command wrote, by salted digest. Facts carry no
-position; `trust.log` gives each its place in a Merkle log with signed checkpoints, and `audit`
-finds every row and fact that was touched behind the log's back. Subscribers follow the log.
+position; `trust.log` gives each its place in a Merkle log with signed checkpoints, and
+`trust.audit` finds every row and fact that was touched behind the log's back. Subscribers follow
+the log.
 
 Start reading in `commands`, then `facts`, `rows`, `access`, `parties`.
 """
 
+from lingqu.trust import rulebook  # noqa: F401 - its table and command belong to the package
 from lingqu.trust.access import (
     LOCAL_ADMINISTRATOR,
     PLATFORM,
@@ -25,7 +27,6 @@ from lingqu.trust.access import (
     is_allowed,
     permission_table,
 )
-from lingqu.trust.audit import AuditReport, run_audit
 from lingqu.trust.commands import (
     Command,
     command,
@@ -112,7 +113,7 @@ __all__ = (
     "ApiKeyId",
     "AssignmentId",
     "AuditClass",
-    "AuditReport",
+    "BatchRoot",
     "BatchTable",
     "Command",
     "CommandId",
@@ -175,7 +176,6 @@ __all__ = (
     "register_party",
     "rename_party",
     "revoke_api_key",
-    "run_audit",
     "secret_hash",
     "sign_in",
     "succeed_log",

@@ -60,6 +60,8 @@ class Role(enum.Enum):
     """个人: whom personal data is about."""
     FINANCIAL_REGULATOR = "financial_regulator"
     """地方金融管理部门: supervises the venue's financial conduct and risk."""
+    CLEARING = "clearing"
+    """清算人员: keeps the books: opens accounts, sets limits, posts transfers, closes days."""
     SIGNED_IN = "signed_in"
     """Every open account, for what is its own; nobody is given this role, all have it."""
     VISITOR = "visitor"
@@ -94,6 +96,17 @@ class Kind(enum.Enum):
     HOLD = "hold"
     MANDATE = "mandate"
     CERTIFICATE = "certificate"
+    PROCEDURE = "procedure"
+    LEDGER_CURRENCY = "ledger_currency"
+    LEDGER_ACCOUNT = "ledger_account"
+    LEDGER_TRANSFER = "ledger_transfer"
+    LEDGER_DAY = "ledger_day"
+    DUTY = "duty"
+    RESOURCE = "resource"
+    SECURITY_LEVEL = "security_level"
+    RIGHTS_CODE = "rights_code"
+    GROUND = "ground"
+    GRANT = "grant"
 
 
 class Reach(enum.Enum):
@@ -150,8 +163,41 @@ _IN_BUSINESS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.PARTY): _OWN,
     (_A.READ, _K.MANDATE): _OWN,
     (_A.READ, _K.FACT): _OWN,
+    (_A.READ, _K.PROCEDURE): _OWN,
+    (_A.CREATE, _K.PROCEDURE): _OWN,
+    (_A.CHANGE, _K.PROCEDURE): _OWN,
+    (_A.ASSIGN, _K.PROCEDURE): _OWN,
+    (_A.READ, _K.LEDGER_ACCOUNT): _OWN,
+    (_A.READ, _K.GROUND): _OWN,
+    (_A.READ, _K.GRANT): _OWN,
 })  # fmt: skip
-"""What everyone who acts for a party sees of it, whatever the business."""
+"""What everyone who acts for a party sees of it and moves for it, whatever the business."""
+_GRANTS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CREATE, _K.GRANT): _OWN,
+    (_A.CHANGE, _K.GRANT): _OWN,
+    (_A.END, _K.GRANT): _OWN,
+    (_A.OPERATE, _K.GRANT): _OWN,
+})  # fmt: skip
+"""What whoever holds rights does with them: gives on, narrows, ends, uses."""
+_PROVIDES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CREATE, _K.DUTY): _OWN,
+    (_A.END, _K.DUTY): _OWN,
+    (_A.CREATE, _K.RESOURCE): _OWN,
+    (_A.CHANGE, _K.RESOURCE): _OWN,
+    (_A.END, _K.RESOURCE): _OWN,
+})  # fmt: skip
+"""What a body does with the data it answers for; its level is confirmed by another."""
+_CLEARS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+    (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+    (_A.CHANGE, _K.LEDGER_ACCOUNT): _ANY,
+    (_A.END, _K.LEDGER_ACCOUNT): _ANY,
+    (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
+    (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
+    (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+    (_A.READ, _K.LEDGER_DAY): _ANY,
+    (_A.END, _K.LEDGER_DAY): _ANY,
+})  # fmt: skip
 _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.PARTY): _ANY,
     (_A.READ, _K.ACCOUNT): _ANY,
@@ -162,6 +208,11 @@ _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.HOLD): _ANY,
     (_A.CREATE, _K.HOLD): _ANY,
     (_A.END, _K.HOLD): _ANY,
+    (_A.READ, _K.PROCEDURE): _ANY,
+    (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+    (_A.READ, _K.LEDGER_DAY): _ANY,
+    (_A.READ, _K.GROUND): _ANY,
+    (_A.READ, _K.GRANT): _ANY,
 })  # fmt: skip
 """A supervisor sees everything, holds and frees, and changes nothing else."""
 
@@ -176,6 +227,19 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.ASSIGN, _K.ROLE): _ANY,
         (_A.CREATE, _K.HOLD): _ANY,
         (_A.END, _K.HOLD): _ANY,
+        (_A.OPERATE, _K.PROCEDURE): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
+        (_A.READ, _K.GROUND): _ANY,
+        (_A.CREATE, _K.GROUND): _ANY,
+        (_A.ASSIGN, _K.GROUND): _ANY,
+        (_A.READ, _K.GRANT): _ANY,
+        (_A.CREATE, _K.GRANT): _ANY,
+        (_A.CHANGE, _K.GRANT): _ANY,
+        (_A.END, _K.GRANT): _ANY,
+        (_A.OPERATE, _K.GRANT): _ANY,
     },
     Role.ADMINISTRATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -206,37 +270,67 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.CERTIFICATE): _ANY,
         (_A.CREATE, _K.CERTIFICATE): _ANY,
         (_A.END, _K.CERTIFICATE): _ANY,
+        (_A.READ, _K.PROCEDURE): _ANY,
+        (_A.CREATE, _K.PROCEDURE): _ANY,
+        (_A.CHANGE, _K.PROCEDURE): _SELF,
+        (_A.ASSIGN, _K.PROCEDURE): _ANY,
+        (_A.OPERATE, _K.PROCEDURE): _ANY,
+        (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.END, _K.LEDGER_ACCOUNT): _ANY,
+        (_A.CREATE, _K.LEDGER_CURRENCY): _ANY,
+        (_A.OPERATE, _K.LEDGER_TRANSFER): _ANY,
+        (_A.READ, _K.LEDGER_DAY): _ANY,
+        (_A.END, _K.LEDGER_DAY): _ANY,
+        (_A.CREATE, _K.DUTY): _ANY,
+        (_A.END, _K.DUTY): _ANY,
+        (_A.CREATE, _K.RESOURCE): _ANY,
+        (_A.CHANGE, _K.RESOURCE): _ANY,
+        (_A.END, _K.RESOURCE): _ANY,
+        (_A.CHANGE, _K.SECURITY_LEVEL): _ANY,
+        (_A.CREATE, _K.RIGHTS_CODE): _ANY,
+        (_A.READ, _K.GROUND): _ANY,
+        (_A.CREATE, _K.GROUND): _ANY,
+        (_A.ASSIGN, _K.GROUND): _ANY,
+        (_A.READ, _K.GRANT): _ANY,
+        (_A.CREATE, _K.GRANT): _ANY,
+        (_A.CHANGE, _K.GRANT): _ANY,
+        (_A.END, _K.GRANT): _ANY,
+        (_A.OPERATE, _K.GRANT): _ANY,
     },
     Role.MEMBER: {
-        (_A.READ, _K.MANDATE): _OWN,
+        **_IN_BUSINESS,
+        **_GRANTS,
+        **_PROVIDES,
+        (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
         (_A.READ, _K.CERTIFICATE): _OWN,
-        (_A.READ, _K.PARTY): _OWN,
         (_A.READ, _K.ACCOUNT): _OWN,
         (_A.READ, _K.ROLE): _OWN,
         (_A.READ, _K.API_KEY): _OWN,
         (_A.CREATE, _K.API_KEY): _OWN,
         (_A.END, _K.API_KEY): _OWN,
-        (_A.READ, _K.FACT): _OWN,
     },
     Role.REGULATOR: _SUPERVISES,
     Role.FINANCIAL_REGULATOR: _SUPERVISES,
-    Role.PROVIDER: _IN_BUSINESS,
-    Role.IMPLEMENTER: _IN_BUSINESS,
-    Role.OPERATOR: _IN_BUSINESS,
+    Role.PROVIDER: {**_IN_BUSINESS, **_PROVIDES, **_GRANTS},
+    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS},
+    Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS},
     Role.CLERK: _IN_BUSINESS,
     Role.REVIEWER: _IN_BUSINESS,
     Role.PRICE_AUTHORITY: _IN_BUSINESS,
     Role.TREASURY: _IN_BUSINESS,
     Role.CHIEF_DATA_OFFICER: {
         **_IN_BUSINESS,
+        (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
         (_A.READ, _K.ACCOUNT): _OWN,
         (_A.READ, _K.ROLE): _OWN,
         (_A.READ, _K.API_KEY): _OWN,
         (_A.READ, _K.CERTIFICATE): _OWN,
     },
+    Role.CLEARING: _CLEARS,
     Role.VENUE: _IN_BUSINESS,
-    Role.MERCHANT: _IN_BUSINESS,
-    Role.BUYER: _IN_BUSINESS,
+    Role.MERCHANT: {**_IN_BUSINESS, **_GRANTS},
+    Role.BUYER: {**_IN_BUSINESS, **_GRANTS},
     Role.SERVICE_BODY: _IN_BUSINESS,
     Role.PERSON: _IN_BUSINESS,
     Role.SIGNED_IN: {

@@ -20,7 +20,7 @@ from lingqu.kernel.values import from_row, to_plain
 from lingqu.runtime import Database, Tx
 from lingqu.trust import log as logs
 from lingqu.trust.access import PLATFORM
-from lingqu.trust.facts import row_content, row_digest
+from lingqu.trust.facts import result_digest, row_content, row_digest
 from lingqu.trust.rows import AuditClass, Declaration, batch_leaf, declared_tables
 from lingqu_verify.errors import VerificationError
 from lingqu_verify.notes import VerifierKey
@@ -39,6 +39,8 @@ class Discrepancy(enum.Enum):
     COMMAND_ALTERED = "command_altered"
     COMMAND_MISSING = "command_missing"
     FACT_UNREADABLE = "fact_unreadable"
+    FACT_ALTERED = "fact_altered"
+    FIGURE_WRONG = "figure_wrong"
     TABLE_UNDECLARED = "table_undeclared"
     TABLE_MISSING = "table_missing"
     LOG = "log"
@@ -75,6 +77,18 @@ _READABLE = """
     SELECT id, CASE WHEN pg_input_is_valid(body, 'jsonb') THEN body::jsonb END AS entry
     FROM trust.fact
 """
+_MOMENT = """CASE WHEN isfinite({0})
+                THEN to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+                ELSE {0}::text END"""
+_ALTERED_FACTS = f"""
+    SELECT g.id, concat_ws(' ', e ->> 'fact', e ->> 'kind', e ->> 'ordinal', e #>> '{{command,id}}',
+                           e ->> 'at') AS expected,
+           concat_ws(' ', g.id, g.kind, g.ordinal, g.command, {_MOMENT.format("g.at")}) AS found
+    FROM trust.fact g JOIN ({_READABLE}) AS f (id, e) USING (id)
+    WHERE e ->> 'fact' <> g.id OR e ->> 'kind' <> g.kind OR e ->> 'ordinal' <> g.ordinal::text
+       OR e #>> '{{command,id}}' <> g.command OR e ->> 'at' <> {_MOMENT.format("g.at")}
+    ORDER BY g.txid, g.ordinal
+"""  # noqa: S608  # joined from constants
 _MAKE_NAMED = """
     CREATE TEMPORARY TABLE named (
         table_name text, key text COLLATE "C", version bigint, shape int, digest text, fact text
@@ -100,8 +114,8 @@ _BATCHES = f"""
 _FOUNDED = f"""
     SELECT f.id AS fact, coalesce(i.id, '') AS id,
            concat_ws(' ', f.entry #>> '{{data,installation}}', f.entry #>> '{{data,origin}}',
-                     f.entry #>> '{{data,clock}}') AS expected,
-           concat_ws(' ', i.id, i.origin, i.clock) AS found
+                     f.entry #>> '{{data,clock}}', f.entry ->> 'at') AS expected,
+           concat_ws(' ', i.id, i.origin, i.clock, {_MOMENT.format("i.created_at")}) AS found
     FROM ({_READABLE}) AS f LEFT JOIN runtime.instance i ON true
     WHERE f.entry ->> 'kind' = 'trust.installation.founded'
 """  # noqa: S608  # joined from constants
@@ -131,15 +145,28 @@ _UNNAMED_VERSIONS = """
                       AND n.key = v.key AND n.version = v.version)
     ORDER BY 1, 2, 3
 """
-_COMMANDS = """
-    SELECT c.id, c.name, c.actor, encode(c.request, 'hex') AS request, f.body
+_COMMANDS = f"""
+    SELECT c.id, c.name, c.actor, encode(c.request, 'hex') AS request, f.body, c.salt, c.result,
+           {_MOMENT.format("c.at")} AS at,
+           c.salt IS NULL AND c.result IS NULL AND EXISTS (
+               SELECT 1 FROM trust.fact g JOIN trust.row_version v ON v.fact = g.id
+               WHERE g.command = c.id AND v.salt IS NULL
+           ) AS erased
     FROM trust.command c LEFT JOIN trust.fact f ON f.command = c.id AND f.ordinal = 0
-"""
+"""  # noqa: S608  # joined from constants
 _MISSING_COMMANDS = """
     SELECT f.command AS id, min(f.id) AS fact FROM trust.fact f
     WHERE NOT EXISTS (SELECT 1 FROM trust.command c WHERE c.id = f.command)
     GROUP BY f.command ORDER BY 1
 """
+_INSTANTS = """
+    SELECT n.nspname || '.' || c.relname AS name, a.attname AS column
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)
+      AND a.attnum > 0 AND NOT a.attisdropped
+"""
+_UNREAL = "moment_out_of_range"
 _TABLES = """
     SELECT n.nspname || '.' || c.relname AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -181,6 +208,7 @@ class Audit:
         self._tx = tx
         self._counts = {"facts": 0, "rows": 0, "batches": 0, "commands": 0, "tables": 0}
         self._batches: dict[str, dict[str, tuple[str, str, str]]] = {}
+        self._instants: set[tuple[str, str]] = set()
 
     def findings(self) -> Iterator[AuditFinding]:
         """This will give what is wrong, bit by bit."""
@@ -188,6 +216,7 @@ class Audit:
         yield from self._versions()
         declared = {declaration.name: declaration for declaration in declared_tables()}
         existing = {row["name"] for row in self._tx.all(_TABLES)}
+        self._instants = {(row["name"], row["column"]) for row in self._tx.all(_INSTANTS)}
         for name in sorted(existing - declared.keys()):
             yield AuditFinding(what=Discrepancy.TABLE_UNDECLARED, place=name)
         for name in sorted(declared.keys() - existing):
@@ -200,6 +229,8 @@ class Audit:
                 yield from self._batch_rows(declared[name])
         yield from self._commands()
         yield from self._installation()
+        for name in sorted(declared.keys() & existing):
+            yield from self._figures(declared[name])
 
     def report(self, findings: tuple[AuditFinding, ...]) -> AuditReport:
         """This will sum up, after `findings` was walked to its end."""
@@ -208,6 +239,15 @@ class Audit:
     def _read_facts(self) -> Iterator[AuditFinding]:
         for row in self._tx.all(_UNREADABLE):
             yield AuditFinding(what=Discrepancy.FACT_UNREADABLE, place="trust.fact", key=row["id"])
+        for row in self._tx.all(_ALTERED_FACTS):
+            yield AuditFinding(
+                what=Discrepancy.FACT_ALTERED,
+                place="trust.fact",
+                key=row["id"],
+                fact=row["id"],
+                expected=row["expected"],
+                found=row["found"],
+            )
         self._counts["facts"] = self._tx.one("SELECT count(*) AS n FROM trust.fact")["n"]
         self._tx.execute(_MAKE_NAMED)
         self._tx.execute(_FILL_NAMED)
@@ -238,9 +278,9 @@ class Audit:
     def _rows(self, declared: Declaration) -> Iterator[AuditFinding]:
         """Walk the table and its last named versions side by side, both in key order."""
         assert declared.value is not None
-        columns = ", ".join(field.name for field in dataclasses.fields(declared.value))
+        columns = self._columns(declared, [one.name for one in dataclasses.fields(declared.value)])
         table = self._tx.stream(
-            f'SELECT {columns} FROM {declared.name} ORDER BY {declared.key} COLLATE "C"'  # noqa: S608  # declared names
+            f'SELECT {columns} FROM {declared.name} AS t ORDER BY t.{declared.key} COLLATE "C"'  # noqa: S608  # declared names
         )
         named = self._tx.stream(_LAST_NAMED, (declared.name,))
         row, last = next(table, None), next(named, None)
@@ -271,19 +311,39 @@ class Audit:
                 yield from _compare(declared, row, last)
                 row, last = next(table, None), next(named, None)
 
+    def _columns(self, declared: Declaration, names: Sequence[str]) -> str:
+        """The columns of a table as SQL; a moment outside of years 1 to 9999 is read as text.
+
+        No command can write one, and no value of ours could hold it.
+        """
+        moments = [name for name in names if (declared.name, name) in self._instants]
+        chosen = [
+            f"CASE WHEN {_real(name)} THEN t.{name} END AS {name}"
+            if name in moments
+            else f"t.{name}"
+            for name in names
+        ]
+        if moments:
+            texts = ", ".join(
+                f"CASE WHEN NOT {_real(name)} THEN '{name} ' || t.{name} END" for name in moments
+            )
+            chosen.append(f"nullif(concat_ws(', ', {texts}), '') AS {_UNREAL}")
+        return ", ".join(chosen)
+
     def _batch_rows(self, declared: Declaration) -> Iterator[AuditFinding]:
         known = dict(self._batches.get(declared.name, {}))
-        names = ", ".join(declared.shapes[-1])
+        names = self._columns(declared, declared.shapes[-1])
         leaves: list[bytes] = []
         current = ""
-        sql = f'SELECT batch, {names} FROM {declared.name} ORDER BY batch COLLATE "C", position'  # noqa: S608  # declared names
+        sql = f'SELECT batch, {names} FROM {declared.name} t ORDER BY batch COLLATE "C", position'  # noqa: S608  # declared names
         for row in self._tx.stream(sql):
             batch = row.pop("batch")
             if batch != current and current:
                 yield from self._batch(declared, current, leaves, known)
                 leaves = []
             current = batch
-            leaves.append(batch_leaf(tuple(row.values())))
+            unreal = row.pop(_UNREAL, None)
+            leaves.append(batch_leaf((*row.values(), *([unreal] if unreal else []))))
         if current:
             yield from self._batch(declared, current, leaves, known)
         for batch, (count, root, fact) in known.items():
@@ -333,6 +393,18 @@ class Audit:
                 found=rows[0]["found"] or "",
             )
 
+    def _figures(self, declared: Declaration) -> Iterator[AuditFinding]:
+        """What the package that keeps a table finds wrong with its figures."""
+        if declared.auditor is not None:
+            for place, key, expected, found in declared.auditor(self._tx):
+                yield AuditFinding(
+                    what=Discrepancy.FIGURE_WRONG,
+                    place=place,
+                    key=key,
+                    expected=expected,
+                    found=found,
+                )
+
     def _commands(self) -> Iterator[AuditFinding]:
         for row in self._tx.stream(_COMMANDS):
             self._counts["commands"] += 1
@@ -341,22 +413,22 @@ class Audit:
                     what=Discrepancy.COMMAND_WITHOUT_FACT, place="trust.command", key=row["id"]
                 )
                 continue
-            found = {"id": row["id"], "name": row["name"], "request": row["request"]}
             try:
                 entry = json.loads(row["body"])
-                expected, actor = dict(entry["command"]), entry["actor"]
+                expected = {**entry["command"], "actor": entry["actor"], "at": entry["at"]}
             except (ValueError, KeyError, TypeError):
                 yield AuditFinding(
                     what=Discrepancy.FACT_UNREADABLE, place="trust.command", key=row["id"]
                 )
                 continue
-            if expected != found or actor != row["actor"]:
+            found = _command_found(row, expected)
+            if expected != found:
                 yield AuditFinding(
                     what=Discrepancy.COMMAND_ALTERED,
                     place="trust.command",
                     key=row["id"],
-                    expected=_drawn({**expected, "actor": actor}),
-                    found=_drawn({**found, "actor": row["actor"]}),
+                    expected=_drawn(expected),
+                    found=_drawn(found),
                 )
         for row in self._tx.all(_MISSING_COMMANDS):
             yield AuditFinding(
@@ -365,6 +437,18 @@ class Audit:
                 key=row["id"],
                 fact=row["fact"],
             )
+
+
+def _command_found(row: Mapping[str, Any], expected: Mapping[str, Any]) -> dict[str, object]:
+    """What stands in a command's row, in the form in which its first fact names it."""
+    found = {name: row[name] for name in ("id", "name", "request", "actor", "at")}
+    if "result" not in expected:  # a fact made before results were named
+        return found
+    if row["erased"]:
+        return {**found, "result": expected["result"]}
+    if row["salt"] is None:
+        return {**found, "result": None}
+    return {**found, "result": result_digest(bytes(row["salt"]), row["result"])}
 
 
 def _is_removal(last: Mapping[str, Any]) -> bool:
@@ -392,10 +476,16 @@ def _drawn(data: Mapping[str, object]) -> str:
     return json.dumps(data, ensure_ascii=False, sort_keys=True, default=str)
 
 
+def _real(name: str) -> str:
+    return f"(t.{name} >= '0001-01-01' AND t.{name} < '10000-01-01')"
+
+
 def _content(declared: Declaration, row: Mapping[str, Any], shape: int) -> str:
     """The canonical content a row would have under an older or the newest shape."""
     assert declared.value is not None
     columns = declared.shapes[shape - 1]
+    if row.get(_UNREAL):
+        return _drawn({_UNREAL: row[_UNREAL]} | {column: row[column] for column in columns})
     try:
         value: object = from_row(declared.value, row)
         return row_content(

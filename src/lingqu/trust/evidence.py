@@ -119,9 +119,12 @@ def count_facts(tx: Tx) -> FactCounts:
     return FactCounts(facts=row["facts"], refused=row["refused"])
 
 
+_LATEST = "SELECT max(at) AS latest FROM trust.command WHERE at < '9000-01-01'"
+
+
 def latest_instant(tx: Tx) -> Instant | None:
     """This will give the latest business moment on record, or None before the first fact."""
-    latest: Instant | None = tx.one("SELECT max(at) AS latest FROM trust.command")["latest"]
+    latest: Instant | None = tx.one(_LATEST)["latest"]
     return latest
 
 

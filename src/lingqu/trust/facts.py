@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import hmac
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -160,17 +160,16 @@ _INSERT_ROWS = """
 
 
 def write_draft(tx: Tx, draft: Draft, result: str | None) -> None:
-    """This will write the command, its facts and the row versions they name, in one round trip."""
+    """This will write the command, its facts and the row versions they name with the commit."""
     draft.check_complete()
     actor = tx.caller.account
-    bodies = [_body(tx, draft, place, pending) for place, pending in enumerate(draft.facts)]
+    answer = result_digest(draft.salt, result)
+    bodies = [_body(tx, draft, answer, place, pending) for place, pending in enumerate(draft.facts)]
     rows = [(row, pending.id) for pending in draft.facts for row in pending.rows]
-    statements: list[tuple[str, Sequence[object]]] = [
-        (
-            _INSERT_COMMAND,
-            (draft.command, draft.name, actor, draft.salt, draft.request, result, tx.now),
-        )
-    ]
+    tx.later(
+        _INSERT_COMMAND,
+        (draft.command, draft.name, actor, draft.salt, draft.request, result, tx.now),
+    )
     facts = [
         (pending.id, place, draft.command, pending.fact.kind, tx.now, body)
         for place, (pending, body) in enumerate(zip(draft.facts, bodies, strict=True))
@@ -180,19 +179,24 @@ def write_draft(tx: Tx, draft: Draft, result: str | None) -> None:
         for row, fact in rows
     ]
     if len(facts) <= _FEW:
-        statements += [(_INSERT_FACT, fact) for fact in facts]
+        for fact in facts:
+            tx.later(_INSERT_FACT, fact)
     else:
         ids, places, _, kinds, _, texts = (list(column) for column in zip(*facts, strict=True))
-        statements.append((_INSERT_FACTS, (draft.command, tx.now, ids, places, kinds, texts)))
+        tx.later(_INSERT_FACTS, (draft.command, tx.now, ids, places, kinds, texts))
     if len(versions) <= _FEW:
-        statements += [(_INSERT_ROW, version) for version in versions]
+        for version in versions:
+            tx.later(_INSERT_ROW, version)
     else:
-        columns = tuple(list(column) for column in zip(*versions, strict=True))
-        statements.append((_INSERT_ROWS, columns))
-    tx.together(statements)
+        tx.later(_INSERT_ROWS, tuple(list(column) for column in zip(*versions, strict=True)))
 
 
-def _body(tx: Tx, draft: Draft, ordinal: int, pending: _Pending) -> str:
+def result_digest(salt: bytes, result: str | None) -> str:
+    """This will give the hex HMAC-SHA-256 of a command's stored result, for its facts to name."""
+    return hmac.digest(salt, b"result:" + (result or "").encode(), "sha256").hex()
+
+
+def _body(tx: Tx, draft: Draft, result: str, ordinal: int, pending: _Pending) -> str:
     data = {
         item.name: to_plain(getattr(pending.fact, item.name))
         for item in dataclasses.fields(pending.fact)  # type: ignore[arg-type]  # every fact is a dataclass
@@ -203,7 +207,12 @@ def _body(tx: Tx, draft: Draft, ordinal: int, pending: _Pending) -> str:
         "kind": pending.fact.kind,
         "ordinal": ordinal,
         "at": format_instant(tx.now),
-        "command": {"id": draft.command, "name": draft.name, "request": draft.request.hex()},
+        "command": {
+            "id": draft.command,
+            "name": draft.name,
+            "request": draft.request.hex(),
+            "result": result,
+        },
         "actor": str(tx.caller.account),
         "rules": tx.rules,
         "clock": tx.clock,

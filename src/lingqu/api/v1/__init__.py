@@ -1,2 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Version 1 of the API: one file for each word of the domain."""
+"""Version 1 of the API: one file for each word of the domain, all of them listed here."""
+
+from __future__ import annotations
+
+from litestar import Router
+
+from lingqu.api.v1 import divisions, holds, identity, ledger, procedures, supply, trust
+
+_WORDS = (trust, identity, holds, procedures, ledger, supply)
+
+COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
+"""Every command that is not internal, with its route."""
+WITHOUT_ROUTE = trust.WITHOUT_ROUTE
+"""Commands that no route can do, and why."""
+
+
+def routers() -> tuple[Router, ...]:
+    """This will give all routes."""
+    return tuple(router for word in (*_WORDS, divisions) for router in word.routers())

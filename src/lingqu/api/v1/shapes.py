@@ -10,13 +10,14 @@ import msgspec
 from lingqu import trust
 from lingqu.kernel.time import Instant, format_instant
 from lingqu.kernel.values import to_plain
+from lingqu.trust import jobs
 
 PartyKindName = Literal["organization", "person", "system"]
 AccountKindName = Literal["person", "machine"]
 RoleName = Literal[
     "administrator", "member", "regulator", "financial_regulator", "provider", "implementer",
     "operator", "clerk", "reviewer", "price_authority", "treasury", "chief_data_officer", "venue",
-    "merchant", "buyer", "service_body", "person",
+    "merchant", "buyer", "service_body", "person", "clearing",
 ]  # fmt: skip
 
 
@@ -185,6 +186,23 @@ class InstallationView(msgspec.Struct, kw_only=True):
     log: LogView
 
 
+class FailedJobView(msgspec.Struct, kw_only=True):
+    """A background job that failed for good."""
+
+    id: int
+    name: str
+    queue: str
+    attempts: int
+    failed_at: str | None
+
+
+class FailedJobPage(msgspec.Struct, kw_only=True):
+    """Some failed jobs, and the cursor of the page after them (null: this was the last)."""
+
+    items: list[FailedJobView]
+    next: str | None
+
+
 def instant(value: Instant | None) -> str | None:
     """This will write an instant, or nothing."""
     return None if value is None else format_instant(value)
@@ -228,4 +246,15 @@ def fact_view(value: trust.FactRecord) -> FactView:
         origin=value.origin,
         index=value.index,
         entry=entry,
+    )
+
+
+def job_view(value: jobs.FailedJob) -> FailedJobView:
+    """A failed job as it travels."""
+    return FailedJobView(
+        id=value.id,
+        name=value.name,
+        queue=value.queue,
+        attempts=value.attempts,
+        failed_at=instant(value.failed_at),
     )

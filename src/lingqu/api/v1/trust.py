@@ -10,12 +10,15 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import trust
 from lingqu.api.v1 import shapes
+from lingqu.api.v1.rules import find_rules, get_rule
 from lingqu.api.v1.shapes import (
     AccountRef,
     ApiKeyRef,
     ClockView,
     FactPage,
     FactView,
+    FailedJobPage,
+    FailedJobView,
     InstallationView,
     IssuedApiKey,
     LogView,
@@ -30,7 +33,7 @@ from lingqu.kernel.paging import SIZE_MAX, PageRequest
 from lingqu.kernel.time import format_instant, parse_instant
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import REAL_TIME
-from lingqu.trust import log
+from lingqu.trust import jobs, log
 from lingqu.wiring import App
 
 COMMAND_ROUTES = {
@@ -45,6 +48,8 @@ COMMAND_ROUTES = {
     "trust.api_key.issue": "POST /api/v1/trust/api-keys",
     "trust.api_key.revoke": "POST /api/v1/trust/api-keys/{api_key}/revoke",
     "trust.clock.move": "POST /api/v1/trust/clock/move",
+    "trust.job.retry": "POST /api/v1/trust/jobs/{job}/retry",
+    "trust.job.drop": "POST /api/v1/trust/jobs/{job}/drop",
 }
 """Every command that is not internal has one route; a test compares both ways."""
 
@@ -340,12 +345,47 @@ def move_clock(write: FromWrite, data: JSONBody[shapes.MoveClock]) -> ClockView:
     return ClockView(clock="story", now=format_instant(shows))
 
 
+@get("/jobs", sync_to_thread=True, summary="List failed jobs")
+def find_failed_jobs(
+    platform: FromPlatform, visit: FromVisit, size: Size = 50, after: After = None
+) -> FailedJobPage:
+    """This will list the background jobs that failed for good, newest first."""
+    with platform.database.reading(visit.caller) as tx:
+        page = jobs.find_failed_jobs(tx, page=PageRequest(size=size, after=after))
+    return FailedJobPage(items=[shapes.job_view(one) for one in page.items], next=page.next)
+
+
+@post(
+    "/jobs/{job:int}/retry",
+    sync_to_thread=True,
+    status_code=200,
+    command="trust.job.retry",
+    summary="Retry a failed job",
+)
+def retry_job(write: FromWrite, job: FromPath[int]) -> FailedJobView:
+    """This will put a failed job back into the queue."""
+    return shapes.job_view(write.execute(jobs.retry_job, job=job))
+
+
+@post(
+    "/jobs/{job:int}/drop",
+    sync_to_thread=True,
+    status_code=200,
+    command="trust.job.drop",
+    summary="Drop a failed job",
+)
+def drop_job(write: FromWrite, job: FromPath[int]) -> FailedJobView:
+    """This will throw a failed job away."""
+    return shapes.job_view(write.execute(jobs.drop_job, job=job))
+
+
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all but the installation's need someone who is known."""
+    """This will give the routes; all but what is open to everyone need someone who is known."""
     known: list[Any] = [
         find_parties, get_party, register_party, rename_party, erase_party,
         open_account, close_account, change_password, assign_role, withdraw_role,
         issue_api_key, revoke_api_key, find_facts, get_fact, get_receipt, get_bundle, move_clock,
+        find_failed_jobs, retry_job, drop_job,
     ]  # fmt: skip
     path = "/api/v1/trust"
     security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
@@ -357,5 +397,5 @@ def routers() -> tuple[Router, ...]:
             tags=["trust"],
             security=security,
         ),
-        Router(path, route_handlers=[get_installation], tags=["trust"]),
+        Router(path, route_handlers=[get_installation, find_rules, get_rule], tags=["trust"]),
     )

@@ -10,12 +10,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lingqu.runtime.postgres.account import can_make_account, new_account
 from lingqu.runtime.postgres.diagnosis import diagnose
 from lingqu.runtime.postgres.external import open_external
 from lingqu.runtime.postgres.refusals import Finding
 from lingqu.runtime.postgres.server import PostgresServer, discard_postgres, open_embedded
 
-__all__ = ("Finding", "PostgresServer", "diagnose", "discard_postgres", "open_postgres")
+__all__ = (
+    "Finding",
+    "PostgresServer",
+    "can_make_account",
+    "diagnose",
+    "discard_postgres",
+    "new_account",
+    "open_postgres",
+)
 
 
 def open_postgres(

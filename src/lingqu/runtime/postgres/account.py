@@ -94,21 +94,22 @@ def account_of(cluster: Path) -> Account:
     return _account(_entry(owner), switch=False)
 
 
-def new_account(*, create: bool = True) -> Account:
+def new_account(*, name: str = NAME, create: bool = True) -> Account:
     """This will choose the account for a new database: ours, or as root a powerless one.
 
     As root a system account without shell or home is made where `create` allows it; where that
-    is impossible `nobody` is used. Raises NoAccount when there is none at all.
+    is impossible `nobody` is used. Raises NoAccount when there is none at all. The engine's
+    workers get theirs the same way, under a name of their own.
     """
     if os.geteuid() != 0:
         return _account(_entry(os.geteuid()), switch=False)
-    found = _find(NAME)
+    found = _find(name)
     if found is None and create:
-        _make_system_account()
-        found = _find(NAME)
+        _make_system_account(name)
+        found = _find(name)
     found = found or _find("nobody")
     if found is None:
-        raise NoAccount(account=NAME)
+        raise NoAccount(account=name)
     return _account(found, switch=True)
 
 
@@ -121,7 +122,7 @@ def _useradd() -> str | None:
     return shutil.which("useradd", path=_SYSTEM_PATH)
 
 
-def _make_system_account() -> None:
+def _make_system_account(name: str) -> None:
     useradd = _useradd()
     if useradd is None:
         return
@@ -129,7 +130,7 @@ def _make_system_account() -> None:
     options = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     # Its outcome is read from the account list: a second process may have made it first.
     subprocess.run(
-        [useradd, *options, "--shell", nologin, NAME],
+        [useradd, *options, "--shell", nologin, name],
         check=False,
         env=environment(),
         stdin=subprocess.DEVNULL,

@@ -84,7 +84,7 @@ class Held(errors.Conflict):
         """The ground of the hold is the ground of the refusal."""
         super().__init__(**parameters)
         ground = parameters.get("article")
-        self.article = None if ground is None else str(ground)  # type: ignore[misc]  # each hold has its own
+        self.article = None if ground is None else str(ground)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,12 +115,19 @@ class OwnLog:
         return tuple(chosen)
 
 
-_SELECT = "SELECT origin, number, predecessor, verifier_key, started_at FROM trust.log"
+# A moment no command can write is the audit's to name; it must not keep the audit from beginning.
+_SELECT = """
+    SELECT origin, number, predecessor, verifier_key,
+           least(greatest(started_at, '0001-01-02'), '9000-01-01') AS started_at
+    FROM trust.log
+"""
 _NEWEST = f"{_SELECT} WHERE kind = 'own' ORDER BY number DESC LIMIT 1"
 _ALL_OWN = f"{_SELECT} WHERE kind = 'own' ORDER BY number"
 _BY_ORIGIN = f"{_SELECT} WHERE kind = 'own' AND origin = %s"
 _LATER_KEYS = """
-    SELECT number, verifier_key, statement, at FROM trust.log_key WHERE origin = %s ORDER BY number
+    SELECT number, verifier_key, statement,
+           least(greatest(at, '0001-01-02'), '9000-01-01') AS at
+    FROM trust.log_key WHERE origin = %s ORDER BY number
 """
 _INSERT_KEY = """
     INSERT INTO trust.log_key (origin, number, verifier_key, statement, at)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a transaction sends at once keeps its order, its errors and its all-or-nothing."""
+
+import pytest
+
+from lingqu.kernel import errors
+from lingqu.runtime import DatabaseConflict
+from lingqu.trust import PLATFORM
+
+MAKE = "CREATE TABLE runtime.noted (word text CONSTRAINT noted_pkey PRIMARY KEY, place int)"
+ADD = "INSERT INTO runtime.noted (word, place) VALUES (%s, %s)"
+
+
+class WordTaken(errors.Conflict):
+    code = "test.word_taken"
+
+
+@pytest.fixture
+def database(place):
+    place.sql(MAKE)
+    place.sql("GRANT SELECT, INSERT, UPDATE, DELETE ON runtime.noted TO lingqu_app")
+    return place.database
+
+
+def words(database):
+    with database.reading() as tx:
+        return [row["word"] for row in tx.all("SELECT word FROM runtime.noted ORDER BY place")]
+
+
+def test_what_is_left_for_later_is_there_for_the_next_question(database):
+    with database.transaction(PLATFORM) as tx:
+        tx.later(ADD, ("first", 1))
+        tx.later(ADD, ("second", 2))
+        assert tx.one("SELECT count(*) AS n FROM runtime.noted")["n"] == 2
+        tx.later(ADD, ("third", 3))
+        assert tx.together([("SELECT max(place) AS n FROM runtime.noted", ())]) == [[{"n": 3}]]
+        tx.later(ADD, ("fourth", 4))
+        assert tx.execute("UPDATE runtime.noted SET place = place * 10") == 4
+        tx.later(ADD, ("fifth", 50))
+        tx.copy_in("COPY runtime.noted (word, place) FROM STDIN", [("sixth", 60)])
+        tx.later(ADD, ("seventh", 70))
+        assert len(list(tx.stream("SELECT word FROM runtime.noted"))) == 7
+        tx.later(ADD, ("eighth", 80))
+        tx.many(ADD, [("ninth", 90)])
+        tx.later(ADD, ("last", 100))
+    assert words(database)[0] == "first"
+    assert words(database)[-1] == "last"
+    assert len(words(database)) == 10
+
+
+def leave(database, *rows, expected=(), then=None):
+    """Leave rows to the commit, saying what a taken word means; `then` is done before it."""
+    with database.transaction(PLATFORM) as tx:
+        for word, place in rows:
+            if word in expected:
+                tx.means("noted_pkey", word, WordTaken(word=word))
+            tx.later(ADD, (word, place))
+        if then is not None:
+            then(tx)
+
+
+def test_a_failure_at_the_commit_leaves_nothing(database):
+    with pytest.raises(DatabaseConflict):
+        leave(database, ("one", 1), ("one", 2))
+    assert words(database) == []
+    leave(database, ("one", 1))
+    assert words(database) == ["one"]
+
+
+def test_a_taken_key_means_what_its_writer_said(database):
+    leave(database, ("held", 1))
+    with pytest.raises(WordTaken) as caught:
+        leave(database, ("new", 0), ("held", 1), ("newer", 2), expected=("new", "held", "newer"))
+    assert caught.value.parameters == {"word": "held"}
+    with pytest.raises(WordTaken):
+        leave(database, ("held", 2), expected=("held",), then=lambda tx: tx.one("SELECT 1 AS one"))
+    with pytest.raises(DatabaseConflict):
+        leave(database, ("other", 2), ("held", 2), expected=("other",))
+    assert words(database) == ["held"]
+
+
+def test_an_error_in_the_block_undoes_what_was_sent_and_what_was_not(database):
+    def fail(tx):
+        tx.execute(ADD, ("sent", 1))
+        tx.later(ADD, ("unsent", 2))
+        raise WordTaken
+
+    with pytest.raises(WordTaken):
+        leave(database, ("left", 0), then=fail)
+    assert words(database) == []
+
+
+def test_a_reading_transaction_sees_one_state_and_cannot_write(database):
+    with database.reading() as tx:
+        assert tx.all("SELECT word FROM runtime.noted") == []
+        with database.transaction(PLATFORM) as writer:
+            writer.later(ADD, ("meanwhile", 1))
+        assert tx.all("SELECT word FROM runtime.noted") == []
+        assert tx.one("SHOW transaction_read_only") == {"transaction_read_only": "on"}
+    assert words(database) == ["meanwhile"]
