@@ -25,7 +25,7 @@ from lingqu.runtime.keys import KeyId, Keyring, Unlock, create_key_file
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
 from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
-from lingqu.runtime.settings import Settings, key_location, read_secret
+from lingqu.runtime.settings import BadSetting, Settings, key_location, read_secret
 from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
@@ -213,6 +213,7 @@ def succeed_log(app: App, caller: Caller, command_id: trust.CommandId) -> trust.
 def _assemble(
     settings: Settings, postgres: PostgresServer, database: Database, jobs: JobRegistry
 ) -> App:
+    _check_roles(settings)
     ring = _keyring(settings)
     with database.reading() as tx:
         installation = trust.get_installation(tx)
@@ -300,6 +301,15 @@ def _keyring(settings: Settings) -> Keyring:
     else:
         unlock = Unlock.from_key_file(key_location(settings))
     return Keyring.open(settings.data_dir / KEYS, unlock, data_dir=settings.data_dir)
+
+
+def _check_roles(settings: Settings) -> None:
+    """A role misspelt would leave its holders without the second factor they need."""
+    known = [role.value for role in trust.Role]
+    for name in settings.second_factor_roles:
+        if name not in known:
+            allowed = ", ".join(known)
+            raise BadSetting(field="second_factor_roles", given=name, allowed=allowed)
 
 
 def _openid(settings: Settings) -> Provider | None:

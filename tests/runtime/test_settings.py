@@ -16,9 +16,11 @@ from lingqu.runtime.settings import (
     KeyInsideData,
     Settings,
     UnknownSetting,
+    UnreadableSecret,
     UnreadableSettingsFile,
     key_location,
     load_settings,
+    read_secret,
     reference,
 )
 
@@ -153,3 +155,51 @@ def test_the_reference_lists_every_setting_in_both_languages():
             assert f"`{runtime_settings.PREFIX}{field.name.upper()}`" in table
         assert len(table.splitlines()) == len(dataclasses.fields(Settings)) + 2
         assert "33554432" in table
+
+
+def test_an_issuer_keeps_every_letter_and_lists_are_read_as_lists():
+    found = load_settings({
+        "LINGQU_OPENID_ISSUER": "https://login.example/realm/",
+        "LINGQU_SECOND_FACTOR_ROLES": "administrator, regulator",
+        "LINGQU_PROXY_ADDRESSES": "127.0.0.1, 10.0.0.0/8 ::1",
+    })  # fmt: skip
+    assert found.openid_issuer == "https://login.example/realm/"
+    assert found.second_factor_roles == ("administrator", "regulator")
+    assert found.proxy_addresses == ("127.0.0.1/32", "10.0.0.0/8", "::1/128")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("OPENID_ISSUER", "login.example"),
+        ("OPENID_ISSUER", "https://login.example/?x=1"),
+        ("OPENID_CLIENT_ID", "a b"),
+        ("SECOND_FACTOR_ROLES", "Administrator!"),
+        ("PROXY_ADDRESSES", "somewhere"),
+        ("PROXY_ADDRESSES", "10.0.0.1/8"),
+        ("SIGN_IN_FAILURES_MAX", "0"),
+    ],
+)
+def test_settings_of_signing_in_are_checked(name, text):
+    with pytest.raises(BadSetting):
+        load_settings({f"LINGQU_{name}": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"), [("x" * 15, 0o600), ("x" * 1001, 0o600), ("y" * 20, 0o644), ("", 0o600)]
+)
+def test_a_secret_that_is_short_long_or_open_to_others_is_refused(tmp_path, text, mode):
+    file = tmp_path / "secret"
+    file.write_text(text)
+    file.chmod(mode)
+    with pytest.raises(UnreadableSecret):
+        read_secret(file)
+    with pytest.raises(UnreadableSecret):
+        read_secret(tmp_path / "missing")
+
+
+def test_a_secret_is_read_without_its_line_end(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("a secret of some length\n")
+    file.chmod(0o600)
+    assert read_secret(file) == "a secret of some length"

@@ -3,6 +3,7 @@
 
 import itertools
 import json
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import new_id
+from lingqu.trust import identity
 
 COUNT = itertools.count()
 words = st.text(
@@ -36,11 +38,12 @@ def forms(text):
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-@given(name=words, second=words, login=words, label=words)
-def test_no_personal_text_is_in_any_fact(shared, name, second, login, label):
+@given(name=words, second=words, login=words, label=words, subject=words)
+def test_no_personal_text_is_in_any_fact(shared, name, second, login, label, subject):
     mark = f"〈{next(COUNT)}〉"
-    texts = [f"{mark}甲{name}", f"{mark}乙{second}", f"{mark}丙{login}", f"{mark}丁{label}"]
-    name, second, login, label = texts
+    given = (name, second, login, label, subject)
+    texts = [f"{mark}{letter}{text}" for letter, text in zip("甲乙丙丁戊", given, strict=True)]
+    name, second, login, label, subject = texts
     password, secret = f"pass {mark} {second}", trust.new_secret()
     texts += [password, secret]
     try:
@@ -58,6 +61,16 @@ def test_no_personal_text_is_in_any_fact(shared, name, second, login, label):
             label=label,
             secret=Hidden(secret),
         )
+        shared.do(
+            identity.link_login,
+            caller,
+            link=new_id(identity.LoginLinkId),
+            account=caller.account,
+            issuer="https://login.example",
+            subject=Hidden(subject),
+        )
+        with pytest.raises(trust.SignInRefused):
+            trust.sign_in(shared.database, login=login, password=subject, hours=1, language="en")
         token, _ = trust.sign_in(
             shared.database, login=login, password=password, hours=1, language="en"
         )
@@ -82,6 +95,31 @@ def test_no_personal_text_is_in_any_fact(shared, name, second, login, label):
     assert "argon2" not in bodies
     assert trust.secret_hash(secret).hex() not in bodies
     assert trust.secret_hash(token).hex() not in bodies
+
+
+def test_a_credit_code_or_a_certificates_label_is_in_no_fact(place):
+    party, code = new_id(trust.PartyId), identity.organizations.demonstration_code(31)
+    described = {"kind": identity.OrganizationKind.SOLE_TRADER, "region": "450702", "code": code}
+    place.do(identity.register_organization, party=party, name="韦某小店", **described)
+    account = new_id(trust.AccountId)
+    place.do(trust.open_account, account=account, party=party, kind=trust.AccountKind.MACHINE)
+    place.do(
+        identity.register_certificate,
+        certificate=new_id(identity.CertificateId),
+        account=account,
+        fingerprint="ab" * 32,
+        expires_at=place.database.time.now() + timedelta(days=1),
+        label="韦某的网关",
+    )
+    facts, kept = json.dumps(place.facts(), ensure_ascii=False), place.everything()
+    for text in (code, "韦某小店", "韦某的网关"):
+        assert text not in facts
+        assert text in kept
+    place.do(trust.erase_party, party=party)
+    kept = place.everything()
+    for text in (code, "韦某小店", "韦某的网关"):
+        assert text not in kept
+    assert place.audit() == []
 
 
 def test_a_password_or_secret_is_kept_nowhere_in_clear(place):

@@ -24,6 +24,7 @@ from identity_provider import lying_provider  # found through the path above
 from lingqu import trust
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import REAL_TIME, new_id
+from lingqu.runtime.settings import BadSetting
 from lingqu.trust import identity
 
 SECRET = re.compile(r'<code id="secret">([A-Z2-7]{32})</code>')
@@ -169,6 +170,12 @@ def test_a_role_that_needs_a_second_factor_opens_nothing_before_it_is_there(plac
     assert person.get("/account").status_code == 200
     enroll(person)
     assert person.get("/trust/facts").status_code == 200
+
+
+def test_a_misspelt_role_is_refused_before_anything_is_served(tmp_path):
+    with pytest.raises(BadSetting) as refused, running(tmp_path, second_factor_roles="boss"):
+        pass
+    assert refused.value.parameters["field"] == "second_factor_roles"
 
 
 def test_who_acts_for_several_parties_chooses_on_the_account_page(place, person):
