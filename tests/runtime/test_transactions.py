@@ -7,7 +7,10 @@ from lingqu.kernel import errors
 from lingqu.runtime import DatabaseConflict
 from lingqu.trust import PLATFORM
 
-MAKE = "CREATE TABLE runtime.noted (word text CONSTRAINT noted_pkey PRIMARY KEY, place int)"
+MAKE = """
+    CREATE TABLE runtime.noted (word text, place int);
+    CREATE UNIQUE INDEX noted_pkey ON runtime.noted (left(word, 20))
+"""
 ADD = "INSERT INTO runtime.noted (word, place) VALUES (%s, %s)"
 
 
@@ -98,3 +101,18 @@ def test_a_reading_transaction_sees_one_state_and_cannot_write(database):
         assert tx.all("SELECT word FROM runtime.noted") == []
         assert tx.one("SHOW transaction_read_only") == {"transaction_read_only": "on"}
     assert words(database) == ["meanwhile"]
+
+
+@pytest.mark.parametrize(("count", "size"), [(12_000, 40), (400, 10_000), (20, 2_000_000)])
+def test_more_than_a_socket_takes_at_once_can_be_left_to_the_commit(database, count, size):
+    leave(database, *((f"{place:06}" + "x" * size, place) for place in range(count)))
+    with database.reading() as tx:
+        found = tx.one("SELECT count(*) AS n, sum(length(word)) AS length FROM runtime.noted")
+    assert found == {"n": count, "length": count * (size + 6)}
+
+
+def test_more_than_a_socket_takes_at_once_can_be_asked_at_once(database):
+    great = ["x" * 100_000] * 20
+    with database.reading() as tx:
+        asked = ("SELECT length(%s::text) AS n, cardinality(%s::text[]) AS m", (great[0], great))
+        assert tx.together([asked] * 5) == [[{"n": 100_000, "m": 20}]] * 5

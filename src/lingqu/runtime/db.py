@@ -8,6 +8,7 @@ BEGIN travels with the first statement, and what nobody waits for with the next 
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 import weakref
@@ -182,6 +183,7 @@ class Tx:
                 self._connection.execute(sql, params, prepare=True)
                 for sql, params in (*waiting, *statements)
             ]
+            _flush(self._connection)
         return [
             cursor.fetchall() if cursor.description else [] for cursor in cursors[len(waiting) :]
         ]
@@ -223,7 +225,9 @@ class Tx:
         with self._connection.pipeline():
             for earlier, values in waiting:
                 self._connection.execute(earlier, values, prepare=True)
-            return self._connection.execute(sql, params, prepare=True)
+            cursor = self._connection.execute(sql, params, prepare=True)
+            _flush(self._connection)
+        return cursor
 
     def _send(self) -> None:
         self.together(())
@@ -382,7 +386,25 @@ def _commit(connection: psycopg.Connection[Row], unsent: _Unsent) -> None:
     with connection.pipeline():
         for sql, params in waiting:
             connection.execute(sql, params, prepare=True)
+        _flush(connection)
         connection.commit()
+
+
+def _flush(connection: psycopg.Connection[Row]) -> None:
+    """Send what a pipeline still holds.
+
+    psycopg waits for the answer of a pipeline without sending the rest of a question that was
+    larger than the socket takes at once; the server would wait for that rest for ever.
+    """
+    pgconn = connection.pgconn
+    while pgconn.flush():
+        readable, _, _ = select.select([pgconn.socket], [pgconn.socket], [], _FLUSH_S)
+        if readable:
+            pgconn.consume_input()
+
+
+_FLUSH_S = 5.0
+"""How long to wait for room on the socket before asking libpq again, which knows a lost one."""
 
 
 class Nobody(Id):
