@@ -149,7 +149,7 @@ def test_the_most_urgent_thing_stands_first(desk):
 
 def test_lists_show_only_what_is_ones_own(desk):
     office = desk(TUESDAY)
-    known = filed(office, 3)
+    known = sorted(filed(office, 3))
     stranger = office.place.account(role=trust.Role.MEMBER)
     page = PageRequest(size=2)
 
