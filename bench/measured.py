@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lingqu.kernel.time import Instant
 from lingqu.runtime.postgres import discard_postgres
 from lingqu.runtime.settings import Settings, load_settings
 from lingqu.wiring import initialize
@@ -69,7 +70,7 @@ class Reading:
 
 
 @contextmanager
-def installation() -> Iterator[Settings]:
+def installation(*, story_from: Instant | None = None) -> Iterator[Settings]:
     """This will make an installation in a folder of its own, and remove it afterwards."""
     base = Path(tempfile.mkdtemp(prefix="lingqu-bench-"))
     base.chmod(0o755)
@@ -78,7 +79,7 @@ def installation() -> Iterator[Settings]:
         {}, overrides={"data_dir": data_dir, "origin": "lingqu.bench/log", "log_level": "warning"}
     )
     try:
-        initialize(settings, origin=settings.origin)
+        initialize(settings, origin=settings.origin, story_from=story_from)
         yield settings
     finally:
         discard_postgres(data_dir=data_dir)

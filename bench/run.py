@@ -21,8 +21,10 @@ from pathlib import Path
 
 from analysis import bench_load, bench_worker
 from booking import bench_ledger
+from granting import bench_grants
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
+from moving import bench_procedures
 from proofs import bench_verify
 from serving import bench_serve
 from writing import bench_commands, bench_sequencer
@@ -32,7 +34,9 @@ ROUNDS_LEAST = 5
 
 BENCHES: dict[str, Callable[[int], Reading]] = {
     "commands": bench_commands,
+    "grants": bench_grants,
     "ledger": bench_ledger,
+    "procedures": bench_procedures,
     "sequencer": bench_sequencer,
     "serve": bench_serve,
     "verify": bench_verify,

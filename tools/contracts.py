@@ -31,6 +31,8 @@ LAYERS = (
 OUTSIDE_THE_LINE = ("__main__", "migrations")
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision")
 SUB_FACES = (
+    "rights.obligations",
+    "rights.quantities",
     "runtime.engine",
     "runtime.documents",
     "runtime.postgres",

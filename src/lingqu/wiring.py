@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingqu import ledger, supply, trust
+from lingqu import ledger, rights, supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
+from lingqu.rights import obligations, quantities
 from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
@@ -31,7 +32,7 @@ from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS = "keys", "blobs", "log"
 LOG_PURPOSE = "log"
-DOMAINS = (trust, ledger, supply)
+DOMAINS = (trust, ledger, supply, rights)
 """Every domain: with them come their commands, facts and tables."""
 POSTING_INTERVAL_S = 0.1
 """How long queued transfers wait at most before the next batch begins."""
@@ -356,6 +357,41 @@ def _jobs() -> JobRegistry:
         assert isinstance(app, App), "the worker was started with the app"
         procedures.recount_all_deadlines(app.database, trust.PLATFORM)
 
+    @jobs.job("rights.quotas.sweep")
+    def sweep_quotas(context: JobContext) -> None:
+        """Move what dead grants have not spent to the living above them."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        with app.database.reading(trust.PLATFORM) as tx:
+            roots = quantities.find_unswept(tx)
+        for root in roots:
+            trust.execute(
+                app.database,
+                quantities.sweep_quotas,
+                trust.PLATFORM,
+                new_id(trust.CommandId),
+                root=root,
+            )
+
+    @jobs.job("rights.obligations.lapse")
+    def lapse_obligations(context: JobContext) -> None:
+        """Mark the obligations that became overdue, some at a time, until none is left."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        due = True
+        while due and not context.should_stop():
+            with app.database.reading(trust.PLATFORM) as tx:
+                due = obligations.has_lapsed(tx)
+            if due:
+                trust.execute(
+                    app.database,
+                    obligations.lapse_obligations,
+                    trust.PLATFORM,
+                    new_id(trust.CommandId),
+                )
+
+    jobs.periodic("rights.quotas.sweep", "* * * * *")
+    jobs.periodic("rights.obligations.lapse", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")

@@ -9,6 +9,16 @@ reading in `door`, then `app`, `writes`, `v1`.
 from lingqu.api.app import Api, describe
 from lingqu.api.door import Door, Part, Route
 from lingqu.api.limits import Limiter
-from lingqu.api.v1 import COMMAND_ROUTES, WITHOUT_ROUTE
+from lingqu.api.v1 import COMMAND_ROUTES, READING_ROUTES, WITHOUT_ROUTE
 
-__all__ = ("COMMAND_ROUTES", "WITHOUT_ROUTE", "Api", "Door", "Limiter", "Part", "Route", "describe")
+__all__ = (
+    "COMMAND_ROUTES",
+    "READING_ROUTES",
+    "WITHOUT_ROUTE",
+    "Api",
+    "Door",
+    "Limiter",
+    "Part",
+    "Route",
+    "describe",
+)

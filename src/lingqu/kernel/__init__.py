@@ -10,8 +10,20 @@
 - `merkle`   the tree of RFC 6962
 - `paging`   cursors and pages
 - `charts`   procedures as data: states, moves, clocks, and their check
+- `lattice`  terms of use over code trees: `meet` and `<=`
 
 Standard library only; `canon` and `merkle` come from the verifier's own distribution.
 """
 
-__all__ = ("canon", "charts", "errors", "ids", "merkle", "money", "paging", "time", "values")
+__all__ = (
+    "canon",
+    "charts",
+    "errors",
+    "ids",
+    "lattice",
+    "merkle",
+    "money",
+    "paging",
+    "time",
+    "values",
+)

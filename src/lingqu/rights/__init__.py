@@ -1,7 +1,160 @@
 # SPDX-License-Identifier: Apache-2.0
-"""产权: registries, certificates, consents and the grant tree.
+"""产权 rights: grounds, and the tree of grants that grows from them.
 
-Nothing here yet: the name and its place in the line are kept.
+A **ground** (duty, registration, contract, consent) is why somebody may have a right at all. A
+**grant** gives one of the three rights (持有权, 使用权, 经营权) to a holder; a child's effective
+terms are its parent's met with its own, computed once and stored, so a grant is never wider than
+the one above it. Rows never change: *revoke* ends a whole subtree with one row, *narrow* and
+*adopt* end a grant and issue successors. Whoever changes a tree locks it first. `check_grant` walks
+a grant in the database; `EffectiveGrants` answers the same from memory and hears of every
+revocation and hold in the instant it commits.
+
+What may be used and how much of it stands in `rights.quantities`, what is owed in
+`rights.obligations`. Start reading in `grants`, then `issuing`, `endings`, `checks`, `effective`.
 """
 
-__all__: tuple[str, ...] = ()
+from lingqu.rights import exchange
+from lingqu.rights.checks import (
+    BorderClosed,
+    Freshness,
+    NotFresh,
+    NotListening,
+    Use,
+    UseOutside,
+    Verdict,
+    check_grant,
+    get_freshness,
+    judge_use,
+)
+from lingqu.rights.effective import EffectiveGrants
+from lingqu.rights.endings import (
+    NothingNarrowed,
+    RevocationCause,
+    RootNotAdopted,
+    Succession,
+    adopt_children,
+    narrow_grant,
+    revoke_grant,
+)
+from lingqu.rights.explain import Explained, explain_grant, explanation_lines
+from lingqu.rights.grants import (
+    BEGETS,
+    Ending,
+    EndingKind,
+    Grant,
+    GrantExpired,
+    GrantHeld,
+    GrantId,
+    GrantKind,
+    GrantNotBegun,
+    GrantNotFound,
+    GrantRevoked,
+    GrantSucceeded,
+    GrantTaken,
+    Life,
+    Standing,
+    find_grants,
+    find_life,
+    get_grant,
+    read_form,
+)
+from lingqu.rights.grounds import (
+    BadGround,
+    Ground,
+    GroundId,
+    GroundKind,
+    GroundNotFound,
+    PartyUnknown,
+    get_ground,
+    record_ground,
+)
+from lingqu.rights.issuing import (
+    BorderNotAssessed,
+    GrantsNothing,
+    KindNotBegotten,
+    TooDeep,
+    issue_grant,
+    issue_root,
+)
+from lingqu.rights.obligations import ClockStart, Duty, ObligationKind
+from lingqu.rights.quantities import Quantity
+from lingqu.rights.vocabulary import (
+    Code,
+    CodeTaken,
+    Label,
+    TreeName,
+    find_codes,
+    load_vocabulary,
+    register_code,
+)
+from lingqu.rights.watching import watching
+
+__all__ = (
+    "BEGETS",
+    "BadGround",
+    "BorderClosed",
+    "BorderNotAssessed",
+    "ClockStart",
+    "Code",
+    "CodeTaken",
+    "Duty",
+    "EffectiveGrants",
+    "Ending",
+    "EndingKind",
+    "Explained",
+    "Freshness",
+    "Grant",
+    "GrantExpired",
+    "GrantHeld",
+    "GrantId",
+    "GrantKind",
+    "GrantNotBegun",
+    "GrantNotFound",
+    "GrantRevoked",
+    "GrantSucceeded",
+    "GrantTaken",
+    "GrantsNothing",
+    "Ground",
+    "GroundId",
+    "GroundKind",
+    "GroundNotFound",
+    "KindNotBegotten",
+    "Label",
+    "Life",
+    "NotFresh",
+    "NotListening",
+    "NothingNarrowed",
+    "ObligationKind",
+    "PartyUnknown",
+    "Quantity",
+    "RevocationCause",
+    "RootNotAdopted",
+    "Standing",
+    "Succession",
+    "TooDeep",
+    "TreeName",
+    "Use",
+    "UseOutside",
+    "Verdict",
+    "adopt_children",
+    "check_grant",
+    "exchange",
+    "explain_grant",
+    "explanation_lines",
+    "find_codes",
+    "find_grants",
+    "find_life",
+    "get_freshness",
+    "get_grant",
+    "get_ground",
+    "issue_grant",
+    "issue_root",
+    "judge_use",
+    "load_vocabulary",
+    "narrow_grant",
+    "read_form",
+    "record_ground",
+    "register_code",
+    "revoke_grant",
+    "watching",
+)

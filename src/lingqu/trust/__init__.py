@@ -113,7 +113,6 @@ __all__ = (
     "ApiKeyId",
     "AssignmentId",
     "AuditClass",
-    "BatchRoot",
     "BatchTable",
     "Command",
     "CommandId",

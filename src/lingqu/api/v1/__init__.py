@@ -5,16 +5,28 @@ from __future__ import annotations
 
 from litestar import Router
 
-from lingqu.api.v1 import divisions, holds, identity, ledger, procedures, supply, trust
+from lingqu.api.v1 import (
+    divisions,
+    holds,
+    identity,
+    ledger,
+    policies,
+    procedures,
+    rights,
+    supply,
+    trust,
+)
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply)
+_WORDS = (trust, identity, holds, procedures, ledger, supply, rights)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
+READING_ROUTES = policies.READING_ROUTES
+"""Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
 
 
 def routers() -> tuple[Router, ...]:
     """This will give all routes."""
-    return tuple(router for word in (*_WORDS, divisions) for router in word.routers())
+    return tuple(router for word in (*_WORDS, divisions, policies) for router in word.routers())

@@ -111,14 +111,14 @@ class RegisterChart(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class FireTimers(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How many procedures one scan takes at most."""
 
-    limit: Annotated[int, msgspec.Meta(ge=1, le=2000)] = 500
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 100
 
 
 class RecountDeadlines(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """After which procedure to go on, and how many clocks to take at most."""
 
     after: Annotated[str, msgspec.Meta(max_length=60)] = ""
-    limit: Annotated[int, msgspec.Meta(ge=1, le=2000)] = 500
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 100
 
 
 class ProcedureRef(msgspec.Struct, kw_only=True):

@@ -10,6 +10,7 @@ A subject may be under several holds; it is free when the last of them is lifted
 """
 
 from lingqu.trust.holds.subjects import (
+    CHANNEL,
     Held,
     Hold,
     HoldId,
@@ -23,6 +24,7 @@ from lingqu.trust.holds.subjects import (
 )
 
 __all__ = (
+    "CHANNEL",
     "Held",
     "Hold",
     "HoldId",

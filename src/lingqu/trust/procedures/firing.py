@@ -33,8 +33,9 @@ from lingqu.trust.procedures.records import (
     TimerStanding,
 )
 
-BATCH = 500
-BATCH_MAX = 2000
+BATCH = 100
+"""How many procedures a scan takes; a command carries all its facts at once, so it stays small."""
+BATCH_MAX = 200
 
 _DUE = """
     SELECT procedure FROM trust.procedure_timer
@@ -78,19 +79,17 @@ def has_due_timers(tx: Tx) -> bool:
 
 @command("trust.procedure.fire_timers")
 def fire_timers(tx: Tx, *, limit: int = BATCH) -> Fired:
-    """This will let clocks act that have run out, of at most about `limit` procedures (1 to 2000).
+    """This will let clocks act that have run out, of at most about `limit` procedures (1 to 200).
 
-    A clock that an expired one starts, and that has run out too, acts in the same scan. Doing it
-    again does nothing again.
+    A clock that an expired one starts, and that has run out too, acts in the same scan where there
+    is room. Doing it again does what is left, in the end nothing.
     """
     authorize(tx, Action.OPERATE, Kind.PROCEDURE)
     due = tx.all(_DUE, (tx.now, max(1, min(limit, BATCH_MAX))))
     held = _lock(tx, {row["procedure"] for row in due})
     calendar, fired = calendar_of(tx), 0
-    while True:
-        first = _first_due(tx, held)
-        if not first:
-            break
+    most = max(1, min(limit, BATCH_MAX))
+    while fired < most and (first := _first_due(tx, held)):
         fired += len(first)
         _act(tx, calendar, first)
     touched = sum(1 for one in held.values() if one.touched)
