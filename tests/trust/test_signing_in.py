@@ -182,8 +182,9 @@ def test_a_recovery_code_works_once_however_it_is_typed(place, ring):
     with pytest.raises(CodeRefused):
         finish(place, ring, first_step(place), ready.codes[0])
     finish(place, ring, first_step(place), ready.codes[1])
-    left = [one["data"]["left"] for one in place.facts("trust.second_factor.recovered")]
-    assert left == [9, 8]
+    used = place.facts("trust.second_factor.recovered")
+    assert [one["data"]["left"] for one in used] == [9, 8]
+    assert {one["command"]["name"] for one in used} == {"trust.second_factor.recover"}
 
 
 def test_a_half_done_sign_in_is_over_after_some_minutes(place, ring):
