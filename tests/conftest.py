@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import conninfo as pg_conninfo
 
+import lingqu.wiring  # noqa: F401  # loads every domain, so that the audit knows all tables
 from lingqu import trust
 from lingqu.runtime import Caller, Database, new_id
 from lingqu.runtime.migrate import migrate
