@@ -2,7 +2,7 @@
 """The composition root: puts an installation together from its settings; no rules live here.
 
 The only file that knows every domain. `open_app` gives a usable installation without loops running;
-`run_platform` runs the loops (sequencer, jobs, refusals of strangers) beside it.
+`run_platform` runs the loops (sequencer, jobs, refusals of strangers, queued transfers) beside it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingqu import trust
+from lingqu import ledger, trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.rights import obligations, quantities
@@ -30,6 +30,8 @@ from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS = "keys", "blobs", "log"
 LOG_PURPOSE = "log"
+POSTING_INTERVAL_S = 0.1
+"""How long queued transfers wait at most before the next batch begins."""
 
 _log = get_logger("lingqu.wiring")
 
@@ -123,6 +125,10 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         target=_keep_counting, args=(app, stop), name="lingqu-refusals", daemon=True
     )
     counting.start()
+    posting = threading.Thread(
+        target=_keep_posting, args=(app, stop), name="lingqu-posting", daemon=True
+    )
+    posting.start()
     worker = None
     if app.settings.worker_embedded:
         worker = Worker(app.jobs, app.database.conninfo, platform=app)
@@ -136,6 +142,7 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         if worker is not None:
             worker.stop()
         counting.join(timeout=10)
+        posting.join(timeout=10)
         sequencer.join(timeout=15)
 
 
@@ -297,6 +304,22 @@ def _keep_counting(app: App, stop: threading.Event) -> None:
     while not stop.wait(60):
         _flush(app)
     _flush(app)
+
+
+def _keep_posting(app: App, stop: threading.Event) -> None:
+    """Post what is queued for the ledger, batch after batch while there is any."""
+    while not stop.wait(POSTING_INTERVAL_S):
+        try:
+            while not stop.is_set() and _has_queued(app):
+                command = new_id(trust.CommandId)
+                trust.execute(app.database, ledger.post_batch, trust.PLATFORM, command)
+        except errors.LingquError as error:
+            _log.warning("transfers_not_posted", code=error.code)
+
+
+def _has_queued(app: App) -> bool:
+    with app.database.reading() as tx:
+        return ledger.count_queued(tx) > 0
 
 
 def _flush(app: App) -> None:

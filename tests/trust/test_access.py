@@ -19,7 +19,7 @@ from lingqu.trust import (
 )
 from lingqu.trust.access import RIGHTS, CallerUnknown, Reach
 
-GIVEN = (Role.ADMINISTRATOR, Role.MEMBER, Role.REGULATOR)
+GIVEN = (Role.ADMINISTRATOR, Role.MEMBER, Role.REGULATOR, Role.CLEARING)
 CELLS = tuple(itertools.product(Action, Kind))
 
 

@@ -9,11 +9,16 @@ reading in `door`, then `app`, `writes`, `v1`.
 from lingqu.api.app import Api
 from lingqu.api.door import Door, Part, Route
 from lingqu.api.limits import Limiter
-from lingqu.api.v1 import holds, rights
+from lingqu.api.v1 import holds, ledger, rights
 from lingqu.api.v1.trust import COMMAND_ROUTES as TRUST_ROUTES
 from lingqu.api.v1.trust import WITHOUT_ROUTE
 
-COMMAND_ROUTES = {**TRUST_ROUTES, **holds.COMMAND_ROUTES, **rights.COMMAND_ROUTES}
+COMMAND_ROUTES = {
+    **TRUST_ROUTES,
+    **holds.COMMAND_ROUTES,
+    **ledger.COMMAND_ROUTES,
+    **rights.COMMAND_ROUTES,
+}
 """Every command that is not internal, with its route."""
 
 __all__ = ("COMMAND_ROUTES", "WITHOUT_ROUTE", "Api", "Door", "Limiter", "Part", "Route")

@@ -16,6 +16,7 @@ from lingqu.api import operations, public_log
 from lingqu.api.door import Receive, Scope, Send
 from lingqu.api.problems import PROBLEM_TYPE, Problems
 from lingqu.api.v1 import holds as hold_routes
+from lingqu.api.v1 import ledger as ledger_routes
 from lingqu.api.v1 import rights as rights_routes
 from lingqu.api.v1 import trust as trust_routes
 from lingqu.api.writes import provide_visit, provide_write
@@ -77,7 +78,12 @@ def openapi_document(state: State) -> Response[dict[str, Any]]:
 
 
 def _routers() -> tuple[Router, ...]:
-    return (*trust_routes.routers(), *hold_routes.routers(), *rights_routes.routers())
+    return (
+        *trust_routes.routers(),
+        *hold_routes.routers(),
+        *ledger_routes.routers(),
+        *rights_routes.routers(),
+    )
 
 
 def _dependencies(app: App) -> dict[str, Provide]:

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "role": "lingqu.cli.accounts:role",
     "key": "lingqu.cli.accounts:key",
     "hold": "lingqu.cli.holds:hold",
+    "ledger": "lingqu.cli.ledger:books",
     "grant": "lingqu.cli.grants:grant",
     "fact": "lingqu.cli.facts:fact",
     "log": "lingqu.cli.log:log",
@@ -52,6 +53,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
 SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "begin": ("demo", "init", "serve", "worker", "status", "doctor", "settings"),
     "who": ("party", "account", "role", "key", "hold"),
+    "books": ("ledger",),
     "rights": ("grant",),
     "proof": ("fact", "log", "audit"),
     "care": ("backup", "restore", "upgrade", "keys", "clock"),

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
-from lingqu.kernel.paging import Page, PageRequest, cursor
+from lingqu.kernel.paging import SIZE_MAX, Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_row
 from lingqu.ledger.currencies import CNY, CURRENCIES, CurrencyUnknown
@@ -128,7 +128,6 @@ class Balance:
 
 
 ACCOUNTS = trust.Table("ledger.account", LedgerAccount, not_found=AccountUnknown)
-trust.declare(trust.AuditClass.OPERATIONAL, "ledger.balance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,12 +266,12 @@ def find_accounts(
 
     Gives nothing of an owner whose accounts the caller may not see.
     """
-    if owner is None and not trust.is_allowed(tx, trust.Action.READ, trust.Kind.LEDGER_ACCOUNT):
-        owners = [held.party for held in trust.holdings(tx) if held.party]
-        owners = [one for one in owners if may_read(tx, one)]
-    else:
-        owners = [owner] if owner is not None and may_read(tx, owner) else []
     everyone = owner is None and trust.is_allowed(tx, trust.Action.READ, trust.Kind.LEDGER_ACCOUNT)
+    if owner is not None:
+        owners = [owner]
+    else:
+        owners = [one.id for one in trust.find_parties(tx, page=PageRequest(size=SIZE_MAX)).items]
+    owners = [] if everyone else [one for one in owners if may_read(tx, one)]
     found = ACCOUNTS.find(
         tx,
         "WHERE (%s OR owner = ANY(%s)) AND id > %s ORDER BY id LIMIT %s",
@@ -320,7 +319,7 @@ def _checked(tx: Tx, wanted: NewAccount) -> LedgerAccount:
         raise BadAccount(account=wanted.id)
     return LedgerAccount(
         id=wanted.id,
-        owner=known_id(wanted.owner),
+        owner=str(known_id(wanted.owner)),
         currency=wanted.currency,
         kind=wanted.kind,
         hot=wanted.hot,
@@ -330,13 +329,13 @@ def _checked(tx: Tx, wanted: NewAccount) -> LedgerAccount:
     )
 
 
-def known_id(text: str) -> str:
-    """This will check that a text is an id of some kind known here; raises BadAccount, BadId."""
+def known_id(text: str) -> Id:
+    """This will read an id of any kind that is known here. Raises BadAccount, BadId."""
     kinds: Mapping[str, type[Id]] = Id.kinds
     kind = kinds.get(text.partition("_")[0])
     if kind is None:
         raise BadAccount(account=text[:40])
-    return str(kind(text))
+    return kind(text)
 
 
 def _refuse_unknown_currencies(tx: Tx, wanted: set[str]) -> None:

@@ -62,26 +62,23 @@ _SUMS = """
 """
 
 
-@trust.auditor
-def audit_books(tx: Tx) -> Iterator[trust.AuditFinding]:
-    """This will find balances, running balances, sums and closed days that are not as they were."""
+def audit_books(tx: Tx) -> Iterator[tuple[str, str, str, str]]:
+    """This will find balances, running balances, sums and closed days that are not as they were.
+
+    Each as its place, its key, what it should be, and what it is.
+    """
     for row in tx.all(_BALANCES):
-        yield _finding("ledger.balance", row["account"], row["expected"], row["found"])
+        yield ("ledger.balance", row["account"], row["expected"], row["found"])
     for row in tx.all(_AFTERS):
         key = f"{row['id']} {row['account']}"
-        yield _finding("ledger.transfer", key, row["expected"], row["found"])
+        yield ("ledger.transfer", key, row["expected"], row["found"])
     for row in tx.all(_SUMS):
-        yield _finding(
-            "ledger.balance", row["currency"], "0 0", f"{row['posted']} {row['reserved']}"
-        )
+        yield ("ledger.balance", row["currency"], "0 0", f"{row['posted']} {row['reserved']}")
     for one in find_last_closes(tx):
         accounts, digest = digest_balances(tx, day=one.day, currency=one.currency)
         expected, found = f"{accounts} {digest}", f"{one.accounts} {one.digest}"
         if expected != found:
-            yield _finding("ledger.day_close", one.id, expected, found)
+            yield ("ledger.day_close", one.id, expected, found)
 
 
-def _finding(place: str, key: str, expected: str, found: str) -> trust.AuditFinding:
-    return trust.AuditFinding(
-        what=trust.Discrepancy.FIGURE_WRONG, place=place, key=key, expected=expected, found=found
-    )
+trust.declare(trust.AuditClass.OPERATIONAL, "ledger.balance", auditor=audit_books)

@@ -37,6 +37,12 @@ class DayAlreadyClosed(errors.Conflict):
     code = "ledger.day.already_closed"
 
 
+class BadDay(errors.Rejected):
+    """The text is not a day in the form 2026-03-02."""
+
+    code = "ledger.day.bad"
+
+
 class DayNotFound(errors.NotFound):
     """The day is not closed."""
 
@@ -73,6 +79,14 @@ class DayWasClosed(trust.Fact):
     day: date
     currencies: tuple[str, ...]
     digests: tuple[str, ...]
+
+
+def parse_day(text: str) -> date:
+    """This will read a day (`2026-03-02`). Raises BadDay."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadDay(text=text[:40]) from None
 
 
 def local_day(at: Instant) -> date:

@@ -21,8 +21,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lingqu import trust
+from lingqu.kernel import errors
 from lingqu.kernel.time import format_instant
-from lingqu.ledger.accounts import LedgerAccountId, may_read
+from lingqu.ledger.accounts import may_read
 from lingqu.ledger.days import local_day
 from lingqu.ledger.rules import Books, Decision, Reservation, Standing, decide
 from lingqu.ledger.transfers import (
@@ -97,7 +98,7 @@ class TransfersPosted(trust.Fact):
     """Transfers were decided together; each row of the batch says how."""
 
     kind = "ledger.transfer.posted"
-    batch: trust.BatchRoot
+    batch: trust.BatchTable.Root
     accepted: int
     refused: int
 
@@ -241,7 +242,7 @@ def _decide_now(tx: Tx, transfers: Sequence[Transfer], *, always: bool = False) 
 
 def _post(
     tx: Tx, submissions: Iterable[Sequence[Plain]], *, in_command: bool
-) -> tuple[list[Decision], trust.BatchRoot]:
+) -> tuple[list[Decision], trust.BatchTable.Root]:
     """Lock, decide and write; gives every decision and the root of those that are new."""
     submissions = list(submissions)
     books, number = _read_books(tx, submissions, in_command=in_command)
@@ -337,11 +338,13 @@ def _imbalance(books: Books, before: dict[str, tuple[int, int, int]]) -> dict[st
     return {name: value for name, value in sums.items() if value}
 
 
-def _refusal(decided: Decision) -> Exception:
-    transfer = decided.transfer
-    kind = REFUSALS[Outcome(decided.outcome)]
-    account = transfer[2] if decided.outcome == Outcome.CEILING_CROSSED.value else transfer[1]
-    return kind(transfer=transfer[0], account=LedgerAccountId(account), id=transfer[0])
+def _refusal(decided: Decision) -> errors.LingquError:
+    transfer, debit, credit = decided.transfer[:3]
+    outcome = Outcome(decided.outcome)
+    account = credit if outcome is Outcome.CEILING_CROSSED else debit
+    if outcome in {Outcome.ACCOUNT_UNKNOWN, Outcome.ACCOUNT_NOT_OPEN}:
+        account = f"{debit} / {credit}"  # whichever of the two it is
+    return REFUSALS[outcome](transfer=transfer, account=account, id=account)
 
 
 def _verdicts(decided: Sequence[Decision]) -> tuple[Verdict, ...]:

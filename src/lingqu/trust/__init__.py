@@ -22,17 +22,10 @@ from lingqu.trust.access import (
     PartyId,
     Role,
     authorize,
-    holdings,
     is_allowed,
     permission_table,
 )
-from lingqu.trust.audit import (
-    AuditFinding,
-    AuditReport,
-    Discrepancy,
-    auditor,
-    run_audit,
-)
+from lingqu.trust.audit import AuditReport, run_audit
 from lingqu.trust.commands import (
     Command,
     command,
@@ -95,14 +88,7 @@ from lingqu.trust.reads import (
     find_sessions,
     find_stranger_refusals,
 )
-from lingqu.trust.rows import (
-    AuditClass,
-    BatchRoot,
-    BatchTable,
-    Table,
-    declare,
-    declared_tables,
-)
+from lingqu.trust.rows import AuditClass, BatchTable, Table, declare, declared_tables
 from lingqu.trust.sessions import (
     Identity,
     SignInRefused,
@@ -126,13 +112,10 @@ __all__ = (
     "ApiKeyId",
     "AssignmentId",
     "AuditClass",
-    "AuditFinding",
     "AuditReport",
-    "BatchRoot",
     "BatchTable",
     "Command",
     "CommandId",
-    "Discrepancy",
     "Fact",
     "FactId",
     "FactRecord",
@@ -149,7 +132,6 @@ __all__ = (
     "StrangerRefusals",
     "Table",
     "assign_role",
-    "auditor",
     "authorize",
     "change_password",
     "close_account",
@@ -176,7 +158,6 @@ __all__ = (
     "get_installation",
     "get_party",
     "hash_password",
-    "holdings",
     "identify_api_key",
     "identify_session",
     "introduce_log_key",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,19 +67,6 @@ class AuditReport:
     commands: int
     tables: int
     findings: tuple[AuditFinding, ...]
-
-
-Auditor = Callable[[Tx], Iterator[AuditFinding]]
-_auditors: dict[str, Auditor] = {}
-
-
-def auditor(function: Auditor) -> Auditor:
-    """This will have every audit ask a package for what is wrong with figures it keeps.
-
-    The function gets a transaction that sees one state; its findings name what they expected.
-    """
-    _auditors[f"{function.__module__}.{function.__qualname__}"] = function
-    return function
 
 
 _UNREADABLE = """
@@ -214,8 +201,8 @@ class Audit:
                 yield from self._batch_rows(declared[name])
         yield from self._commands()
         yield from self._installation()
-        for name in sorted(_auditors):
-            yield from _auditors[name](self._tx)
+        for name in sorted(declared.keys() & existing):
+            yield from self._figures(declared[name])
 
     def report(self, findings: tuple[AuditFinding, ...]) -> AuditReport:
         """This will sum up, after `findings` was walked to its end."""
@@ -348,6 +335,18 @@ class Audit:
                 expected=rows[0]["expected"],
                 found=rows[0]["found"] or "",
             )
+
+    def _figures(self, declared: Declaration) -> Iterator[AuditFinding]:
+        """What the package that keeps a table finds wrong with its figures."""
+        if declared.auditor is not None:
+            for place, key, expected, found in declared.auditor(self._tx):
+                yield AuditFinding(
+                    what=Discrepancy.FIGURE_WRONG,
+                    place=place,
+                    key=key,
+                    expected=expected,
+                    found=found,
+                )
 
     def _commands(self) -> Iterator[AuditFinding]:
         for row in self._tx.stream(_COMMANDS):

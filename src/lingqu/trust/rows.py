@@ -12,9 +12,9 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from lingqu.kernel import canon, errors, merkle
 from lingqu.kernel.values import from_row, to_plain
@@ -50,6 +50,10 @@ class RowNotFound(errors.NotFound):
     code = "trust.row.not_found"
 
 
+Auditor = Callable[[Tx], Iterator[tuple[str, str, str, str]]]
+"""Gives the figures that are wrong in one state of things: place, key, expected, found."""
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """A table's class, and for audited ones how to read any shape of its rows."""
@@ -61,6 +65,7 @@ class Declaration:
     value: type | None = None
     defaults: Mapping[str, object] = dataclasses.field(default_factory=dict)
     private: bool = False
+    auditor: Auditor | None = None
 
 
 _declared: dict[str, Declaration] = {}
@@ -71,10 +76,13 @@ def declared_tables() -> tuple[Declaration, ...]:
     return tuple(_declared[name] for name in sorted(_declared))
 
 
-def declare(audit_class: AuditClass, *names: str) -> None:
-    """This will declare tables that are not audited row by row."""
+def declare(audit_class: AuditClass, *names: str, auditor: Auditor | None = None) -> None:
+    """This will declare tables that are not audited row by row.
+
+    A cache can be computed again: `auditor` does it in every audit, and says what is wrong.
+    """
     for name in names:
-        _add(Declaration(name, audit_class))
+        _add(Declaration(name, audit_class, auditor=auditor))
 
 
 def _add(declaration: Declaration) -> None:
@@ -219,6 +227,9 @@ class BatchTable:
     The table has the columns `batch` (the id of the batch) and `position` (dense from 0) before
     its own. The root is RFC 6962 over the canonical JSON of each row's own columns.
     """
+
+    Root: TypeAlias = BatchRoot
+    """What `append` gives and the fact carries."""
 
     def __init__(self, name: str, columns: Sequence[str]) -> None:
         """Declare the table and its own columns."""

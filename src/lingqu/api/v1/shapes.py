@@ -13,7 +13,7 @@ from lingqu.kernel.values import to_plain
 
 PartyKindName = Literal["organization", "person", "system"]
 AccountKindName = Literal["person", "machine"]
-RoleName = Literal["administrator", "member", "regulator"]
+RoleName = Literal["administrator", "member", "regulator", "clearing"]
 
 
 class PartyView(msgspec.Struct, kw_only=True):
