@@ -111,10 +111,12 @@ class TreeMachine(RuleBasedStateMachine):
         self.known, self.in_force, self.serial = {}, {}, itertools.count()
         self.cache = rights.EffectiveGrants()
         root = self.tree.root()
-        self.first = root.id
-        self.known[root.id] = Known(root.id, None, [], None, (root.id,))
+        above = self.known[root.id] = Known(root.id, None, [], None, (root.id,))
+        for limit in ((["research"], [], 3), (None, [], None)):
+            made = self.tree.child(above.id, form_of(limit), kind=rights.GrantKind.HOLDING)
+            above = self.known[made.id] = Known(made.id, above, [limit], None, (made.id,))
         self.read(all_of_it=True)
-        return root.id
+        return multiple(*self.known)
 
     def now(self):
         with self.place.database.reading() as tx:
@@ -197,12 +199,14 @@ class TreeMachine(RuleBasedStateMachine):
         )
         return multiple() if done is None else self.succeed(one, done, narrowed=limit)
 
-    @rule(target=grants, grant=grants)
-    def adopt(self, grant):
+    @rule(target=grants, grant=grants, upwards=st.booleans())
+    def adopt(self, grant, upwards):
         one, now = self.known[grant], self.now()
+        if upwards and one.parent is not None:
+            one = one.parent
         allowed = one.parent is not None and one.standing(now, self.held()) == "alive"
         done = self.attempt(
-            allowed, lambda: self.place.do(rights.adopt_children, grant=rights.GrantId(grant))
+            allowed, lambda: self.place.do(rights.adopt_children, grant=rights.GrantId(one.id))
         )
         return multiple() if done is None else self.succeed(one, done)
 
@@ -313,7 +317,7 @@ def test_any_sequence_of_acts_keeps_the_tree_true(grown):
 
     Machine.grown = grown
     state = settings(
-        max_examples=20,
+        max_examples=25,
         stateful_step_count=16,
         deadline=None,
         suppress_health_check=list(HealthCheck),
