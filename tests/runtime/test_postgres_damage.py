@@ -371,9 +371,8 @@ def test_an_account_that_the_system_does_not_know_is_named(monkeypatch):
 
 @needs_root
 def test_where_no_account_can_be_made_nobody_is_used_with_a_warning(monkeypatch):
-    monkeypatch.setattr(account, "NAME", "lingqu-absent")
     monkeypatch.setattr(account, "_useradd", lambda: None)
-    assert account.new_account().name == "nobody"
+    assert account.new_account(name="lingqu-absent").name == "nobody"
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,9 @@ def test_no_odd_form_breaks_a_page(regulator, server, fields, path):
     csrf = token(regulator.get("/account"))
     address = path.replace("{party:str}", server.party)
     answer = regulator.post(address, data={**fields, "csrf": csrf})
-    assert answer.status_code in {303, 400, 403, 404, 409, 422}, answer.text
+    # A second factor is proposed without being kept: its page is an answer, not a change.
+    shown = {200} if address == "/account/second-factor" else set()
+    assert answer.status_code in {303, 400, 403, 404, 409, 422} | shown, answer.text
 
 
 @pytest.fixture

@@ -98,7 +98,9 @@ def code_at(secret, seconds=0):
 
 
 def enroll(client):
-    secret = SECRET.search(send(client, "/account/second-factor").text)[1]
+    page = send(client, "/account/second-factor").text
+    secret = SECRET.search(page)[1]
+    assert 'class="lq-qr" src="data:image/png;base64,iVBOR' in page, "a picture to scan"
     answer = send(
         client,
         "/account/second-factor/enable",

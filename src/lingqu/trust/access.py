@@ -337,6 +337,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.ACCOUNT): _SELF,
         (_A.CHANGE, _K.ACCOUNT): _SELF,
         (_A.END, _K.SESSION): _SELF,
+        (_A.CHANGE, _K.PROCEDURE): _SELF,
     },
     Role.VISITOR: {
         (_A.SIGN_IN, _K.SESSION): _ANY,

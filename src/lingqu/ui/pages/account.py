@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
 from litestar.response import Redirect
@@ -10,7 +12,7 @@ from litestar.response import Redirect
 from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
-from lingqu.runtime import REAL_TIME, new_id
+from lingqu.runtime import REAL_TIME, documents, new_id
 from lingqu.trust import identity
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import FormIncomplete, status_of
@@ -85,7 +87,14 @@ def propose_second_factor(desk: FromDesk) -> Response[str]:
     """This will show a new secret for one-time codes; nothing is kept until a code proves it."""
     who = desk.require()
     made = identity.propose_secret(who.login or who.account)
-    return desk.show("second_factor.html", secret=made.secret, uri=made.uri, refusal=None, codes=())
+    return desk.show(
+        "second_factor.html",
+        secret=made.secret,
+        uri=made.uri,
+        picture=_picture(made.uri),
+        refusal=None,
+        codes=(),
+    )
 
 
 @post(
@@ -115,14 +124,19 @@ def enable_second_factor(desk: FromDesk, form: FromForm) -> Response[str]:
         )
     except (errors.Forbidden, PasswordWrong) as refusal:
         uri = identity.describe_secret(secret, who.login or who.account).uri
-        shown = {"secret": secret, "uri": uri, "codes": ()}
+        shown = {"secret": secret, "uri": uri, "picture": _picture(uri), "codes": ()}
         explained = desk.explain(refusal)
         return desk.show(
             "second_factor.html", status=status_of(refusal), refusal=explained, **shown
         )
     except (errors.Rejected, errors.Conflict) as refusal:
         return _page(desk, refusal=refusal)
-    return desk.show("second_factor.html", codes=ready.codes, secret="", uri="", refusal=None)
+    return desk.show("second_factor.html", codes=ready.codes, refusal=None)
+
+
+def _picture(uri: str) -> str:
+    """Give the QR code as a data address: the secret in it must never be a request of its own."""
+    return "data:image/png;base64," + base64.b64encode(documents.draw_png(uri, scale=5)).decode()
 
 
 @post(
