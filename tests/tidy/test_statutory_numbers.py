@@ -9,6 +9,7 @@ from source import Finding
 
 import reference
 from lingqu.kernel import errors
+from lingqu.rights import vocabulary
 from lingqu.trust import rulebook
 
 RULEBOOK = source.PRODUCT / "trust" / "rulebook"
@@ -125,3 +126,10 @@ def test_planted_citations_are_found():
     known = "article = '《公共数据资源登记管理暂行办法》第十条'"
     assert not source.snippet(known, written_citations)
     assert not source.snippet('"""《没有的办法》第一条"""', written_citations)
+
+
+def test_the_sources_of_the_codes_of_terms_are_known():
+    sources = {one.source for one in vocabulary.built_in_labels()} - {None}
+    assert len(sources) > 2
+    unknown = {one for one in sources if rulebook.resolve_citation(one.replace("表", " ")) is None}
+    assert {one.partition(" ")[0] for one in unknown} <= {"TC609-6-2025-14"}, unknown

@@ -25,9 +25,7 @@ from lingqu.rights.policies import (
     Policy,
     PolicyKind,
     PolicyUnreadable,
-    exchange_labels,
     read_document,
-    with_exchange_codes,
 )
 from lingqu.rights.tc609 import from_tc609, to_tc609
 from lingqu.rights.vocabulary import Label, TreeName, built_in_labels
@@ -69,15 +67,14 @@ class PolicyFormat(enum.Enum):
 def read_policy(data: bytes | str, *, vocabulary: Vocabulary) -> tuple[PolicyFormat, Policy]:
     """This will read a document in either format; what has no exact meaning here is refused.
 
-    Codes of the standards that the trees do not have are understood too. Raises the refusals of
-    policies: each has a `place` (JSON pointer), most a `reason` (see `explain_reason`).
+    Raises the refusals of policies: each has a `place` (JSON pointer), most a `reason`, which
+    `explain_reason` puts into words.
     """
     document = read_document(data)
-    known = with_exchange_codes(vocabulary)
     if "@context" in document:
-        return PolicyFormat.ODRL, from_odrl(document, vocabulary=known)
+        return PolicyFormat.ODRL, from_odrl(document, vocabulary=vocabulary)
     if "contractPolicies" in document:
-        return PolicyFormat.TC609, from_tc609(document, vocabulary=known)
+        return PolicyFormat.TC609, from_tc609(document, vocabulary=vocabulary)
     raise PolicyUnreadable(reason="format")
 
 
@@ -93,14 +90,14 @@ def canonical_bytes(document: dict[str, Any]) -> bytes:
 
 @functools.cache
 def built_in_vocabulary() -> Vocabulary:
-    """This will give the trees every installation begins with, and the codes of the standards."""
+    """This will give the trees every installation begins with."""
     trees = {
         name.value: Tree(
             name.value, [(one.code, one.parent) for one in built_in_labels() if one.tree is name]
         )
         for name in TreeName
     }
-    return with_exchange_codes(Vocabulary(**trees))
+    return Vocabulary(**trees)
 
 
 def explain_reason(refusal: errors.LingquError, language: Language) -> str | None:
@@ -113,7 +110,7 @@ def explain_policy(
     policy: Policy, language: Language, labels: Iterable[Label] = ()
 ) -> tuple[str, ...]:
     """This will say in words what a policy permits and demands; `labels` name registered codes."""
-    known = (*exchange_labels(), *built_in_labels(), *labels)
+    known = (*built_in_labels(), *labels)
     words = {(one.tree.value, one.code): one.zh if language == "zh-CN" else one.en for one in known}
     return tuple(_lines(policy, words, language))
 

@@ -10,21 +10,17 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import functools
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from typing import Any, NoReturn
 
 from lingqu.kernel import errors
 from lingqu.kernel.lattice import ANYTHING, Scope, Terms, Tree, Vocabulary, meet
 from lingqu.kernel.money import Money
 from lingqu.kernel.time import BadPeriod, Instant, Period, parse_instant
-from lingqu.rights.vocabulary import Label, TreeName
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 """The start of a period that a policy gives only an end."""
@@ -417,30 +413,6 @@ def policy_in(**parts: Any) -> Policy:
         return Policy(**parts)
     except BadPolicy as refusal:
         raise RuleRefused(place="/", reason=refusal.parameters["reason"]) from None
-
-
-@functools.cache
-def exchange_labels() -> tuple[Label, ...]:
-    """This will give the codes that the standard names and the built-in trees may not have yet."""
-    text = resources.files(__package__).joinpath("exchange.toml").read_text(encoding="utf-8")
-    return tuple(
-        Label(tree=TreeName(tree), code=code, parent=None, **given)
-        for tree, codes in tomllib.loads(text).items()
-        for code, given in codes.items()
-    )
-
-
-def with_exchange_codes(vocabulary: Vocabulary) -> Vocabulary:
-    """This will give the trees with the standard's codes as roots, where they are missing.
-
-    As roots they widen nothing that was granted before.
-    """
-    grown: dict[str, Tree] = {}
-    for name in TreeName:
-        tree: Tree = getattr(vocabulary, name.value)
-        more = [one.code for one in exchange_labels() if one.tree is name and one.code not in tree]
-        grown[name.value] = tree.grow((code, None) for code in more) if more else tree
-    return Vocabulary(**grown)
 
 
 def given(text: str) -> str:
