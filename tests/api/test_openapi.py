@@ -15,7 +15,7 @@ from web_server import write
 from lingqu import trust
 from lingqu.api import COMMAND_ROUTES, READING_ROUTES, WITHOUT_ROUTE
 
-EXAMPLES = int(os.environ.get("LINGQU_FUZZ_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("LINGQU_FUZZ_EXAMPLES", "12"))
 
 
 @pytest.fixture(scope="module")

@@ -20,11 +20,6 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, BinaryIO
 
-import openpyxl
-import xlsxwriter
-from openpyxl.utils.escape import unescape
-from openpyxl.utils.exceptions import InvalidFileException
-
 from lingqu.kernel import errors
 
 ROWS_MOST = 1_048_575
@@ -52,7 +47,6 @@ _DAMAGE = (
     ArithmeticError,
     AttributeError,
     EOFError,
-    InvalidFileException,
     LookupError,
     NotImplementedError,
     OSError,
@@ -156,6 +150,9 @@ def write_sheet(
 
     Raises SheetTooLarge, BadCell or CellMissing; what was written until then is no workbook.
     """
+    # Half a second to load: not at the start of every command, only where a workbook is made.
+    import xlsxwriter
+
     book = xlsxwriter.Workbook(
         target,
         {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False},
@@ -255,6 +252,8 @@ def read_sheet(
     Raises NotASheet, SheetTooLarge, ColumnMissing or ColumnUnknown. A row that is not sound is not
     among the rows; its problems name row and column. Empty rows are passed over.
     """
+    import openpyxl  # loaded where a workbook is read, for the same reason
+
     _inspect(content, limits)
     book = None
     try:
@@ -341,7 +340,7 @@ def _places(
     for at, cell in enumerate(heads):
         if _is_empty(cell):
             continue
-        name = unescape(str(cell.value)).strip()
+        name = _unescaped(str(cell.value)).strip()
         if name not in known or name in found:
             raise ColumnUnknown(column=name[:60], known="、".join(known))
         found[name] = at
@@ -358,7 +357,7 @@ def _value(cell: Any, column: SheetColumn, row: int) -> Cell:
         raise CellMissing(row=row, column=column.zh)
     if cell.data_type == "f":
         raise CellFormula(row=row, column=column.zh)
-    value = unescape(cell.value) if isinstance(cell.value, str) else cell.value
+    value = _unescaped(cell.value) if isinstance(cell.value, str) else cell.value
     read: Cell = None
     match column.kind:
         case CellKind.TEXT:
@@ -433,3 +432,11 @@ def _as_day(value: object) -> date | None:
 def _sheet_name(title: str) -> str:
     name = re.sub(r"[\[\]:*?/\\\x00-\x1f]", " ", title).strip(" '")[:31].strip(" '")
     return name or "Sheet1"
+
+
+def _unescaped(text: str) -> str:
+    """Give back the characters that a workbook writes as `_x000D_`."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")

@@ -13,9 +13,6 @@ import zipfile
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from docx.shared import Mm
-from docxtpl import DocxTemplate, InlineImage
-
 from lingqu.kernel.values import to_plain
 from lingqu.runtime.documents.letters import Letter
 from lingqu.runtime.documents.pdf import head_size
@@ -43,6 +40,10 @@ _CORE = "docProps/core.xml"
 
 def write_docx(letter: Letter) -> bytes:
     """This will draw the letter as DOCX; the same letter gives the same bytes."""
+    # A third of a second to load: not at the start of every command, only where one is drawn.
+    from docx.shared import Mm
+    from docxtpl import DocxTemplate, InlineImage
+
     template = DocxTemplate(io.BytesIO(_skeleton()))
     context = _without_braces(to_plain(letter))
     assert isinstance(context, dict), "a dataclass becomes an object"
