@@ -66,7 +66,9 @@ def fix() -> int:
 
 def pytest(*arguments: str, workers: int) -> list[str]:
     """The command line of a test run; `workers` processes share the cores."""
-    parallel = ("-n", str(workers), "--dist=loadscope") if workers > 1 else ()
+    parallel = (
+        ("-n", str(workers), "--dist=loadscope", "--no-loadscope-reorder") if workers > 1 else ()
+    )
     return program("python", "-m", "pytest", *parallel, *arguments)
 
 
