@@ -75,24 +75,30 @@ def packaged() -> Edition:
 
 def read_edition(data: Traversable) -> Edition:
     """This will read an edition from a folder of the same layout; a mistake in it asserts."""
-    documents = {
-        key: _document(key, found) for key, found in _toml(data / "documents.toml").items()
-    }
+    # Every command waits for this, so each file is read once.
+    said = {file.name: _toml(file) for file in (data / "documents.toml", *_tomls(data / "texts"))}
+    documents = {key: _document(key, found) for key, found in said["documents.toml"].items()}
     profiles: dict[str, Profile] = {}
     rules: list[Rule] = []
     digests: dict[str, str] = {}
-    for file in _tomls(data / "national"):
-        rules += _rules(_toml(file), NATIONAL, documents)
+    national = {file.name: _toml(file) for file in _tomls(data / "national")}
+    for found in national.values():
+        rules += _rules(found, NATIONAL, documents)
+    texts = {name: found for name, found in said.items() if name != "documents.toml"}
     digests[NATIONAL] = _digest(
-        [data / "documents.toml", *_tomls(data / "national"), *_tomls(data / "texts")]
+        [
+            ("documents.toml", said["documents.toml"]),
+            *national.items(),
+            *texts.items(),
+        ]
     )
     regions = {file.name.removesuffix(".toml"): file for file in _tomls(data / "regions")}
     for name, file in regions.items():
         found = _toml(file)
+        digests[name] = _digest([(file.name, found)])
         about = found.pop("profile")
         profiles[name] = _profile(name, about)
         rules += _rules(found, name, documents)
-        digests[name] = _digest([file])
     edition = _toml(data / "edition.toml")
     by_code: dict[str, list[Rule]] = {}
     for rule in rules:
@@ -103,7 +109,7 @@ def read_edition(data: Traversable) -> Edition:
         rules=tuple(rules),
         documents=documents,
         profiles=profiles,
-        articles={file.name.removesuffix(".toml"): _toml(file) for file in _tomls(data / "texts")},
+        articles={name.removesuffix(".toml"): found for name, found in texts.items()},
         digests=digests,
         by_code={code: tuple(found) for code, found in sorted(by_code.items())},
     )
@@ -119,9 +125,9 @@ def _toml(file: Traversable) -> dict[str, Any]:
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
-def _digest(files: list[Traversable]) -> str:
+def _digest(files: list[tuple[str, dict[str, Any]]]) -> str:
     """The digest of what the files say: comments and the order of keys do not count."""
-    said = [(file.name, _sorted(_toml(file))) for file in files]
+    said = [(name, _sorted(found)) for name, found in files]
     return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
