@@ -1,19 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real `lingqu`, run as a person runs it: a process of its own in a folder of its own."""
 
+import atexit
+import io
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from lingqu.cli import main
+from lingqu.cli.program import COMMANDS
 from lingqu.runtime.postgres import discard_postgres
 
 LINGQU = str(Path(sys.executable).parent / "lingqu")
 VERIFY = str(Path(sys.executable).parent / "lingqu-verify")
+
+
+MODULES = [place.partition(":")[0] for place in COMMANDS.values()]
+LOADED = multiprocessing.get_context("forkserver")
+"""Processes forked from one that has loaded the program: loading it takes longer than most
+commands do, and `start` still runs the program as it is installed."""
+LOADED.set_forkserver_preload(["lingqu.wiring", "lingqu.cli", *sorted(set(MODULES))])
+
+
+def _run_lingqu(words, environment, folder, streams):
+    """Become `lingqu WORDS` with streams of its own."""
+    for number, (path, flags) in enumerate(
+        zip(streams, (os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_WRONLY | os.O_CREAT), strict=True)
+    ):
+        opened = os.open(path, flags, 0o600)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8")
+    sys.stderr = io.TextIOWrapper(
+        io.FileIO(2, "w", closefd=False), encoding="utf-8", write_through=True
+    )
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = ["lingqu", *words]
+    try:
+        main()
+    finally:
+        sys.stdout.flush()
+        atexit._run_exitfuncs()
 
 
 @dataclass(frozen=True)
@@ -45,17 +83,22 @@ class Cli:
         return {name: str(value) for name, value in (kept | more).items()}
 
     def __call__(self, *words, stdin="", timeout=120, **more):
-        ended = subprocess.run(
-            [LINGQU, *map(str, words)],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            cwd=self.folder,
-            env=self.environment(**more),
-        )
-        answer = Answer(ended.returncode, ended.stdout, ended.stderr)
-        assert "Traceback" not in ended.stdout + ended.stderr, ended.stderr
+        with tempfile.TemporaryDirectory() as folder:
+            streams = [Path(folder) / name for name in ("in", "out", "err")]
+            streams[0].write_text(stdin, encoding="utf-8")
+            process = LOADED.Process(
+                target=_run_lingqu,
+                args=(list(map(str, words)), self.environment(**more), self.folder, streams),
+            )
+            process.start()
+            process.join(timeout)
+            code = process.exitcode
+            if code is None:
+                process.kill()
+            assert code is not None, f"{words} did not end in {timeout} s"
+            out, err = (stream.read_text(encoding="utf-8") for stream in streams[1:])
+        answer = Answer(code, out, err)
+        assert "Traceback" not in out + err, err
         return answer
 
     def json(self, *words, code=0, **more):
