@@ -107,6 +107,11 @@ class Kind(enum.Enum):
     RIGHTS_CODE = "rights_code"
     GROUND = "ground"
     GRANT = "grant"
+    PEER = "peer"
+    REMOTE_LISTING = "remote_listing"
+    FLOW = "flow"
+    CASE = "case"
+    REPORT = "report"
 
 
 class Reach(enum.Enum):
@@ -198,6 +203,13 @@ _CLEARS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.LEDGER_DAY): _ANY,
     (_A.END, _K.LEDGER_DAY): _ANY,
 })  # fmt: skip
+_OFFERS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.REMOTE_LISTING): _OWN,
+    (_A.CREATE, _K.REMOTE_LISTING): _OWN,
+    (_A.CHANGE, _K.REMOTE_LISTING): _OWN,
+    (_A.END, _K.REMOTE_LISTING): _OWN,
+})  # fmt: skip
+"""What whoever brings products to a venue elsewhere does with them."""
 _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.PARTY): _ANY,
     (_A.READ, _K.ACCOUNT): _ANY,
@@ -213,8 +225,17 @@ _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.LEDGER_DAY): _ANY,
     (_A.READ, _K.GROUND): _ANY,
     (_A.READ, _K.GRANT): _ANY,
+    (_A.READ, _K.REMOTE_LISTING): _ANY,
+    (_A.READ, _K.FLOW): _ANY,
+    (_A.OPERATE, _K.FLOW): _ANY,
+    (_A.READ, _K.CASE): _ANY,
+    (_A.CREATE, _K.CASE): _ANY,
+    (_A.CHANGE, _K.CASE): _ANY,
+    (_A.END, _K.CASE): _ANY,
+    (_A.READ, _K.REPORT): _ANY,
+    (_A.CREATE, _K.REPORT): _ANY,
 })  # fmt: skip
-"""A supervisor sees everything, holds and frees, and changes nothing else."""
+"""A supervisor sees everything, holds and frees, keeps its own cases, and changes nothing else."""
 
 RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.PLATFORM: {
@@ -240,6 +261,11 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.GRANT): _ANY,
         (_A.END, _K.GRANT): _ANY,
         (_A.OPERATE, _K.GRANT): _ANY,
+        (_A.READ, _K.FLOW): _ANY,
+        (_A.OPERATE, _K.FLOW): _ANY,
+        (_A.CREATE, _K.CASE): _ANY,
+        (_A.READ, _K.REPORT): _ANY,
+        (_A.CREATE, _K.REPORT): _ANY,
     },
     Role.ADMINISTRATOR: {
         (_A.READ, _K.PARTY): _ANY,
@@ -297,11 +323,27 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.GRANT): _ANY,
         (_A.END, _K.GRANT): _ANY,
         (_A.OPERATE, _K.GRANT): _ANY,
+        (_A.CREATE, _K.PEER): _ANY,
+        (_A.END, _K.PEER): _ANY,
+        (_A.READ, _K.REMOTE_LISTING): _ANY,
+        (_A.CREATE, _K.REMOTE_LISTING): _ANY,
+        (_A.CHANGE, _K.REMOTE_LISTING): _ANY,
+        (_A.END, _K.REMOTE_LISTING): _ANY,
+        (_A.OPERATE, _K.REMOTE_LISTING): _ANY,
+        (_A.READ, _K.FLOW): _ANY,
+        (_A.OPERATE, _K.FLOW): _ANY,
+        (_A.READ, _K.CASE): _ANY,
+        (_A.CREATE, _K.CASE): _ANY,
+        (_A.CHANGE, _K.CASE): _ANY,
+        (_A.END, _K.CASE): _ANY,
+        (_A.READ, _K.REPORT): _ANY,
+        (_A.CREATE, _K.REPORT): _ANY,
     },
     Role.MEMBER: {
         **_IN_BUSINESS,
         **_GRANTS,
         **_PROVIDES,
+        **_OFFERS,
         (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
         (_A.READ, _K.CERTIFICATE): _OWN,
         (_A.READ, _K.ACCOUNT): _OWN,
@@ -314,7 +356,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.FINANCIAL_REGULATOR: _SUPERVISES,
     Role.PROVIDER: {**_IN_BUSINESS, **_PROVIDES, **_GRANTS},
     Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS},
-    Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS},
+    Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS, **_OFFERS},
     Role.CLERK: _IN_BUSINESS,
     Role.REVIEWER: _IN_BUSINESS,
     Role.PRICE_AUTHORITY: _IN_BUSINESS,
@@ -328,8 +370,8 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.CERTIFICATE): _OWN,
     },
     Role.CLEARING: _CLEARS,
-    Role.VENUE: _IN_BUSINESS,
-    Role.MERCHANT: {**_IN_BUSINESS, **_GRANTS},
+    Role.VENUE: {**_IN_BUSINESS, (_A.READ, _K.REMOTE_LISTING): _OWN},
+    Role.MERCHANT: {**_IN_BUSINESS, **_GRANTS, **_OFFERS},
     Role.BUYER: {**_IN_BUSINESS, **_GRANTS},
     Role.SERVICE_BODY: _IN_BUSINESS,
     Role.PERSON: _IN_BUSINESS,
@@ -341,6 +383,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     },
     Role.VISITOR: {
         (_A.SIGN_IN, _K.SESSION): _ANY,
+        (_A.OPERATE, _K.REMOTE_LISTING): _ANY,
     },
 })  # fmt: skip
 """The whole table. Its readable form is `docs/reference/permissions.txt`."""
