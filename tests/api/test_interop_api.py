@@ -6,7 +6,7 @@ import pytest
 from web_server import running, write
 
 from lingqu import interop, trust
-from lingqu.runtime import new_id
+from lingqu.runtime import Caller, new_id
 from lingqu.trust import procedures
 
 BASE = "/api/v1/interop"
@@ -65,8 +65,16 @@ def test_a_listing_travels_to_a_second_lingqu_and_its_status_comes_back(server, 
         assert [one["offer"] for one in came] == [offer]
         one = there.get(f"{BASE}/received/{came[0]['id']}").json()
         assert (one["listing"], one["handler"]) == (LISTING, examined_by)
-    venue.execute(
+    clerk = new_id(trust.AccountId)
+    person = {"kind": trust.AccountKind.PERSON, "login": None, "password": None}
+    venue.execute(trust.open_account, account=clerk, party=examined_by, **person)
+    given = {"account": clerk, "role": trust.Role.VENUE, "party": examined_by}
+    venue.execute(trust.assign_role, assignment=new_id(trust.AssignmentId), **given)
+    trust.execute(
+        venue.app.database,
         procedures.move_procedure,
+        Caller(account=clerk, channel="web"),
+        new_id(trust.CommandId),
         procedure=procedures.ProcedureId(one["procedure"]),
         move="publish",
         version=1,
