@@ -250,10 +250,17 @@ def may_read(tx: Tx, contract: Contract) -> bool:
     )
 
 
-def draw_held(tx: Tx, *, contract: Contract, amount: int, reference: str) -> Contract:
+def draw_held(
+    tx: Tx,
+    *,
+    contract: Contract,
+    amount: int,
+    reference: str,
+    transfer: ledger.TransferId | None = None,
+) -> Contract:
     """This will draw what calls cost from a locked contract's frozen funds; the rest stays frozen.
 
-    For commands of this package, inside their transaction; nothing is drawn for an amount of 0.
+    `transfer` is the id of the posting where the caller must know it. For commands of this package, inside their transaction; nothing is drawn for an amount of 0.
     Raises HeldExceeded.
     """
     if amount == 0:
@@ -266,7 +273,7 @@ def draw_held(tx: Tx, *, contract: Contract, amount: int, reference: str) -> Con
     kept = new_id(ledger.TransferId) if left else None
     steps = [
         ledger.Transfer(
-            id=new_id(ledger.TransferId),
+            id=transfer or new_id(ledger.TransferId),
             debit=contract.funds,
             credit=contract.charged,
             amount=amount,

@@ -113,6 +113,9 @@ class Kind(enum.Enum):
     LISTING = "listing"
     CONTRACT = "contract"
     FUND = "fund"
+    CHARGE = "charge"
+    SETTLEMENT = "settlement"
+    PAYABLE = "payable"
 
 
 class Reach(enum.Enum):
@@ -213,6 +216,10 @@ _SELLS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
 })  # fmt: skip
 """What a seller does with the fee and the listing of a product."""
 _RUNS_VENUE: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CHANGE, _K.CHARGE): _OWN,
+    (_A.READ, _K.SETTLEMENT): _OWN,
+    (_A.CREATE, _K.SETTLEMENT): _OWN,
+    (_A.READ, _K.PAYABLE): _OWN,
     (_A.READ, _K.MEMBERSHIP): _OWN,
     (_A.CHANGE, _K.MEMBERSHIP): _OWN,
     (_A.READ, _K.LISTING): _OWN,
@@ -228,6 +235,9 @@ _PRICES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
 })  # fmt: skip
 """What fixes permitted revenue, ceilings and trial fees; who sets the fee below is another."""
 _CLEARS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.SETTLEMENT): _OWN,
+    (_A.CREATE, _K.SETTLEMENT): _OWN,
+    (_A.READ, _K.PAYABLE): _OWN,
     (_A.READ, _K.FUND): _OWN,
     (_A.CREATE, _K.FUND): _OWN,
     (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
@@ -241,6 +251,8 @@ _CLEARS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.END, _K.LEDGER_DAY): _ANY,
 })  # fmt: skip
 _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.SETTLEMENT): _ANY,
+    (_A.READ, _K.PAYABLE): _ANY,
     (_A.READ, _K.PARTY): _ANY,
     (_A.READ, _K.ACCOUNT): _ANY,
     (_A.READ, _K.ROLE): _ANY,
@@ -265,6 +277,9 @@ _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
 
 RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.PLATFORM: {
+        (_A.CREATE, _K.CHARGE): _ANY,
+        (_A.READ, _K.SETTLEMENT): _ANY,
+        (_A.CREATE, _K.SETTLEMENT): _ANY,
         (_A.CREATE, _K.REFUSAL): _ANY,
         (_A.END, _K.SESSION): _ANY,
         (_A.OPERATE, _K.LOG): _ANY,
@@ -293,6 +308,11 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.END, _K.CONTRACT): _ANY,
     },
     Role.ADMINISTRATOR: {
+        (_A.CHANGE, _K.CHARGE): _ANY,
+        (_A.READ, _K.SETTLEMENT): _ANY,
+        (_A.CREATE, _K.SETTLEMENT): _ANY,
+        (_A.READ, _K.PAYABLE): _ANY,
+        (_A.END, _K.PAYABLE): _ANY,
         (_A.READ, _K.PARTY): _ANY,
         (_A.CREATE, _K.PARTY): _ANY,
         (_A.CHANGE, _K.PARTY): _ANY,
@@ -379,7 +399,11 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.CLERK: _IN_BUSINESS,
     Role.REVIEWER: _IN_BUSINESS,
     Role.PRICE_AUTHORITY: {**_IN_BUSINESS, **_PRICES},
-    Role.TREASURY: _IN_BUSINESS,
+    Role.TREASURY: {
+        **_IN_BUSINESS,
+        (_A.READ, _K.PAYABLE): _OWN,
+        (_A.END, _K.PAYABLE): _OWN,
+    },
     Role.CHIEF_DATA_OFFICER: {
         **_IN_BUSINESS,
         (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
