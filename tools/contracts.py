@@ -32,6 +32,7 @@ OUTSIDE_THE_LINE = ("__main__", "migrations")
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision", "interop")
 SUB_FACES = (
     "rights.obligations",
+    "market.settlement",
     "rights.quantities",
     "runtime.engine",
     "runtime.documents",
