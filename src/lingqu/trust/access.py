@@ -107,6 +107,7 @@ class Kind(enum.Enum):
     RIGHTS_CODE = "rights_code"
     GROUND = "ground"
     GRANT = "grant"
+    PRODUCT = "product"
 
 
 class Reach(enum.Enum):
@@ -179,6 +180,12 @@ _GRANTS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.OPERATE, _K.GRANT): _OWN,
 })  # fmt: skip
 """What whoever holds rights does with them: gives on, narrows, ends, uses."""
+_OFFERS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CREATE, _K.PRODUCT): _OWN,
+    (_A.CHANGE, _K.PRODUCT): _OWN,
+    (_A.END, _K.PRODUCT): _OWN,
+})  # fmt: skip
+"""What whoever operates data does with its products: defines, publishes, withdraws."""
 _PROVIDES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.CREATE, _K.DUTY): _OWN,
     (_A.END, _K.DUTY): _OWN,
@@ -297,10 +304,14 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.GRANT): _ANY,
         (_A.END, _K.GRANT): _ANY,
         (_A.OPERATE, _K.GRANT): _ANY,
+        (_A.CREATE, _K.PRODUCT): _ANY,
+        (_A.CHANGE, _K.PRODUCT): _ANY,
+        (_A.END, _K.PRODUCT): _ANY,
     },
     Role.MEMBER: {
         **_IN_BUSINESS,
         **_GRANTS,
+        **_OFFERS,
         **_PROVIDES,
         (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
         (_A.READ, _K.CERTIFICATE): _OWN,
@@ -314,7 +325,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.FINANCIAL_REGULATOR: _SUPERVISES,
     Role.PROVIDER: {**_IN_BUSINESS, **_PROVIDES, **_GRANTS},
     Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS},
-    Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS},
+    Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS, **_OFFERS},
     Role.CLERK: _IN_BUSINESS,
     Role.REVIEWER: _IN_BUSINESS,
     Role.PRICE_AUTHORITY: _IN_BUSINESS,
@@ -329,7 +340,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     },
     Role.CLEARING: _CLEARS,
     Role.VENUE: _IN_BUSINESS,
-    Role.MERCHANT: {**_IN_BUSINESS, **_GRANTS},
+    Role.MERCHANT: {**_IN_BUSINESS, **_GRANTS, **_OFFERS},
     Role.BUYER: {**_IN_BUSINESS, **_GRANTS},
     Role.SERVICE_BODY: _IN_BUSINESS,
     Role.PERSON: _IN_BUSINESS,
