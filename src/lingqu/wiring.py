@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingqu import interop, ledger, market, rights, supervision, supply, trust
+from lingqu import gate, interop, ledger, market, rights, supervision, supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.rights import obligations, quantities
@@ -32,7 +32,7 @@ from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS = "keys", "blobs", "log"
 LOG_PURPOSE = "log"
-DOMAINS = (trust, ledger, supply, rights, market, supervision, interop)
+DOMAINS = (trust, ledger, supply, rights, gate, market, supervision, interop)
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
 """Who follows the log, each in transactions of its own."""

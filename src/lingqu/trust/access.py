@@ -121,6 +121,7 @@ class Kind(enum.Enum):
     CHARGE = "charge"
     SETTLEMENT = "settlement"
     PAYABLE = "payable"
+    PRODUCT = "product"
 
 
 class Reach(enum.Enum):
@@ -193,6 +194,12 @@ _GRANTS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.OPERATE, _K.GRANT): _OWN,
 })  # fmt: skip
 """What whoever holds rights does with them: gives on, narrows, ends, uses."""
+_OFFERS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CREATE, _K.PRODUCT): _OWN,
+    (_A.CHANGE, _K.PRODUCT): _OWN,
+    (_A.END, _K.PRODUCT): _OWN,
+})  # fmt: skip
+"""What whoever operates data does with its products: defines, publishes, withdraws."""
 _PROVIDES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.CREATE, _K.DUTY): _OWN,
     (_A.END, _K.DUTY): _OWN,
@@ -415,10 +422,14 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.CONTRACT): _ANY,
         (_A.READ, _K.FUND): _ANY,
         (_A.CREATE, _K.FUND): _ANY,
+        (_A.CREATE, _K.PRODUCT): _ANY,
+        (_A.CHANGE, _K.PRODUCT): _ANY,
+        (_A.END, _K.PRODUCT): _ANY,
     },
     Role.MEMBER: {
         **_IN_BUSINESS,
         **_GRANTS,
+        **_OFFERS,
         **_PROVIDES,
         **_TRADES,
         **_SELLS,
@@ -434,7 +445,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.FINANCIAL_REGULATOR: _SUPERVISES,
     Role.PROVIDER: {**_IN_BUSINESS, **_PROVIDES, **_GRANTS},
     Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS, **_PRICES},
-    Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS, **_TRADES, **_SELLS},
+    Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS, **_OFFERS, **_TRADES, **_SELLS},
     Role.CLERK: _IN_BUSINESS,
     Role.REVIEWER: _IN_BUSINESS,
     Role.PRICE_AUTHORITY: {**_IN_BUSINESS, **_PRICES},
@@ -453,7 +464,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     },
     Role.CLEARING: _CLEARS,
     Role.VENUE: {**_IN_BUSINESS, **_RUNS_VENUE},
-    Role.MERCHANT: {**_IN_BUSINESS, **_GRANTS, **_TRADES, **_SELLS},
+    Role.MERCHANT: {**_IN_BUSINESS, **_GRANTS, **_OFFERS, **_TRADES, **_SELLS},
     Role.BUYER: {**_IN_BUSINESS, **_GRANTS, **_TRADES},
     Role.SERVICE_BODY: _IN_BUSINESS,
     Role.PERSON: _IN_BUSINESS,
