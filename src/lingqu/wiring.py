@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingqu import ledger, rights, supply, trust
+from lingqu import gate, interop, ledger, market, rights, supervision, supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.rights import obligations, quantities
@@ -32,8 +32,12 @@ from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS = "keys", "blobs", "log"
 LOG_PURPOSE = "log"
-DOMAINS = (trust, ledger, supply, rights)
+DOMAINS = (trust, ledger, supply, rights, gate, market, supervision, interop)
 """Every domain: with them come their commands, facts and tables."""
+FOLLOWERS = (supervision.FOLLOWER,)
+"""Who follows the log, each in transactions of its own."""
+FOLLOWING_INTERVAL_S = 0.2
+"""How long a fact in the log waits at most before its followers are given it."""
 POSTING_INTERVAL_S = 0.1
 """How long queued transfers wait at most before the next batch begins."""
 
@@ -150,6 +154,10 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         target=_keep_posting, args=(app, stop), name="lingqu-posting", daemon=True
     )
     posting.start()
+    following = threading.Thread(
+        target=_keep_following, args=(app, stop), name="lingqu-following", daemon=True
+    )
+    following.start()
     worker = None
     if app.settings.worker_embedded:
         worker = Worker(app.jobs, app.database.conninfo, platform=app)
@@ -165,6 +173,7 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
             app.readiness.remove("worker")
         counting.join(timeout=10)
         posting.join(timeout=10)
+        following.join(timeout=10)
         sequencer.join(timeout=15)
 
 
@@ -413,6 +422,23 @@ def _keep_posting(app: App, stop: threading.Event) -> None:
                 trust.execute(app.database, ledger.post_batch, trust.PLATFORM, command)
         except errors.LingquError as error:
             _log.warning("transfers_not_posted", code=error.code)
+
+
+def follow_log(app: App) -> int:
+    """This will hand every follower what it has not seen of the log; says how many facts."""
+    done = 0
+    for follower in FOLLOWERS:
+        while given := trust.deliver(app.database, follower):
+            done += given
+    return done
+
+
+def _keep_following(app: App, stop: threading.Event) -> None:
+    while not stop.wait(FOLLOWING_INTERVAL_S):
+        try:
+            follow_log(app)
+        except errors.LingquError as error:
+            _log.warning("log_not_followed", code=error.code)
 
 
 def _has_queued(app: App) -> bool:

@@ -16,6 +16,7 @@ from datetime import date
 from lingqu import trust
 from lingqu.kernel.paging import BadPage, Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
+from lingqu.kernel.values import from_row
 from lingqu.ledger.accounts import LedgerAccountId, get_account
 from lingqu.ledger.rules import Decision
 from lingqu.ledger.transfers import Outcome, Phase, TransferId
@@ -43,6 +44,23 @@ class StatementLine:
     reference: str
     day: date
     at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A transfer as the ledger decided it."""
+
+    transfer: TransferId
+    debit: LedgerAccountId
+    credit: LedgerAccountId
+    amount: int
+    kind: str
+    phase: Phase
+    pending: TransferId | None
+    reference: str
+    day: date
+    at: Instant
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +121,11 @@ _WRONG_PLACES = """
     FROM expected e FULL JOIN ledger.statement s USING (account, block)
     WHERE e.places IS DISTINCT FROM s.places ORDER BY account, block
 """
+_ENTRIES = """
+    SELECT id AS transfer, debit, credit, amount, kind, phase, pending, reference, day, at,
+           verdict AS outcome
+    FROM ledger.transfer WHERE id = ANY(%s) ORDER BY number
+"""
 _TRIAL = """
     SELECT a.currency, a.kind, count(*) AS accounts,
            coalesce(sum(b.posted) FILTER (WHERE b.posted > 0), 0)::text AS holding,
@@ -127,6 +150,14 @@ def find_transfers(tx: Tx, *, account: LedgerAccountId, page: PageRequest) -> Pa
     rows = tx.all(_LINES, wanted)
     lines = tuple(_line(row) for row in rows[: page.size])
     return Page(items=lines, next=cursor(str(lines[-1].number)) if len(rows) > page.size else None)
+
+
+def find_entries(tx: Tx, *, transfers: Sequence[TransferId]) -> tuple[Entry, ...]:
+    """This will read decided transfers for a package that answers for the right to know them.
+
+    In the order in which they were decided; one that was not decided is left out.
+    """
+    return tuple(from_row(Entry, row) for row in tx.all(_ENTRIES, (list(transfers),)))
 
 
 def trial_balance(tx: Tx) -> TrialBalance:

@@ -25,6 +25,7 @@ from lingqu.rights.checks import (
     check_grant,
     get_freshness,
     judge_use,
+    refusal_of,
 )
 from lingqu.rights.effective import EffectiveGrants
 from lingqu.rights.endings import (
@@ -57,6 +58,7 @@ from lingqu.rights.grants import (
     find_life,
     get_grant,
     read_form,
+    refuse_dead,
 )
 from lingqu.rights.grounds import (
     BadGround,
@@ -154,6 +156,8 @@ __all__ = (
     "narrow_grant",
     "read_form",
     "record_ground",
+    "refusal_of",
+    "refuse_dead",
     "register_code",
     "revoke_grant",
     "watching",

@@ -9,15 +9,17 @@ from lingqu.api.v1 import (
     divisions,
     holds,
     identity,
+    interop,
     ledger,
     policies,
     procedures,
     rights,
+    supervision,
     supply,
     trust,
 )
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply, rights)
+_WORDS = (trust, identity, holds, procedures, ledger, supply, rights, supervision, interop)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
