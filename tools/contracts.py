@@ -34,6 +34,7 @@ SUB_FACES = (
     "rights.obligations",
     "market.settlement",
     "rights.quantities",
+    "supply.collection",
     "runtime.engine",
     "runtime.documents",
     "runtime.postgres",

@@ -104,6 +104,11 @@ class Kind(enum.Enum):
     DUTY = "duty"
     RESOURCE = "resource"
     SECURITY_LEVEL = "security_level"
+    SOURCE = "source"
+    LOAD = "load"
+    FINDING = "finding"
+    OPENING = "opening"
+    OPEN_CATALOG = "open_catalog"
     RIGHTS_CODE = "rights_code"
     GROUND = "ground"
     GRANT = "grant"
@@ -206,6 +211,13 @@ _PROVIDES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.CREATE, _K.RESOURCE): _OWN,
     (_A.CHANGE, _K.RESOURCE): _OWN,
     (_A.END, _K.RESOURCE): _OWN,
+    (_A.READ, _K.SOURCE): _OWN,
+    (_A.CREATE, _K.SOURCE): _OWN,
+    (_A.END, _K.SOURCE): _OWN,
+    (_A.READ, _K.LOAD): _OWN,
+    (_A.CREATE, _K.LOAD): _OWN,
+    (_A.CREATE, _K.OPENING): _OWN,
+    (_A.END, _K.OPENING): _OWN,
 })  # fmt: skip
 """What a body does with the data it answers for; its level is confirmed by another."""
 _TRADES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
@@ -251,6 +263,18 @@ _PRICES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.ASSIGN, _K.PRICE): _OWN,
 })  # fmt: skip
 """What fixes permitted revenue, ceilings and trial fees; who sets the fee below is another."""
+_COORDINATES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.SOURCE): _ANY,
+    (_A.READ, _K.LOAD): _ANY,
+    (_A.READ, _K.FINDING): _OWN,
+    (_A.CREATE, _K.FINDING): _OWN,
+    (_A.CREATE, _K.OPENING): _ANY,
+    (_A.CHANGE, _K.OPENING): _ANY,
+    (_A.END, _K.OPENING): _ANY,
+    (_A.CREATE, _K.OPEN_CATALOG): _ANY,
+    (_A.CHANGE, _K.OPEN_CATALOG): _ANY,
+})  # fmt: skip
+"""What the department that coordinates public data does: it compares, finds, and opens."""
 _CLEARS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.SETTLEMENT): _OWN,
     (_A.CREATE, _K.SETTLEMENT): _OWN,
@@ -298,6 +322,9 @@ _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.LISTING): _ANY,
     (_A.READ, _K.CONTRACT): _ANY,
     (_A.READ, _K.FUND): _ANY,
+    (_A.READ, _K.SOURCE): _ANY,
+    (_A.READ, _K.LOAD): _ANY,
+    (_A.READ, _K.FINDING): _ANY,
 })  # fmt: skip
 """A supervisor sees everything, holds and frees, keeps its own cases, and changes nothing else."""
 
@@ -390,6 +417,12 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.RESOURCE): _ANY,
         (_A.END, _K.RESOURCE): _ANY,
         (_A.CHANGE, _K.SECURITY_LEVEL): _ANY,
+        **_COORDINATES,
+        (_A.READ, _K.FINDING): _ANY,
+        (_A.CREATE, _K.FINDING): _ANY,
+        (_A.CREATE, _K.SOURCE): _ANY,
+        (_A.END, _K.SOURCE): _ANY,
+        (_A.CREATE, _K.LOAD): _ANY,
         (_A.CREATE, _K.RIGHTS_CODE): _ANY,
         (_A.READ, _K.GROUND): _ANY,
         (_A.CREATE, _K.GROUND): _ANY,
@@ -444,7 +477,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.REGULATOR: _SUPERVISES,
     Role.FINANCIAL_REGULATOR: _SUPERVISES,
     Role.PROVIDER: {**_IN_BUSINESS, **_PROVIDES, **_GRANTS},
-    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS, **_PRICES},
+    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS, **_PRICES, **_COORDINATES},
     Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS, **_OFFERS, **_TRADES, **_SELLS},
     Role.CLERK: _IN_BUSINESS,
     Role.REVIEWER: _IN_BUSINESS,
