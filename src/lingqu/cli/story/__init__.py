@@ -48,6 +48,7 @@ STORIES: Mapping[str, Story] = MappingProxyType({
         chapters=(Chapter(name="collect", scenes=(opening.register_actors,)),),
     ),
 })  # fmt: skip
+"""The story of each profile that has one."""
 
 __all__ = (
     "BEGINS",

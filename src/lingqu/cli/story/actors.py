@@ -21,7 +21,8 @@ from lingqu.trust.identity import OrganizationKind, OrganizationLevel
 class Actor:
     """One body and the person who acts for it. `login` is set where a visitor may be that person.
 
-    `plays` names the tables of `cli/slices` that this body delivers in the story.
+    `staff` are further persons of the body, acting as `key/name` with the same roles; `plays` names
+    the tables of `cli/slices` that this body delivers in the story.
     """
 
     key: str
@@ -33,6 +34,12 @@ class Actor:
     roles: tuple[Role, ...]
     login: str | None = None
     plays: tuple[str, ...] = ()
+    staff: tuple[str, ...] = ()
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Everyone who acts for the body, by the names the stage knows."""
+        return (self.key, *(f"{self.key}/{one}" for one in self.staff))
 
 
 _GOVERNMENT = OrganizationKind.GOVERNMENT
@@ -54,6 +61,7 @@ def _office(
     *roles: Role,
     login: str | None = None,
     plays: tuple[str, ...] = (),
+    staff: tuple[str, ...] = (),
     kind: OrganizationKind = _GOVERNMENT,
 ) -> Actor:
     level, region = place
@@ -67,6 +75,7 @@ def _office(
         roles=roles,
         login=login,
         plays=plays,
+        staff=staff,
     )
 
 
@@ -83,6 +92,7 @@ GUANGXI = _cast(
         Role.IMPLEMENTER,
         Role.MEMBER,
         login="implementer",
+        staff=("reviewer", "signer"),
     ),
     _office(
         "statistics",
@@ -158,6 +168,7 @@ GUANGXI = _cast(
         Role.CLERK,
         login="clerk",
         kind=_INSTITUTION,
+        staff=("reviewer", "signer"),
     ),
     _office(
         "price_authority", "自治区发展改革委", "11990000000000011H", _REGION, Role.PRICE_AUTHORITY
@@ -204,6 +215,7 @@ QINZHOU = _cast(
         Role.IMPLEMENTER,
         Role.MEMBER,
         login="officer",
+        staff=("reviewer", "signer"),
     ),
     _office(
         "statistics",
@@ -242,6 +254,7 @@ QINZHOU = _cast(
         Role.CLERK,
         login="clerk",
         kind=_INSTITUTION,
+        staff=("reviewer", "signer"),
     ),
     _office(
         "regulator",

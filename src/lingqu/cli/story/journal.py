@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The story's memory: one line a thing, appended, so that a killed story goes on where it was.
 
-Three kinds of line: the id of something the story makes, chosen once before it is first sent; a
-beat, which is what happened with its figures; and a scene that is over. Telling the story again
+Four kinds of line: the id of something the story makes, chosen once before it is first sent; a
+note, which is something it saw and must see again so; a beat, which is what happened with its
+figures; and a scene that is over. Telling the story again
 sends the same commands under the same ids, which changes nothing: the platform's own promise. A
 line that a kill has cut in two is dropped.
 """
@@ -22,6 +23,7 @@ from lingqu.runtime.blobs import replace_file, storage_errors
 FILE = "demo-story.jsonl"
 
 Figure = int | str
+SomeFigure = TypeVar("SomeFigure", int, str)
 SomeId = TypeVar("SomeId", bound=Id)
 
 
@@ -45,6 +47,7 @@ class Journal:
         self._file = file
         self.profile = ""
         self._ids: dict[str, str] = {}
+        self._notes: dict[str, Figure] = {}
         self._beats: dict[str, Beat] = {}
         self._over: set[str] = set()
 
@@ -87,6 +90,15 @@ class Journal:
         self._keep({"id": f"{kind.prefix}/{name}", "is": made})
         return made
 
+    def note(self, name: str, seen: SomeFigure) -> SomeFigure:
+        """This will give what was first seen under this name."""
+        known = self._notes.get(name)
+        if known is None:
+            self._keep({"note": name, "is": seen})
+            return seen
+        assert isinstance(known, type(seen)), "a note keeps its kind"
+        return known
+
     def beat(self, made: Beat) -> Beat:
         """This will keep what happened; what is known already stays as it was first told."""
         known = self._beats.get(made.name)
@@ -118,6 +130,10 @@ class Journal:
     def _take(self, line: dict[str, object]) -> None:
         if "id" in line:
             self._ids[str(line["id"])] = str(line["is"])
+        elif "note" in line:
+            seen = line["is"]
+            assert isinstance(seen, int | str), "a note is a figure"
+            self._notes[str(line["note"])] = seen
         elif "over" in line:
             self._over.add(str(line["over"]))
         else:

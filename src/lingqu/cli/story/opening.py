@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lingqu import trust
 from lingqu.cli.accounts import new_password
+from lingqu.cli.story.actors import Actor
 from lingqu.cli.story.stage import Stage
 from lingqu.runtime.blobs import replace_file
 from lingqu.trust import identity
@@ -19,40 +20,46 @@ def register_actors(stage: Stage) -> None:
     stage.on("2025-03-03")
     passwords = open_passwords(stage)
     for actor in stage.cast.values():
-        party, account = stage.party(actor.key), stage.account(actor.key)
         stage.do(
             "machine",
             actor.key,
             identity.register_organization,
-            party=party,
+            party=stage.party(actor.key),
             name=actor.name,
             kind=actor.kind,
             region=actor.region,
             code=actor.code,
             level=actor.level,
         )
-        secret = passwords.get(actor.login or "")
+        for person in actor.people:
+            _open(stage, actor, person, passwords.get(actor.login or ""))
+    stage.beat("machine", "opening.actors", bodies=len(stage.cast), logins=len(passwords))
+
+
+def _open(stage: Stage, actor: Actor, person: str, secret: str | None) -> None:
+    """Open a person's account; the first of a body is who signs in."""
+    account, shown = stage.account(person), person == actor.key and secret is not None
+    stage.do(
+        "machine",
+        person,
+        trust.open_account,
+        account=account,
+        party=stage.party(actor.key),
+        kind=trust.AccountKind.PERSON,
+        login=actor.login if shown else None,
+        password=trust.hash_password(secret) if shown and secret else None,
+    )
+    for role in actor.roles:
+        name = f"{person}/{role.value}"
         stage.do(
             "machine",
-            actor.key,
-            trust.open_account,
+            name,
+            trust.assign_role,
+            assignment=stage.id(trust.AssignmentId, name),
             account=account,
-            party=party,
-            kind=trust.AccountKind.PERSON,
-            login=actor.login,
-            password=None if secret is None else trust.hash_password(secret),
+            role=role,
+            party=stage.party(actor.key),
         )
-        for role in actor.roles:
-            stage.do(
-                "machine",
-                f"{actor.key}/{role.value}",
-                trust.assign_role,
-                assignment=stage.id(trust.AssignmentId, f"{actor.key}/{role.value}"),
-                account=account,
-                role=role,
-                party=party,
-            )
-    stage.beat("machine", "opening.actors", bodies=len(stage.cast), logins=len(passwords))
 
 
 def open_passwords(stage: Stage) -> dict[str, str]:

@@ -24,7 +24,8 @@ from lingqu.cli.text import terminal_width, wrapped
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
-from lingqu.runtime import Caller, Tx
+from lingqu.runtime import Caller, Tx, documents
+from lingqu.runtime.blobs import replace_file
 from lingqu.runtime.calendar import LOCAL_TIME, Calendar, local_day, parse_day
 from lingqu.trust import procedures, rulebook
 from lingqu.wiring import App
@@ -34,6 +35,7 @@ R = TypeVar("R")
 SomeId = TypeVar("SomeId", bound=Id)
 Scene = Callable[["Stage"], None]
 
+_FILE_BYTES = 64 * 1024 * 1024
 _WEEK = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
 _SLICES = Path(__file__).parents[1] / "slices"
 
@@ -103,8 +105,8 @@ class Stage:
     # -- who acts ------------------------------------------------------------------------------
 
     def party(self, actor: str) -> trust.PartyId:
-        """This will give the party an actor is."""
-        return self.journal.id(trust.PartyId, actor)
+        """This will give the party an actor is; `body/person` is of the same party as `body`."""
+        return self.journal.id(trust.PartyId, actor.partition("/")[0])
 
     def account(self, actor: str) -> trust.AccountId:
         """This will give the account of the person who acts for an actor."""
@@ -156,6 +158,56 @@ class Stage:
         except errors.LingquError as refusal:
             return refusal
         raise NotRefused(command=what.name)
+
+    def move(
+        self,
+        actor: str,
+        procedure: procedures.ProcedureId,
+        move: str,
+        /,
+        *,
+        opinion: str | None = None,
+        reason: str | None = None,
+        files: tuple[Path, ...] = (),
+    ) -> procedures.Procedure:
+        """This will move a procedure as an actor. Raises what `move_procedure` raises."""
+        with self.reading() as tx:
+            seen = procedures.get_procedure(tx, procedure).procedure.version
+        name = f"{procedure}/{move}/{self._scene}"
+        return self.do(
+            actor,
+            name,
+            procedures.move_procedure,
+            procedure=procedure,
+            move=move,
+            version=self.journal.note(name, seen),
+            opinion=opinion,
+            reason=reason,
+            files=tuple(self.kept(file) for file in files),
+        )
+
+    def kept(self, file: Path) -> procedures.GivenFile:
+        """This will keep a file with the platform, to be given with a move."""
+        held = self.app.blobs.put(file.read_bytes(), limit_bytes=_FILE_BYTES)
+        return procedures.GivenFile(name=file.name, sha256=held.sha256, size=held.size)
+
+    def letter(self, procedure: procedures.ProcedureId, document: str, name: str) -> Path:
+        """This will write a letter that a procedure produced, as Word, into the story's files."""
+        with self.reading() as tx:
+            paper = procedures.document_data(tx, procedure=procedure, document=document)
+        made = documents.render(
+            paper.template,
+            paper.data,
+            to=documents.Format.DOCX,
+            fonts=self.app.settings.fonts_dir,
+        )
+        return self.write(f"{name}.docx", made.content)
+
+    def write(self, name: str, content: bytes) -> Path:
+        """This will keep something made for people in the story's folder."""
+        file = self.files / name
+        replace_file(file, content, mode=0o644)
+        return file
 
     @contextmanager
     def reading(self, actor: str = "machine") -> Iterator[Tx]:
@@ -227,7 +279,7 @@ class Stage:
         where = f"{beat.on}/{beat.by}"
         if beat.by and where != self._told:
             self._told = where
-            actor = self.cast.get(beat.by)
+            actor = self.cast.get(beat.by.partition("/")[0])
             who = self.run.word("story.machine") if actor is None else actor.name
             self.run.tell()
             self.run.tell(f"  {self._date(beat.on)}  {who}")
