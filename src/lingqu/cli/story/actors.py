@@ -84,15 +84,15 @@ _CITY = (OrganizationLevel.CITY, "450700")
 
 GUANGXI = _cast(
     _office("government", "自治区人民政府", "11990000000000001G", _REGION, Role.MEMBER),
+    _office("bureau", "自治区数据局", "11990000000000002K", _REGION, Role.IMPLEMENTER),
     _office(
-        "bureau",
-        "自治区数据局",
-        "11990000000000002K",
+        "center",
+        "自治区公共数据管理中心",
+        "12990000000000016X",
         _REGION,
         Role.IMPLEMENTER,
-        Role.MEMBER,
         login="implementer",
-        staff=("reviewer", "signer"),
+        kind=_INSTITUTION,
     ),
     _office(
         "statistics",

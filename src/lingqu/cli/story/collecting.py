@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import dataclass
 
-from lingqu import supply
-from lingqu.cli.story.stage import Scene, Stage
-from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
+from lingqu import supply, trust
+from lingqu.cli.story.numbering import SCHEMA, TABLE, keep_numbering_database
+from lingqu.cli.story.stage import Scene, Stage, slice_file
+from lingqu.runtime.calendar import national_table
+from lingqu.runtime.settings import source_location
+from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode, collection
+from lingqu.wiring import deliver_file, deliver_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,5 +213,66 @@ def _description(one: Delivery) -> Description:
     )
 
 
-GUANGXI: tuple[Scene, ...] = (register_duties,)
+def deliver_tables(stage: Stage) -> None:
+    """Each body delivers; one resource is read where it lies, the others are handed over."""
+    stage.on("2025-03-05")
+    stage.write("holidays.csv", _holidays())
+    for one in DELIVERIES:
+        made = _deliver_logically(stage, one) if one.mode is Mode.LOGICAL else _deliver(stage, one)
+        stage.beat(
+            one.body,
+            f"collect.delivered_{one.mode.value}",
+            name=f"collect.delivered.{one.table}",
+            title=one.title,
+            rows=made.accepted,
+            rejected=made.rejected,
+        )
+
+
+def _deliver(stage: Stage, one: Delivery) -> collection.Load:
+    file = stage.files / "holidays.csv" if one.table == "holidays" else slice_file(one.table)
+    return deliver_file(
+        stage.app,
+        stage.caller(one.body),
+        stage.id(trust.CommandId, f"deliver/{one.table}"),
+        resource=resource_of(stage, one.table),
+        name=file.name,
+        content=file.read_bytes(),
+    )
+
+
+def _deliver_logically(stage: Stage, one: Delivery) -> collection.Load:
+    """The body's own database stays where it is; the platform reads the columns it declared."""
+    source = stage.id(collection.SourceId, one.table)
+    keep_numbering_database(stage, source, source_location(stage.app.settings))
+    stage.do(
+        one.body,
+        one.table,
+        collection.register_source,
+        source=source,
+        resource=resource_of(stage, one.table),
+        title=f"{one.title}（业务库）",
+        kind=collection.SourceKind.POSTGRES,
+        schema_name=SCHEMA,
+        table_name=TABLE,
+    )
+    return deliver_source(
+        stage.app,
+        stage.caller(one.body),
+        stage.id(trust.CommandId, f"deliver/{one.table}"),
+        source=source,
+    )
+
+
+def _holidays() -> bytes:
+    """The arrangement of holidays and make-up days that the program's calendar carries."""
+    text = io.StringIO()
+    write = csv.writer(text, lineterminator="\n")
+    write.writerow(("day", "is_working", "title"))
+    for one in national_table().days:
+        write.writerow((one.day.isoformat(), "是" if one.is_working else "否", one.title_zh))
+    return text.getvalue().encode()
+
+
+GUANGXI: tuple[Scene, ...] = (register_duties, deliver_tables)
 """The scenes of the region's first chapter."""

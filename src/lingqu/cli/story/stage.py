@@ -46,6 +46,12 @@ class NotRefused(errors.Unavailable):
     code = "cli.demo.not_refused"
 
 
+class NotPossibleHere(errors.Unavailable):
+    """The demonstration's own server could not do what the story needs of it."""
+
+    code = "cli.demo.not_possible_here"
+
+
 class Machine(Protocol):
     """A program of one of the actors: it speaks with the platform over HTTP, as anyone would."""
 
