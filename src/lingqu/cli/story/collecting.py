@@ -224,7 +224,7 @@ def deliver_tables(stage: Stage) -> None:
             f"collect.delivered_{one.mode.value}",
             name=f"collect.delivered.{one.table}",
             title=one.title,
-            rows=made.accepted,
+            rows=made.rows,
             rejected=made.rejected,
         )
 
