@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from lingqu.cli.story import collecting, opening
+from lingqu.cli.story import authorizing, building, collecting, opening
 from lingqu.cli.story.actors import GUANGXI, QINZHOU, Actor
 from lingqu.cli.story.journal import Beat, Journal
 from lingqu.cli.story.machine import connect
@@ -41,6 +41,8 @@ STORIES: Mapping[str, Story] = MappingProxyType({
                 name="collect",
                 scenes=(opening.register_actors, *collecting.GUANGXI),
             ),
+            Chapter(name="authorise", scenes=authorizing.SCENES),
+            Chapter(name="build", scenes=building.SCENES),
         ),
     ),
     "qinzhou": Story(

@@ -83,7 +83,14 @@ _REGION = (OrganizationLevel.PROVINCE, "450000")
 _CITY = (OrganizationLevel.CITY, "450700")
 
 GUANGXI = _cast(
-    _office("government", "自治区人民政府", "11990000000000001G", _REGION, Role.MEMBER),
+    _office(
+        "government",
+        "自治区人民政府",
+        "11990000000000001G",
+        _REGION,
+        Role.MEMBER,
+        Role.PRICE_AUTHORITY,
+    ),
     _office("bureau", "自治区数据局", "11990000000000002K", _REGION, Role.IMPLEMENTER),
     _office(
         "center",
@@ -91,6 +98,7 @@ GUANGXI = _cast(
         "12990000000000016X",
         _REGION,
         Role.IMPLEMENTER,
+        Role.PROVIDER,
         login="implementer",
         kind=_INSTITUTION,
     ),

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import hashlib
 
-from lingqu import rights
+from lingqu import gate, ledger, rights
 from lingqu.cli.story.collecting import DELIVERIES, resource_of
 from lingqu.cli.story.papers import AGREEMENT, SCHEME
 from lingqu.cli.story.stage import Scene, Stage
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.rights import operation
-from lingqu.rights.operation import Statement
 
 OPERATED = (
     "nbs_towns",
@@ -45,6 +44,15 @@ def columns_of(stage: Stage, *tables: str) -> tuple[str, ...]:
 def begin_tree(stage: Stage) -> None:
     """The government lets the implementing body hold what is to be operated."""
     stage.on("2025-03-27")
+    stage.do(
+        "machine",
+        "calls",
+        ledger.register_currency,
+        currency=gate.CALL,
+        scale=0,
+        name_zh="次",
+        name_en="calls",
+    )
     ground = stage.id(rights.GroundId, "decision")
     stage.do(
         "machine",
@@ -67,7 +75,7 @@ def begin_tree(stage: Stage) -> None:
         terms=TermsForm(
             territories=ScopeForm(allowed=("china",)), fields=columns_of(stage, *OPERATED)
         ),
-        quotas=(rights.Quantity(currency="CALL", amount=CALLS),),
+        quotas=(rights.Quantity(currency=gate.CALL, amount=CALLS),),
     )
     stage.beat("government", "authorise.root", resources=len(OPERATED), calls=CALLS)
 
@@ -91,7 +99,7 @@ def present_scheme(stage: Stage) -> None:
             term_months=TERM_MONTHS,
             resources=tuple(resource_of(stage, table) for table in OPERATED),
             root=stage.id(rights.GrantId, "root"),
-            items=tuple(Statement(item=item, text=text) for item, text in SCHEME.items()),
+            items=tuple(rights.Statement(item=item, text=text) for item, text in SCHEME.items()),
             consents=tuple(
                 operation.Consent(
                     body=stage.party(body),
@@ -169,8 +177,8 @@ def sign_agreement(stage: Stage) -> None:
                 fields=columns_of(stage, *OPERATED),
                 level_max=2,
             ),
-            items=tuple(Statement(item=item, text=text) for item, text in AGREEMENT.items()),
-            quotas=(rights.Quantity(currency="CALL", amount=OPERATOR_CALLS),),
+            items=tuple(rights.Statement(item=item, text=text) for item, text in AGREEMENT.items()),
+            quotas=(rights.Quantity(currency=gate.CALL, amount=OPERATOR_CALLS),),
         ),
     )
     decision = stage.write("运营协议审议纪要（演示）.txt", "同意签订。\n".encode())
@@ -214,7 +222,7 @@ def narrow_below(stage: Stage) -> None:
         kind=rights.GrantKind.HOLDING,
         terms=TermsForm(),
     )
-    stage.beat("operator", "authorise.refused", code=refusal.code, article=refusal.article or "")
+    stage.beat("operator", "authorise.refused", refusal=refusal.code, article=refusal.article or "")
 
 
 SCENES: tuple[Scene, ...] = (

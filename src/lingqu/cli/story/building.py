@@ -13,7 +13,6 @@ from lingqu.cli.story.papers import REGISTRATION
 from lingqu.cli.story.stage import Scene, Stage
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.rights import registry
-from lingqu.rights.operation import Statement
 
 EXACT, MEMBER = "city", "city_member"
 VALID = "valid"
@@ -181,6 +180,8 @@ def apply_registrations(stage: Stage) -> None:
         registrar=stage.id(registry.RegistrarId, "registrar"),
         party=stage.party("registrar"),
         registry=registry.Registry.PUBLIC,
+        area="450000",
+        number=1,
     )
     for name, applicant, kind, subject, grant, title in _applications(stage):
         file = stage.write(f"登记申请材料-{name}.txt", f"{title}\n".encode())
@@ -195,7 +196,9 @@ def apply_registrations(stage: Stage) -> None:
             registrar=stage.party("registrar"),
             title=title,
             summary=f"{title}（演示登记）",
-            materials=tuple(Statement(item=item, text=text) for item, text in REGISTRATION.items()),
+            materials=tuple(
+                rights.Statement(item=item, text=text) for item, text in REGISTRATION.items()
+            ),
             evidence=hashlib.sha256(title.encode()).digest(),
             files=(stage.kept(file),),
             grant=grant,
@@ -204,9 +207,7 @@ def apply_registrations(stage: Stage) -> None:
     stage.beat("operator", "build.applied", count=len(_applications(stage)))
 
 
-_Application = tuple[
-    str, str, registry.RegistrationKind, str, rights.GrantId, str
-]
+_Application = tuple[str, str, registry.RegistrationKind, str, rights.GrantId, str]
 
 
 def _applications(stage: Stage) -> tuple[_Application, ...]:
@@ -277,7 +278,7 @@ def decide_registrations(stage: Stage) -> None:
             "build.coded",
             name=f"build.coded.{name}",
             title=coded.title,
-            code=coded.code or "",
+            query_code=coded.code or "",
         )
     stage.letter(filed["p2"], "result_notice", "登记结果通知书")
 

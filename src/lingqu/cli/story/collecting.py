@@ -274,5 +274,27 @@ def _holidays() -> bytes:
     return text.getvalue().encode()
 
 
-GUANGXI: tuple[Scene, ...] = (register_duties, deliver_tables)
+def confirm_levels(stage: Stage) -> None:
+    """A person of each body confirms the security level; what is not graded does not move."""
+    stage.on("2025-03-26")
+    for one in DELIVERIES:
+        stage.do(
+            one.body,
+            one.table,
+            supply.grade_resource,
+            resource=resource_of(stage, one.table),
+            level=one.level,
+            reason="不含个人信息；公开渠道可得" if one.level == 1 else "汇聚后可反映网络资源分布",
+        )
+    levels = [one.level for one in DELIVERIES]
+    stage.beat(
+        "bureau",
+        "collect.graded",
+        resources=len(levels),
+        first=levels.count(1),
+        second=levels.count(2),
+    )
+
+
+GUANGXI: tuple[Scene, ...] = (register_duties, deliver_tables, confirm_levels)
 """The scenes of the region's first chapter."""

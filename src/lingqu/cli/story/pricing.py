@@ -56,9 +56,7 @@ def _agree_trial(stage: Stage, planned: Planned, name: str) -> None:
         operating_since=OPERATING_SINCE[planned.key],
         fees=fees,
     )
-    stage.do(
-        "government", name, market.agree_trial_price, price=price, opinion="首年试行，同意。"
-    )
+    stage.do("government", name, market.agree_trial_price, price=price, opinion="首年试行，同意。")
     stage.do("operator", name, market.publish_price, price=price, fees=fees)
     stage.beat(
         "operator",
@@ -83,9 +81,7 @@ def permit_and_cap(stage: Stage) -> None:
         operating_since=OPERATING_SINCE["p2"],
         fees=market.FeeSchedule(unit_price_minor=TRIAL_FEE),
     )
-    stage.beat(
-        "operator", "price.trial_over", code=refusal.code, article=refusal.article or ""
-    )
+    stage.beat("operator", "price.trial_over", refusal=refusal.code, article=refusal.article or "")
     price = stage.id(market.PriceId, "formal")
     stage.do(
         "operator",
@@ -128,9 +124,7 @@ def permit_and_cap(stage: Stage) -> None:
         ceiling_minor=highest,
         opinion="上限不突破最高准许收入。",
     )
-    stage.beat(
-        "government", "price.ceiling", ceiling=capped.ceiling or 0, calls=PLANNED_CALLS
-    )
+    stage.beat("government", "price.ceiling", ceiling=capped.ceiling or 0, calls=PLANNED_CALLS)
     refusal = stage.refused(
         "operator",
         "too high",
@@ -142,7 +136,7 @@ def permit_and_cap(stage: Stage) -> None:
         "operator",
         "price.too_high",
         given=TOO_HIGH,
-        code=refusal.code,
+        refusal=refusal.code,
         article=refusal.article or "",
     )
     stage.do(
@@ -177,9 +171,7 @@ def open_venue(stage: Stage) -> None:
             material=hashlib.sha256(f"入场材料/{actor}".encode()).digest(),
             commitment=commitment,
         )
-        stage.do(
-            "venue", actor, market.admit_member, member=member, opinion="材料齐全，准予入场。"
-        )
+        stage.do("venue", actor, market.admit_member, member=member, opinion="材料齐全，准予入场。")
     stage.beat("venue", "list.members", members=2)
 
 
@@ -204,9 +196,7 @@ def list_products(stage: Stage) -> None:
                 form=market.ProductForm.VERIFICATION,
             ),
         )
-        stage.do(
-            "venue", planned.key, market.publicize_listing, listing=listing, opinion="合规。"
-        )
+        stage.do("venue", planned.key, market.publicize_listing, listing=listing, opinion="合规。")
     with stage.reading() as tx:
         shown = market.get_listing(tx, listing_of(stage, P3))
     stage.beat("venue", "list.publicized", count=2)
@@ -215,9 +205,7 @@ def list_products(stage: Stage) -> None:
     stage.on("2026-07-07")
     for planned in (P3, P2):
         listing = listing_of(stage, planned)
-        certified = stage.do(
-            "venue", planned.key, market.certify_listing, listing=listing
-        )
+        certified = stage.do("venue", planned.key, market.certify_listing, listing=listing)
         stage.do("venue", planned.key, market.put_up_listing, listing=listing)
         stage.beat(
             "venue",
@@ -246,4 +234,3 @@ SCENES: tuple[Scene, ...] = (
     list_products,
 )
 """The scenes of the fourth step."""
-
