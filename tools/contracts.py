@@ -32,7 +32,9 @@ OUTSIDE_THE_LINE = ("__main__", "migrations")
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision")
 SUB_FACES = (
     "rights.obligations",
+    "rights.operation",
     "rights.quantities",
+    "rights.registry",
     "runtime.engine",
     "runtime.documents",
     "runtime.postgres",
