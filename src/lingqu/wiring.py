@@ -17,6 +17,7 @@ from pathlib import Path
 from lingqu import gate, interop, ledger, market, rights, supervision, supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
+from lingqu.market import settlement
 from lingqu.rights import obligations, quantities
 from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
@@ -32,7 +33,7 @@ from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS = "keys", "blobs", "log"
 LOG_PURPOSE = "log"
-DOMAINS = (trust, ledger, supply, rights, gate, market, supervision, interop)
+DOMAINS = (trust, ledger, supply, rights, gate, market, settlement, supervision, interop)
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
 """Who follows the log, each in transactions of its own."""
