@@ -104,6 +104,11 @@ class Kind(enum.Enum):
     DUTY = "duty"
     RESOURCE = "resource"
     SECURITY_LEVEL = "security_level"
+    SOURCE = "source"
+    LOAD = "load"
+    FINDING = "finding"
+    OPENING = "opening"
+    OPEN_CATALOG = "open_catalog"
     RIGHTS_CODE = "rights_code"
     GROUND = "ground"
     GRANT = "grant"
@@ -122,6 +127,10 @@ class Kind(enum.Enum):
     SETTLEMENT = "settlement"
     PAYABLE = "payable"
     PRODUCT = "product"
+    OPERATION = "operation"
+    REGISTRAR = "registrar"
+    REGISTRATION = "registration"
+    OBJECTION = "objection"
 
 
 class Reach(enum.Enum):
@@ -185,6 +194,10 @@ _IN_BUSINESS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.LEDGER_ACCOUNT): _OWN,
     (_A.READ, _K.GROUND): _OWN,
     (_A.READ, _K.GRANT): _OWN,
+    (_A.READ, _K.OPERATION): _OWN,
+    (_A.READ, _K.REGISTRATION): _OWN,
+    (_A.CREATE, _K.REGISTRATION): _OWN,
+    (_A.CREATE, _K.OBJECTION): _OWN,
 })  # fmt: skip
 """What everyone who acts for a party sees of it and moves for it, whatever the business."""
 _GRANTS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
@@ -200,12 +213,28 @@ _OFFERS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.END, _K.PRODUCT): _OWN,
 })  # fmt: skip
 """What whoever operates data does with its products: defines, publishes, withdraws."""
+_OPERATES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CREATE, _K.OPERATION): _OWN,
+    (_A.CHANGE, _K.OPERATION): _OWN,
+})  # fmt: skip
+"""What a body does about authorised operation: schemes, selections, agreements, their filing."""
+_REGISTERS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CHANGE, _K.REGISTRATION): _OWN,
+})  # fmt: skip
+"""What the people of a registrar, and whoever applied, do with a registration."""
 _PROVIDES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.CREATE, _K.DUTY): _OWN,
     (_A.END, _K.DUTY): _OWN,
     (_A.CREATE, _K.RESOURCE): _OWN,
     (_A.CHANGE, _K.RESOURCE): _OWN,
     (_A.END, _K.RESOURCE): _OWN,
+    (_A.READ, _K.SOURCE): _OWN,
+    (_A.CREATE, _K.SOURCE): _OWN,
+    (_A.END, _K.SOURCE): _OWN,
+    (_A.READ, _K.LOAD): _OWN,
+    (_A.CREATE, _K.LOAD): _OWN,
+    (_A.CREATE, _K.OPENING): _OWN,
+    (_A.END, _K.OPENING): _OWN,
 })  # fmt: skip
 """What a body does with the data it answers for; its level is confirmed by another."""
 _TRADES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
@@ -251,6 +280,18 @@ _PRICES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.ASSIGN, _K.PRICE): _OWN,
 })  # fmt: skip
 """What fixes permitted revenue, ceilings and trial fees; who sets the fee below is another."""
+_COORDINATES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.SOURCE): _ANY,
+    (_A.READ, _K.LOAD): _ANY,
+    (_A.READ, _K.FINDING): _OWN,
+    (_A.CREATE, _K.FINDING): _OWN,
+    (_A.CREATE, _K.OPENING): _ANY,
+    (_A.CHANGE, _K.OPENING): _ANY,
+    (_A.END, _K.OPENING): _ANY,
+    (_A.CREATE, _K.OPEN_CATALOG): _ANY,
+    (_A.CHANGE, _K.OPEN_CATALOG): _ANY,
+})  # fmt: skip
+"""What the department that coordinates public data does: it compares, finds, and opens."""
 _CLEARS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.SETTLEMENT): _OWN,
     (_A.CREATE, _K.SETTLEMENT): _OWN,
@@ -298,6 +339,11 @@ _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.LISTING): _ANY,
     (_A.READ, _K.CONTRACT): _ANY,
     (_A.READ, _K.FUND): _ANY,
+    (_A.READ, _K.SOURCE): _ANY,
+    (_A.READ, _K.LOAD): _ANY,
+    (_A.READ, _K.FINDING): _ANY,
+    (_A.READ, _K.OPERATION): _ANY,
+    (_A.READ, _K.REGISTRATION): _ANY,
 })  # fmt: skip
 """A supervisor sees everything, holds and frees, keeps its own cases, and changes nothing else."""
 
@@ -390,7 +436,17 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.RESOURCE): _ANY,
         (_A.END, _K.RESOURCE): _ANY,
         (_A.CHANGE, _K.SECURITY_LEVEL): _ANY,
+        **_COORDINATES,
+        (_A.READ, _K.FINDING): _ANY,
+        (_A.CREATE, _K.FINDING): _ANY,
+        (_A.CREATE, _K.SOURCE): _ANY,
+        (_A.END, _K.SOURCE): _ANY,
+        (_A.CREATE, _K.LOAD): _ANY,
         (_A.CREATE, _K.RIGHTS_CODE): _ANY,
+        (_A.READ, _K.OPERATION): _ANY,
+        (_A.READ, _K.REGISTRATION): _ANY,
+        (_A.CREATE, _K.REGISTRAR): _ANY,
+        (_A.END, _K.REGISTRAR): _ANY,
         (_A.READ, _K.GROUND): _ANY,
         (_A.CREATE, _K.GROUND): _ANY,
         (_A.ASSIGN, _K.GROUND): _ANY,
@@ -433,6 +489,8 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         **_PROVIDES,
         **_TRADES,
         **_SELLS,
+        **_OPERATES,
+        **_REGISTERS,
         (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
         (_A.READ, _K.CERTIFICATE): _OWN,
         (_A.READ, _K.ACCOUNT): _OWN,
@@ -444,10 +502,17 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.REGULATOR: _SUPERVISES,
     Role.FINANCIAL_REGULATOR: _SUPERVISES,
     Role.PROVIDER: {**_IN_BUSINESS, **_PROVIDES, **_GRANTS},
-    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS, **_PRICES},
-    Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS, **_OFFERS, **_TRADES, **_SELLS},
-    Role.CLERK: _IN_BUSINESS,
-    Role.REVIEWER: _IN_BUSINESS,
+    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS, **_PRICES, **_COORDINATES, **_OPERATES},
+    Role.OPERATOR: {
+        **_IN_BUSINESS,
+        **_GRANTS,
+        **_OFFERS,
+        **_TRADES,
+        **_SELLS,
+        (_A.CHANGE, _K.OPERATION): _OWN,
+    },
+    Role.CLERK: {**_IN_BUSINESS, **_REGISTERS},
+    Role.REVIEWER: {**_IN_BUSINESS, **_REGISTERS},
     Role.PRICE_AUTHORITY: {**_IN_BUSINESS, **_PRICES},
     Role.TREASURY: {
         **_IN_BUSINESS,
