@@ -30,7 +30,7 @@ from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
-KEYS, BLOBS, LOGS = "keys", "blobs", "log"
+KEYS, BLOBS, LOGS, GATE = "keys", "blobs", "log", "gate"
 LOG_PURPOSE = "log"
 DOMAINS = (trust, ledger, supply, rights, gate)
 """Every domain: with them come their commands, facts and tables."""
@@ -62,6 +62,7 @@ class App:
     readiness: Readiness
     postgres: PostgresServer
     openid: Provider | None
+    desk: gate.Desk
 
     @property
     def lock_policy(self) -> identity.LockPolicy:
@@ -127,7 +128,8 @@ def open_app(settings: Settings) -> Iterator[App]:
             database.rules = book.version
             app = _assemble(settings, postgres, database, jobs)
             _adopt(database, book)
-            yield app
+            with app.desk:
+                yield app
         finally:
             database.close()
 
@@ -243,6 +245,7 @@ def _assemble(
         readiness=Readiness(),
         postgres=postgres,
         openid=_openid(settings),
+        desk=gate.Desk(database, ring, settings.data_dir / GATE),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)
     app.readiness.add("log", lambda: _check_log(app))
@@ -390,12 +393,26 @@ def _jobs() -> JobRegistry:
                     new_id(trust.CommandId),
                 )
 
+    _gate_jobs(jobs)
     jobs.periodic("rights.quotas.sweep", "* * * * *")
     jobs.periodic("rights.obligations.lapse", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
     return jobs
+
+
+def _gate_jobs(jobs: JobRegistry) -> None:
+    @jobs.job("gate.leases.settle")
+    def settle_leases(context: JobContext) -> None:
+        """Settle leases of a gate that ended without settling, and drop what need not be kept."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        gate.settle_overdue(app.database)
+        with app.database.transaction(trust.PLATFORM) as tx:
+            gate.drop_old_replies(tx)
+
+    jobs.periodic("gate.leases.settle", "* * * * *")
 
 
 def _keep_counting(app: App, stop: threading.Event) -> None:

@@ -15,6 +15,7 @@ from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
 
 SUBJECTS_MOST = 10_000
+"""Subjects of one request."""
 
 
 class CallId(Id):

@@ -7,6 +7,7 @@ from litestar import Router
 
 from lingqu.api.v1 import (
     divisions,
+    gate,
     holds,
     identity,
     ledger,
@@ -17,11 +18,11 @@ from lingqu.api.v1 import (
     trust,
 )
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply, rights)
+_WORDS = (trust, identity, holds, procedures, ledger, supply, rights, gate)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
-READING_ROUTES = policies.READING_ROUTES
+READING_ROUTES = (*policies.READING_ROUTES, *gate.READING_ROUTES)
 """Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
