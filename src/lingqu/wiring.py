@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from lingqu import ledger, rights, supply, trust
@@ -55,6 +55,29 @@ class NeedsUpgrade(errors.Unavailable):
     code = "trust.installation.needs_upgrade"
 
 
+class OneEngine:
+    """The engine of a process: made when first asked for, because most commands never do."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make nothing yet."""
+        self._settings = settings
+        self._made: Engine | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> Engine:
+        """This will give the engine, the same each time."""
+        with self._lock:
+            if self._made is None:
+                self._made = open_engine(self._settings)
+            return self._made
+
+    def close(self) -> None:
+        """This will end it where it was made."""
+        with self._lock:
+            if self._made is not None:
+                self._made.close()
+
+
 @dataclass(slots=True, kw_only=True)
 class App:
     """One opened installation and everything in it. `log_directory` holds the written log."""
@@ -71,22 +94,16 @@ class App:
     readiness: Readiness
     postgres: PostgresServer
     openid: Provider | None
-    _engine: Engine | None = None
-    _engine_lock: threading.Lock = field(default_factory=threading.Lock)
+    one_engine: OneEngine
 
     @property
     def engine(self) -> Engine:
-        """The one engine of this process, made when first asked for; its workers start later."""
-        with self._engine_lock:
-            if self._engine is None:
-                self._engine = open_engine(self.settings)
-            return self._engine
+        """The one engine of this process; its workers start with the first query."""
+        return self.one_engine.get()
 
     def close(self) -> None:
         """This will end the engine's workers, if there are any."""
-        with self._engine_lock:
-            if self._engine is not None:
-                self._engine.close()
+        self.one_engine.close()
 
     @property
     def tables(self) -> Path:
@@ -366,6 +383,7 @@ def _assemble(
         readiness=Readiness(),
         postgres=postgres,
         openid=_openid(settings),
+        one_engine=OneEngine(settings),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)
     app.readiness.add("log", lambda: _check_log(app))
