@@ -33,6 +33,7 @@ DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision
 SUB_FACES = (
     "rights.obligations",
     "rights.quantities",
+    "supply.collection",
     "runtime.engine",
     "runtime.documents",
     "runtime.postgres",

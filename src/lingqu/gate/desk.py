@@ -530,6 +530,7 @@ def _batch(batch: MeterBatchId, group: Sequence[_Decided], now: Instant) -> NewB
 def _row(one: _Decided, at: str) -> tuple[object, ...]:
     request, refusal = one.waiting.request, one.refusal
     hits = sum(answer.answer in _HITS for answer in one.answers)
+    unknowns = sum(answer.answer is Answer.UNKNOWN for answer in one.answers)
     if refusal is not None:
         outcome = "refused"
     elif one.released is not None:
@@ -540,7 +541,7 @@ def _row(one: _Decided, at: str) -> tuple[object, ...]:
     return (
         request.call, request.grant, request.product, one.stand.holder, one.waiting.asker.account,
         request.purpose if is_known else "", at, len(request.subjects), hits,
-        len(one.answers) - hits, outcome, None if refusal is None else refusal.code,
+        len(one.answers) - hits, unknowns, outcome, None if refusal is None else refusal.code,
         None if refusal is None else refusal.article, one.lease, one.units,
         None if one.ready.snapshot is None else one.ready.snapshot.id, one.digest,
     )  # fmt: skip

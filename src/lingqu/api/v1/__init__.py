@@ -6,6 +6,7 @@ from __future__ import annotations
 from litestar import Router
 
 from lingqu.api.v1 import (
+    collection,
     divisions,
     gate,
     holds,
@@ -18,7 +19,7 @@ from lingqu.api.v1 import (
     trust,
 )
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply, rights, gate)
+_WORDS = (trust, identity, holds, procedures, ledger, supply, collection, rights, gate)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
@@ -26,6 +27,10 @@ READING_ROUTES = (*policies.READING_ROUTES, *gate.READING_ROUTES)
 """Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
+
+
+UPLOAD_PATHS = (collection.UPLOAD_PATH,)
+"""Where longer bodies are taken than elsewhere."""
 
 
 def routers() -> tuple[Router, ...]:

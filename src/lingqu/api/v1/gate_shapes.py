@@ -173,6 +173,7 @@ class MeteredCallView(msgspec.Struct, kw_only=True):
     subjects: int
     hits: int
     misses: int
+    unknowns: int
     outcome: str
     refusal: str | None
     article: str | None
@@ -293,6 +294,7 @@ def metered_view(one: gate.MeteredCall) -> MeteredCallView:
         subjects=one.subjects,
         hits=one.hits,
         misses=one.misses,
+        unknowns=one.unknowns,
         outcome=one.outcome,
         refusal=one.refusal,
         article=one.article,
