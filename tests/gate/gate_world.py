@@ -36,6 +36,11 @@ def slice_rows(name):
         return list(csv.DictReader(stream))
 
 
+def shape(length):
+    """Keys of so many digits."""
+    return gate.SubjectShape(characters=gate.Characters.DIGITS, shortest=length, longest=length)
+
+
 class World:
     """Acts in one installation, in short words."""
 
@@ -75,7 +80,7 @@ class World:
             holder=self.operator,
             kind=rights.GrantKind.OPERATING,
             terms=TermsForm(),
-            quotas=(rights.Quantity(currency=gate.CALL, amount=10_000_000),),
+            quotas=(rights.Quantity(currency=gate.CALL, amount=1_000_000_000),),
         )
 
     def load(self, item, rows, *, level=1):
@@ -192,6 +197,16 @@ class World:
             "subjects": tuple(gate.Subject(key=k, value=v) for k, v in subjects),
         }
         return gate.CallRequest(**given | changes)
+
+    def hears(self, desk, product, grant, subject, code):
+        """Poll until a desk has heard of a revocation or a hold, or of its end (None)."""
+        request = self.request(product, grant, subject)
+        for _ in range(2000):
+            with self.place.database.reading(LOCAL_ADMINISTRATOR) as tx:
+                told = desk.explain(tx, request, may_call=True)
+            if told.code == code:
+                return
+        raise AssertionError(f"never heard of {code}: {told.code}")
 
     @property
     def asker(self):

@@ -24,7 +24,7 @@ from lingqu.gate.decisions import (
     PurposeUnknown,
     WrongPurpose,
 )
-from lingqu.gate.desk import Asker, Desk, GateBusy
+from lingqu.gate.desk import Asker, Desk, GateBusy, find_asker
 from lingqu.gate.leasing import settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
@@ -32,6 +32,7 @@ from lingqu.gate.metering import (
     drop_old_replies,
     find_batch_calls,
     find_calls,
+    settle_by_meter,
 )
 from lingqu.gate.policies import (
     Answer,
@@ -145,6 +146,7 @@ __all__ = (
     "define_product",
     "drop_old_replies",
     "fields_of",
+    "find_asker",
     "find_batch_calls",
     "find_calls",
     "find_columns",
@@ -158,6 +160,7 @@ __all__ = (
     "publish_snapshot",
     "read_sources",
     "revise_product",
+    "settle_by_meter",
     "settle_overdue",
     "withdraw_product",
 )
