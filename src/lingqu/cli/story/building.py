@@ -6,13 +6,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from lingqu import gate, rights
+from lingqu import gate, rights, supply
 from lingqu.cli.story.authorizing import columns_of
 from lingqu.cli.story.collecting import resource_of
 from lingqu.cli.story.papers import REGISTRATION
 from lingqu.cli.story.stage import Scene, Stage
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.rights import registry
+from lingqu.supply import collection
+from lingqu.wiring import GATE
 
 EXACT, MEMBER = "city", "city_member"
 VALID = "valid"
@@ -160,6 +162,50 @@ def define_products(stage: Stage) -> None:
         )
 
 
+def publish_products(stage: Stage) -> None:
+    """The confined engine builds what each product answers from: keyed hashes, never rows."""
+    for one in PRODUCTS:
+        made = _publish(stage, one)
+        stage.beat(
+            "operator",
+            "build.snapshot",
+            name=f"build.snapshot.{one.key}",
+            title=one.title,
+            records=made.records,
+            kilobytes=made.bytes // 1024,
+        )
+
+
+def _publish(stage: Stage, planned: Planned) -> gate.Snapshot:
+    snapshot = stage.id(gate.SnapshotId, planned.key)
+    with stage.reading("operator") as tx:
+        product = gate.get_product(tx, product_of(stage, planned))
+        known = {one.id: one for one in gate.find_snapshots(tx, product.id)}
+        wanted = {resource for resource, _ in gate.find_columns(gate.policy_of(product))}
+        tables = {
+            name: collection.find_table(tx, supply.ResourceId(name)) for name in sorted(wanted)
+        }
+        sealed = gate.find_sealed_key(tx, product.id)
+    if snapshot in known:
+        return known[snapshot]
+    built = gate.build_snapshot(
+        product,
+        tables=tables,
+        engine=stage.app.engine,
+        keyring=stage.app.keyring,
+        sealed=sealed,
+        folder=stage.app.settings.data_dir / GATE,
+    )
+    return stage.do(
+        "operator",
+        planned.key,
+        gate.publish_snapshot,
+        snapshot=snapshot,
+        product=product.id,
+        built=built,
+    )
+
+
 def grant_of(stage: Stage, planned: Planned) -> rights.GrantId:
     """This will give the product grant of a planned product."""
     return stage.id(rights.GrantId, planned.key)
@@ -180,7 +226,7 @@ def apply_registrations(stage: Stage) -> None:
         registrar=stage.id(registry.RegistrarId, "registrar"),
         party=stage.party("registrar"),
         registry=registry.Registry.PUBLIC,
-        area="450000",
+        area="45",
         number=1,
     )
     for name, applicant, kind, subject, grant, title in _applications(stage):
@@ -283,5 +329,10 @@ def decide_registrations(stage: Stage) -> None:
     stage.letter(filed["p2"], "result_notice", "登记结果通知书")
 
 
-SCENES: tuple[Scene, ...] = (define_products, apply_registrations, decide_registrations)
+SCENES: tuple[Scene, ...] = (
+    define_products,
+    publish_products,
+    apply_registrations,
+    decide_registrations,
+)
 """The scenes of the third step."""

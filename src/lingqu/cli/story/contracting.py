@@ -9,6 +9,7 @@ from lingqu.cli.story.pricing import listing_of, yuan
 from lingqu.cli.story.stage import Scene, Stage
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import parse_instant
+from lingqu.market import listings
 
 PAID_IN = 3_000_000
 """What the bank pays the venue, in fen."""
@@ -22,7 +23,7 @@ def find_products(stage: Stage) -> None:
     stage.on("2026-07-20")
     for planned, question in ((P3, "区划代码"), (P2, "号段 归属")):
         with stage.reading("bank") as tx:
-            found = market.find_listings(tx, page=PageRequest(size=10), question=question)
+            found = listings.find_listings(tx, page=PageRequest(size=10), question=question)
         stage.beat(
             "bank",
             "contract.found",
