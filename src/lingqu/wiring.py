@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingqu import gate, ledger, rights, supply, trust
+from lingqu import gate, interop, ledger, market, rights, supervision, supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.rights import obligations, quantities
@@ -41,8 +41,12 @@ from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
-DOMAINS = (trust, ledger, supply, rights, gate)
+DOMAINS = (trust, ledger, supply, rights, market, gate, supervision, interop)
 """Every domain: with them come their commands, facts and tables."""
+FOLLOWERS = (supervision.FOLLOWER,)
+"""Who follows the log, each in transactions of its own."""
+FOLLOWING_INTERVAL_S = 0.2
+"""How long a fact in the log waits at most before its followers are given it."""
 POSTING_INTERVAL_S = 0.1
 """How long queued transfers wait at most before the next batch begins."""
 
@@ -214,6 +218,10 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         target=_keep_posting, args=(app, stop), name="lingqu-posting", daemon=True
     )
     posting.start()
+    following = threading.Thread(
+        target=_keep_following, args=(app, stop), name="lingqu-following", daemon=True
+    )
+    following.start()
     worker = None
     if app.settings.worker_embedded:
         worker = Worker(app.jobs, app.database.conninfo, platform=app)
@@ -229,6 +237,7 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
             app.readiness.remove("worker")
         counting.join(timeout=10)
         posting.join(timeout=10)
+        following.join(timeout=10)
         sequencer.join(timeout=15)
 
 
@@ -313,6 +322,46 @@ def deliver_source(
     connection = collection.connect_source(source_location(app.settings), held)
     delivery = collection.read_source(app.engine, held, connection, fields=plan.fields)
     return _load(app, caller, command_id, plan, delivery, collection.LoadMode.REPLACE, source)
+
+
+def publish_product(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    *,
+    product: gate.ProductId,
+) -> gate.Snapshot:
+    """This will build a product's snapshot from what is loaded now and let it answer from that.
+
+    The snapshot's id is the command's in another form, so sending it again is safe. Raises what the
+    building and `publish_snapshot` refuse; then the product goes on as it was.
+    """
+    snapshot = gate.SnapshotId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        done = gate.find_snapshot(tx, snapshot)
+        if done is not None:
+            return done
+        found = gate.get_product(tx, product)
+        gate.check_may_publish(tx, found)
+        tables = gate.find_tables(tx, found, tables=app.tables)
+        sealed = gate.find_sealed_key(tx, product)
+    built = gate.build_snapshot(
+        found,
+        tables=tables,
+        engine=app.engine,
+        keyring=app.keyring,
+        sealed=sealed,
+        folder=app.settings.data_dir / GATE,
+    )
+    return trust.execute(
+        app.database,
+        gate.publish_snapshot,
+        caller,
+        command_id,
+        snapshot=snapshot,
+        product=product,
+        built=built,
+    )
 
 
 def _load(
@@ -571,6 +620,23 @@ def _keep_posting(app: App, stop: threading.Event) -> None:
                 trust.execute(app.database, ledger.post_batch, trust.PLATFORM, command)
         except errors.LingquError as error:
             _log.warning("transfers_not_posted", code=error.code)
+
+
+def follow_log(app: App) -> int:
+    """This will hand every follower what it has not seen of the log; says how many facts."""
+    done = 0
+    for follower in FOLLOWERS:
+        while given := trust.deliver(app.database, follower):
+            done += given
+    return done
+
+
+def _keep_following(app: App, stop: threading.Event) -> None:
+    while not stop.wait(FOLLOWING_INTERVAL_S):
+        try:
+            follow_log(app)
+        except errors.LingquError as error:
+            _log.warning("log_not_followed", code=error.code)
 
 
 def _has_queued(app: App) -> bool:

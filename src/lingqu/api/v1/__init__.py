@@ -11,15 +11,29 @@ from lingqu.api.v1 import (
     gate,
     holds,
     identity,
+    interop,
     ledger,
     policies,
     procedures,
     rights,
+    supervision,
     supply,
     trust,
 )
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply, collection, rights, gate)
+_WORDS = (
+    trust,
+    identity,
+    holds,
+    procedures,
+    ledger,
+    supply,
+    rights,
+    gate,
+    supervision,
+    interop,
+    collection,
+)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
