@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from lingqu import gate, interop, ledger, market, rights, supervision, supply, trust
@@ -39,7 +39,7 @@ from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
-KEYS, BLOBS, LOGS, TABLES = "keys", "blobs", "log", "tables"
+KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
 DOMAINS = (trust, ledger, supply, rights, market, gate, supervision, interop)
 """Every domain: with them come their commands, facts and tables."""
@@ -59,6 +59,29 @@ class NeedsUpgrade(errors.Unavailable):
     code = "trust.installation.needs_upgrade"
 
 
+class OneEngine:
+    """The engine of a process: made when first asked for, because most commands never do."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make nothing yet."""
+        self._settings = settings
+        self._made: Engine | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> Engine:
+        """This will give the engine, the same each time."""
+        with self._lock:
+            if self._made is None:
+                self._made = open_engine(self._settings)
+            return self._made
+
+    def close(self) -> None:
+        """This will end it where it was made."""
+        with self._lock:
+            if self._made is not None:
+                self._made.close()
+
+
 @dataclass(slots=True, kw_only=True)
 class App:
     """One opened installation and everything in it. `log_directory` holds the written log."""
@@ -75,22 +98,17 @@ class App:
     readiness: Readiness
     postgres: PostgresServer
     openid: Provider | None
-    _engine: Engine | None = None
-    _engine_lock: threading.Lock = field(default_factory=threading.Lock)
+    desk: gate.Desk
+    one_engine: OneEngine
 
     @property
     def engine(self) -> Engine:
-        """The one engine of this process, made when first asked for; its workers start later."""
-        with self._engine_lock:
-            if self._engine is None:
-                self._engine = open_engine(self.settings)
-            return self._engine
+        """The one engine of this process; its workers start with the first query."""
+        return self.one_engine.get()
 
     def close(self) -> None:
         """This will end the engine's workers, if there are any."""
-        with self._engine_lock:
-            if self._engine is not None:
-                self._engine.close()
+        self.one_engine.close()
 
     @property
     def tables(self) -> Path:
@@ -174,7 +192,8 @@ def open_app(settings: Settings) -> Iterator[App]:
             app = _assemble(settings, postgres, database, jobs)
             _adopt(database, book)
             try:
-                yield app
+                with app.desk:
+                    yield app
             finally:
                 app.close()
         finally:
@@ -305,6 +324,46 @@ def deliver_source(
     return _load(app, caller, command_id, plan, delivery, collection.LoadMode.REPLACE, source)
 
 
+def publish_product(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    *,
+    product: gate.ProductId,
+) -> gate.Snapshot:
+    """This will build a product's snapshot from what is loaded now and let it answer from that.
+
+    The snapshot's id is the command's in another form, so sending it again is safe. Raises what the
+    building and `publish_snapshot` refuse; then the product goes on as it was.
+    """
+    snapshot = gate.SnapshotId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        done = gate.find_snapshot(tx, snapshot)
+        if done is not None:
+            return done
+        found = gate.get_product(tx, product)
+        gate.check_may_publish(tx, found)
+        tables = gate.find_tables(tx, found, tables=app.tables)
+        sealed = gate.find_sealed_key(tx, product)
+    built = gate.build_snapshot(
+        found,
+        tables=tables,
+        engine=app.engine,
+        keyring=app.keyring,
+        sealed=sealed,
+        folder=app.settings.data_dir / GATE,
+    )
+    return trust.execute(
+        app.database,
+        gate.publish_snapshot,
+        caller,
+        command_id,
+        snapshot=snapshot,
+        product=product,
+        built=built,
+    )
+
+
 def _load(
     app: App,
     caller: Caller,
@@ -375,6 +434,8 @@ def _assemble(
         readiness=Readiness(),
         postgres=postgres,
         openid=_openid(settings),
+        desk=gate.Desk(database, ring, settings.data_dir / GATE),
+        one_engine=OneEngine(settings),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)
     app.readiness.add("log", lambda: _check_log(app))
@@ -522,12 +583,26 @@ def _jobs() -> JobRegistry:
                     new_id(trust.CommandId),
                 )
 
+    _gate_jobs(jobs)
     jobs.periodic("rights.quotas.sweep", "* * * * *")
     jobs.periodic("rights.obligations.lapse", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
     return jobs
+
+
+def _gate_jobs(jobs: JobRegistry) -> None:
+    @jobs.job("gate.leases.settle")
+    def settle_leases(context: JobContext) -> None:
+        """Settle leases of a gate that ended without settling, and drop what need not be kept."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        gate.settle_overdue(app.database)
+        with app.database.transaction(trust.PLATFORM) as tx:
+            gate.drop_old_replies(tx)
+
+    jobs.periodic("gate.leases.settle", "* * * * *")
 
 
 def _keep_counting(app: App, stop: threading.Event) -> None:

@@ -4,14 +4,13 @@
 import csv
 import hashlib
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lingqu import gate, ledger, rights, supply, trust
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.runtime import new_id
-from lingqu.runtime.engine import Column, Engine, SourceFile, create_table, find_files, stage_rows
+from lingqu.runtime.engine import Column, Engine, create_table, find_files, stage_rows
 from lingqu.runtime.keys import Keyring, Unlock, create_key_file
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
 from lingqu.trust import LOCAL_ADMINISTRATOR, holds
@@ -20,20 +19,14 @@ SLICES = Path(supply.__file__).parents[1] / "cli" / "slices" / "45"
 CREDIT = "industry.finance.credit"
 
 
-@dataclass(frozen=True)
-class Table:
-    """A loaded table, as supply describes one."""
-
-    resource: str
-    version: int
-    files: tuple[SourceFile, ...]
-    columns: tuple[Column, ...]
-    as_of: datetime
-
-
 def slice_rows(name):
     with (SLICES / f"{name}.csv").open(encoding="utf-8-sig", newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+def shape(length):
+    """Keys of so many digits."""
+    return gate.SubjectShape(characters=gate.Characters.DIGITS, shortest=length, longest=length)
 
 
 class World:
@@ -75,7 +68,7 @@ class World:
             holder=self.operator,
             kind=rights.GrantKind.OPERATING,
             terms=TermsForm(),
-            quotas=(rights.Quantity(currency=gate.CALL, amount=10_000_000),),
+            quotas=(rights.Quantity(currency=gate.CALL, amount=1_000_000_000),),
         )
 
     def load(self, item, rows, *, level=1):
@@ -110,7 +103,7 @@ class World:
         create_table(place, columns=columns)
         with stage_rows(place, rows=[list(r.values()) for r in rows], columns=columns) as staged:
             outcome = staged.commit(load=new_id(trust.CommandId), mode="overwrite")
-        self.tables[resource] = Table(
+        self.tables[resource] = gate.BuildTable(
             resource=resource,
             version=outcome.version,
             files=tuple(one.as_source() for one in find_files(place)),
@@ -192,6 +185,16 @@ class World:
             "subjects": tuple(gate.Subject(key=k, value=v) for k, v in subjects),
         }
         return gate.CallRequest(**given | changes)
+
+    def hears(self, desk, product, grant, subject, code):
+        """Poll until a desk has heard of a revocation or a hold, or of its end (None)."""
+        request = self.request(product, grant, subject)
+        for _ in range(2000):
+            with self.place.database.reading(LOCAL_ADMINISTRATOR) as tx:
+                told = desk.explain(tx, request, may_call=True)
+            if told.code == code:
+                return
+        raise AssertionError(f"never heard of {code}: {told.code}")
 
     @property
     def asker(self):

@@ -2,23 +2,20 @@
 """核验: the real number segments and division codes, asked as a bank asks them."""
 
 import pytest
-from gate_world import CREDIT, slice_rows
+from gate_world import CREDIT, shape, slice_rows
 
 from lingqu import gate
 from lingqu.gate import (
     Answer,
-    Characters,
     Enumeration,
     Evidence,
     Matching,
     Predicate,
     Relation,
-    SubjectShape,
     VerificationPolicy,
 )
 
-SEVEN = SubjectShape(characters=Characters.DIGITS, shortest=7, longest=7)
-SIX = SubjectShape(characters=Characters.DIGITS, shortest=6, longest=6)
+SEVEN, SIX = shape(7), shape(6)
 
 
 def segment_policy(resource, **changes):

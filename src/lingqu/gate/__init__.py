@@ -11,7 +11,7 @@ its metering is durable. A refused call is metered as well, with its code and ar
 Start reading in `products` and `policies`, then `decisions`, `desk`, `metering`, `building`.
 """
 
-from lingqu.gate.building import LoadedTable, build_snapshot
+from lingqu.gate.building import BuildTable, build_snapshot, find_tables
 from lingqu.gate.decisions import (
     CallIdUsed,
     Enumerating,
@@ -24,7 +24,7 @@ from lingqu.gate.decisions import (
     PurposeUnknown,
     WrongPurpose,
 )
-from lingqu.gate.desk import Asker, Desk, GateBusy
+from lingqu.gate.desk import Asker, Desk, GateBusy, find_asker
 from lingqu.gate.leasing import settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
@@ -32,6 +32,7 @@ from lingqu.gate.metering import (
     drop_old_replies,
     find_batch_calls,
     find_calls,
+    settle_by_meter,
 )
 from lingqu.gate.policies import (
     Answer,
@@ -83,7 +84,9 @@ from lingqu.gate.snapshots import (
     BuiltSnapshot,
     Snapshot,
     SourceVersion,
+    check_may_publish,
     find_sealed_key,
+    find_snapshot,
     find_snapshots,
     get_snapshot,
     publish_snapshot,
@@ -97,6 +100,7 @@ __all__ = (
     "Answer",
     "Asker",
     "BadPolicy",
+    "BuildTable",
     "BuiltSnapshot",
     "CallAnswer",
     "CallId",
@@ -112,7 +116,6 @@ __all__ = (
     "Explained",
     "Form",
     "GateBusy",
-    "LoadedTable",
     "Matching",
     "MeterBatchId",
     "MeteredCall",
@@ -142,15 +145,19 @@ __all__ = (
     "VerificationPolicy",
     "WrongPurpose",
     "build_snapshot",
+    "check_may_publish",
     "define_product",
     "drop_old_replies",
     "fields_of",
+    "find_asker",
     "find_batch_calls",
     "find_calls",
     "find_columns",
     "find_products",
     "find_sealed_key",
+    "find_snapshot",
     "find_snapshots",
+    "find_tables",
     "get_product",
     "get_snapshot",
     "parse_policy",
@@ -158,6 +165,7 @@ __all__ = (
     "publish_snapshot",
     "read_sources",
     "revise_product",
+    "settle_by_meter",
     "settle_overdue",
     "withdraw_product",
 )

@@ -17,7 +17,7 @@ from typing import Any
 
 from lingqu.gate.policies import CountPolicy
 from lingqu.kernel import errors
-from lingqu.runtime.engine.types import quoted
+from lingqu.runtime.engine import quoted
 
 RULE = "gate.count.threshold"
 """What an answer names as the rule by which groups were merged or withheld."""

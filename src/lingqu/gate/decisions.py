@@ -17,7 +17,8 @@ from lingqu.gate.products import ACTIONS, ENVIRONMENT, Product, ProductWithdrawn
 from lingqu.gate.requests import SUBJECTS_MOST, CallRequest
 from lingqu.kernel import errors
 
-USAGE_CONTROL = "《广西加快数据要素市场化改革实施方案》第7项（数据用途和用量控制制度）"
+USAGE_CONTROL = "《广西加快数据要素市场化改革实施方案》任务7"
+"""探索建立数据用途和用量控制制度，实现数据使用“可控可计量”."""
 
 
 class NotPublished(errors.Conflict):

@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lingqu import rights, trust
 from lingqu.gate.decisions import (
@@ -33,7 +33,7 @@ from lingqu.gate.decisions import (
     units_of,
     use_of,
 )
-from lingqu.gate.leasing import IDLE_S, Deferred, Purse
+from lingqu.gate.leasing import Deferred, Purse
 from lingqu.gate.metering import (
     Beside,
     NewBatch,
@@ -73,6 +73,16 @@ class Asker:
 
     account: trust.AccountId
     may_call: bool
+
+
+def find_asker(tx: Tx, grant: rights.GrantId) -> Asker:
+    """This will say who the caller of a transaction is to a grant; unknown grants have nobody."""
+    found = tx.maybe("SELECT holder FROM rights.grant WHERE id = %s", (grant,))
+    holder = None if found is None else trust.PartyId(found["holder"])
+    may_call = holder is not None and trust.is_allowed(
+        tx, trust.Action.OPERATE, trust.Kind.GRANT, owner=holder
+    )
+    return Asker(account=trust.AccountId(tx.caller.account), may_call=may_call)
 
 
 Reply = CallAnswer | errors.LingquError
@@ -129,6 +139,14 @@ class Desk:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Nothing runs before the first call."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Answer what waits and stop."""
+        self.close()
 
     def start(self) -> None:
         """This will read the grants and begin to answer, once. Raises NotListening."""
@@ -203,7 +221,7 @@ class Desk:
         going = True
         while going or waiting:
             try:
-                one = self._queue.get(block=not waiting, timeout=IDLE_S)
+                one = self._queue.get(block=not waiting, timeout=1)
                 while True:
                     if isinstance(one, _Waiting):
                         waiting.append(one)
@@ -512,6 +530,7 @@ def _batch(batch: MeterBatchId, group: Sequence[_Decided], now: Instant) -> NewB
 def _row(one: _Decided, at: str) -> tuple[object, ...]:
     request, refusal = one.waiting.request, one.refusal
     hits = sum(answer.answer in _HITS for answer in one.answers)
+    unknowns = sum(answer.answer is Answer.UNKNOWN for answer in one.answers)
     if refusal is not None:
         outcome = "refused"
     elif one.released is not None:
@@ -522,7 +541,7 @@ def _row(one: _Decided, at: str) -> tuple[object, ...]:
     return (
         request.call, request.grant, request.product, one.stand.holder, one.waiting.asker.account,
         request.purpose if is_known else "", at, len(request.subjects), hits,
-        len(one.answers) - hits, outcome, None if refusal is None else refusal.code,
+        len(one.answers) - hits, unknowns, outcome, None if refusal is None else refusal.code,
         None if refusal is None else refusal.article, one.lease, one.units,
         None if one.ready.snapshot is None else one.ready.snapshot.id, one.digest,
     )  # fmt: skip

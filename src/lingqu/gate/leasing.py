@@ -21,7 +21,7 @@ from lingqu.runtime.observability import get_logger
 LOT = 1_000
 """So many units are leased at once where the grant has ten times as many."""
 LEASE_FOR = timedelta(minutes=10)
-IDLE_S = 1.0
+IDLE_NS = 1_000_000_000
 """A lease nobody spent from for so long is settled, so that balances are true again."""
 MARGIN = timedelta(seconds=30)
 _log = get_logger(__name__)
@@ -32,7 +32,7 @@ class _Held:
     lease: quantities.Lease
     left: int
     touched: bool = False
-    used_at: float = 0.0
+    used_at: int = 0
 
 
 class Purse:
@@ -65,7 +65,7 @@ class Purse:
                 return None
         held.left -= units
         held.touched = True
-        held.used_at = time.monotonic()
+        held.used_at = time.monotonic_ns()
         return held.lease.id
 
     def committed(self) -> None:
@@ -85,9 +85,9 @@ class Purse:
 
     def settle_idle(self, *, every: bool = False) -> bool:
         """This will settle leases nobody uses; gives whether any is still open."""
-        now = time.monotonic()
+        now = time.monotonic_ns()
         for key, held in list(self._held.items()):
-            if every or now - held.used_at >= IDLE_S:
+            if every or now - held.used_at >= IDLE_NS:
                 self._settle(*key)
         return bool(self._held)
 

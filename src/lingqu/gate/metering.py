@@ -26,7 +26,7 @@ REPLY_HOURS = 24
 """How long a repeated call id is given the stored answer; afterwards it is refused."""
 COLUMNS = (
     "call", "grant_id", "product", "holder", "account", "purpose", "at", "subjects", "hits",
-    "misses", "outcome", "refusal", "article", "lease", "units", "snapshot", "digest",
+    "misses", "unknowns", "outcome", "refusal", "article", "lease", "units", "snapshot", "digest",
 )  # fmt: skip
 CALLS = trust.BatchTable("gate.call", COLUMNS)
 trust.declare(trust.AuditClass.OPERATIONAL, "gate.reply", "gate.asked")
@@ -162,7 +162,7 @@ def settle_by_meter(tx: Tx, *, lease: quantities.LeaseId) -> int:
 _USED = "SELECT coalesce(sum(units), 0)::bigint AS used FROM gate.call WHERE lease = %s"
 _SELECT = """
     SELECT position, call, batch, grant_id AS grant, product, holder, account, purpose, at,
-           subjects, hits, misses, outcome, refusal, article, units, digest
+           subjects, hits, misses, unknowns, outcome, refusal, article, units, digest
     FROM gate.call
 """
 _BATCH = f"{_SELECT} WHERE batch = %s ORDER BY position"  # joined from constants

@@ -186,6 +186,7 @@ class OpenFilePolicy:
 
 
 Policy: TypeAlias = VerificationPolicy | CountPolicy | OpenFilePolicy
+"""What a product may answer, by its form."""
 
 KINDS: dict[Form, type[VerificationPolicy | CountPolicy | OpenFilePolicy]] = {
     Form.VERIFICATION: VerificationPolicy,

@@ -15,6 +15,7 @@ from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
 
 SUBJECTS_MOST = 10_000
+"""Subjects of one request."""
 
 
 class CallId(Id):
@@ -92,9 +93,9 @@ class CallAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeteredCall:
-    """One metered call, answered or refused. `hits` are yes and once, `misses` no and unknown.
+    """One metered call, answered or refused.
 
-    `outcome` is the answer about a single subject, `mixed` of several, `counted`, or `refused`
+    `hits` are yes and once, `misses` no and unknown, of which `unknowns` were told apart. `outcome` is the answer about a single subject, `mixed` of several, `counted`, or `refused`
     with the code of the `refusal` and its article; a refused call used no unit.
     """
 
@@ -109,6 +110,7 @@ class MeteredCall:
     subjects: int
     hits: int
     misses: int
+    unknowns: int
     outcome: str
     refusal: str | None
     article: str | None

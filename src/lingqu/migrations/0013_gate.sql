@@ -64,6 +64,7 @@ CREATE TABLE gate.call (
     subjects  int         NOT NULL,
     hits      int         NOT NULL,
     misses    int         NOT NULL,
+    unknowns  int         NOT NULL,
     outcome   text        NOT NULL CHECK (outcome IN ('yes', 'no', 'once', 'unknown', 'mixed', 'counted', 'refused')),
     refusal   text,
     article   text,
@@ -81,6 +82,7 @@ CREATE INDEX call_product ON gate.call (product, batch);
 CREATE INDEX call_lease ON gate.call (lease) WHERE lease IS NOT NULL;
 CREATE INDEX call_snapshot ON gate.call (snapshot) WHERE snapshot IS NOT NULL;
 COMMENT ON TABLE gate.call IS 'Every call, answered or refused, durable before its answer left. Append-only, batch-audited.';
+COMMENT ON COLUMN gate.call.unknowns IS 'How many of the misses were told as unknown, apart from no.';
 COMMENT ON COLUMN gate.call.digest IS 'A digest of the call and its answers under the key of the product: the receipt.';
 
 CREATE TABLE gate.reply (
