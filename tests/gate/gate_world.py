@@ -4,31 +4,19 @@
 import csv
 import hashlib
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lingqu import gate, ledger, rights, supply, trust
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.runtime import new_id
-from lingqu.runtime.engine import Column, Engine, SourceFile, create_table, find_files, stage_rows
+from lingqu.runtime.engine import Column, Engine, create_table, find_files, stage_rows
 from lingqu.runtime.keys import Keyring, Unlock, create_key_file
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
 from lingqu.trust import LOCAL_ADMINISTRATOR, holds
 
 SLICES = Path(supply.__file__).parents[1] / "cli" / "slices" / "45"
 CREDIT = "industry.finance.credit"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A loaded table, as supply describes one."""
-
-    resource: str
-    version: int
-    files: tuple[SourceFile, ...]
-    columns: tuple[Column, ...]
-    as_of: datetime
 
 
 def slice_rows(name):
@@ -115,7 +103,7 @@ class World:
         create_table(place, columns=columns)
         with stage_rows(place, rows=[list(r.values()) for r in rows], columns=columns) as staged:
             outcome = staged.commit(load=new_id(trust.CommandId), mode="overwrite")
-        self.tables[resource] = Table(
+        self.tables[resource] = gate.BuildTable(
             resource=resource,
             version=outcome.version,
             files=tuple(one.as_source() for one in find_files(place)),

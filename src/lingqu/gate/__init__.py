@@ -11,7 +11,7 @@ its metering is durable. A refused call is metered as well, with its code and ar
 Start reading in `products` and `policies`, then `decisions`, `desk`, `metering`, `building`.
 """
 
-from lingqu.gate.building import LoadedTable, build_snapshot
+from lingqu.gate.building import BuildTable, build_snapshot, find_tables
 from lingqu.gate.decisions import (
     CallIdUsed,
     Enumerating,
@@ -84,7 +84,9 @@ from lingqu.gate.snapshots import (
     BuiltSnapshot,
     Snapshot,
     SourceVersion,
+    check_may_publish,
     find_sealed_key,
+    find_snapshot,
     find_snapshots,
     get_snapshot,
     publish_snapshot,
@@ -98,6 +100,7 @@ __all__ = (
     "Answer",
     "Asker",
     "BadPolicy",
+    "BuildTable",
     "BuiltSnapshot",
     "CallAnswer",
     "CallId",
@@ -113,7 +116,6 @@ __all__ = (
     "Explained",
     "Form",
     "GateBusy",
-    "LoadedTable",
     "Matching",
     "MeterBatchId",
     "MeteredCall",
@@ -143,6 +145,7 @@ __all__ = (
     "VerificationPolicy",
     "WrongPurpose",
     "build_snapshot",
+    "check_may_publish",
     "define_product",
     "drop_old_replies",
     "fields_of",
@@ -152,7 +155,9 @@ __all__ = (
     "find_columns",
     "find_products",
     "find_sealed_key",
+    "find_snapshot",
     "find_snapshots",
+    "find_tables",
     "get_product",
     "get_snapshot",
     "parse_policy",

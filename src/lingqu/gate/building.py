@@ -12,8 +12,9 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from lingqu import supply
 from lingqu.gate import counting
 from lingqu.gate.packing import (
     ONCE,
@@ -39,8 +40,10 @@ from lingqu.gate.products import Product, policy_of
 from lingqu.gate.snapshots import BuiltSnapshot, SourceVersion, open_key, seal_key
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
+from lingqu.runtime import Tx
 from lingqu.runtime.engine import Column, Engine, Job, Limits, SourceFile, SourceTable
 from lingqu.runtime.keys import Keyring
+from lingqu.supply import collection
 
 ROWS_MOST = 100_000_000
 TIME_MS = 30 * 60 * 1000
@@ -59,28 +62,15 @@ class ColumnMissing(errors.Conflict):
     code = "gate.snapshot.column_missing"
 
 
-class LoadedTable(Protocol):
-    """What is read of a loaded table of `supply`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildTable:
+    """What a snapshot is built from: the files of a resource's loaded table, as of a moment."""
 
-    @property
-    def resource(self) -> str:
-        """The resource it holds."""
-
-    @property
-    def version(self) -> int:
-        """Which version of the table."""
-
-    @property
-    def files(self) -> tuple[SourceFile, ...]:
-        """Its files."""
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """Its columns."""
-
-    @property
-    def as_of(self) -> Instant:
-        """The moment whose state it holds."""
+    resource: str
+    version: int
+    files: tuple[SourceFile, ...]
+    columns: tuple[Column, ...]
+    as_of: Instant
 
 
 @dataclass(slots=True)
@@ -93,7 +83,7 @@ class _Made:
 def build_snapshot(
     product: Product,
     *,
-    tables: Mapping[str, LoadedTable],
+    tables: Mapping[str, BuildTable],
     engine: Engine,
     keyring: Keyring,
     sealed: str | None,
@@ -136,10 +126,30 @@ def build_snapshot(
     )
 
 
+def find_tables(tx: Tx, product: Product, *, tables: Path) -> dict[str, BuildTable]:
+    """This will give the loaded tables a product reads; `tables` is the folder of all tables.
+
+    Raises NotLoaded, Ungraded.
+    """
+    found: dict[str, BuildTable] = {}
+    for name in sorted({resource for resource, _ in find_columns(policy_of(product))}):
+        resource = supply.ResourceId(name)
+        supply.require_level(supply.get_resource(tx, resource))
+        loaded = collection.find_table(tx, resource)
+        found[name] = BuildTable(
+            resource=name,
+            version=loaded.version,
+            files=loaded.sources(tables),
+            columns=loaded.columns,
+            as_of=loaded.as_of,
+        )
+    return found
+
+
 class _Reader:
     """Asks the confined engine for columns of tables, and for nothing else."""
 
-    def __init__(self, engine: Engine, tables: Mapping[str, LoadedTable]) -> None:
+    def __init__(self, engine: Engine, tables: Mapping[str, BuildTable]) -> None:
         self._engine = engine
         self._tables = tables
 

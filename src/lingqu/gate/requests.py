@@ -93,10 +93,9 @@ class CallAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeteredCall:
-    """One metered call, answered or refused. `hits` are yes and once, `misses` no and unknown,
-    of which `unknowns` were told apart.
+    """One metered call, answered or refused.
 
-    `outcome` is the answer about a single subject, `mixed` of several, `counted`, or `refused`
+    `hits` are yes and once, `misses` no and unknown, of which `unknowns` were told apart. `outcome` is the answer about a single subject, `mixed` of several, `counted`, or `refused`
     with the code of the `refusal` and its article; a refused call used no unit.
     """
 

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 
 from lingqu import trust
 from lingqu.gate.policies import Form, Policy, read_policy
-from lingqu.gate.products import PRODUCTS, Product, ProductId, SnapshotId, lock_product
+from lingqu.gate.products import (
+    PRODUCTS,
+    Product,
+    ProductId,
+    ProductWithdrawn,
+    SnapshotId,
+    lock_product,
+)
 from lingqu.kernel import canon, errors
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_plain, to_plain
@@ -161,6 +168,22 @@ def publish_snapshot(
         ),
     )
     return made
+
+
+def check_may_publish(tx: Tx, product: Product) -> None:
+    """This will refuse, before anything is built, whom publishing would refuse.
+
+    Raises AccessDenied, ProductWithdrawn.
+    """
+    trust.authorize(tx, trust.Action.CHANGE, trust.Kind.PRODUCT, owner=product.owner)
+    if product.withdrawn_at is not None:
+        raise ProductWithdrawn(product=product.id)
+
+
+def find_snapshot(tx: Tx, snapshot: SnapshotId) -> Snapshot | None:
+    """This will read one snapshot's description, None where there is none."""
+    found = SNAPSHOTS.find(tx, "WHERE id = %s", (snapshot,))
+    return found[0] if found else None
 
 
 def get_snapshot(tx: Tx, snapshot: SnapshotId) -> Snapshot:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from litestar import Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from lingqu import gate, rights, trust
+from lingqu import gate, rights, trust, wiring
 from lingqu.api.v1 import gate_shapes as shapes
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
 from lingqu.kernel.paging import SIZE_MAX, PageRequest
@@ -18,6 +18,7 @@ COMMAND_ROUTES = {
     "gate.product.define": "POST /api/v1/gate/products",
     "gate.product.revise": "POST /api/v1/gate/products/{product}/revise",
     "gate.product.withdraw": "POST /api/v1/gate/products/{product}/withdraw",
+    "gate.snapshot.publish": "POST /api/v1/gate/products/{product}/snapshots",
 }
 READING_ROUTES = (
     "POST /api/v1/gate/calls",
@@ -118,6 +119,23 @@ def withdraw_product(write: FromWrite, product: FromPath[str]) -> shapes.Product
     )
 
 
+@post(
+    "/products/{product:str}/snapshots",
+    sync_to_thread=True,
+    command="gate.snapshot.publish",
+    summary="Publish a snapshot",
+)
+def publish_product(
+    platform: FromPlatform, write: FromWrite, product: FromPath[str]
+) -> shapes.SnapshotView:
+    """This will build a snapshot from the tables as they are loaded now, and answer from it."""
+    write.visit.commanded = True
+    made = wiring.publish_product(
+        platform, write.visit.caller, write.command, product=gate.ProductId(product)
+    )
+    return shapes.snapshot_view(made)
+
+
 @get("/products/{product:str}/snapshots", sync_to_thread=True, summary="List snapshots")
 def find_snapshots(
     platform: FromPlatform, visit: FromVisit, product: FromPath[str]
@@ -183,7 +201,7 @@ def routers() -> tuple[Router, ...]:
     """This will give the routes; all need someone who is known."""
     handlers: list[Any] = [
         find_products, define_product, get_product, revise_product, withdraw_product,
-        find_snapshots, call_product, explain_call, find_calls,
+        publish_product, find_snapshots, call_product, explain_call, find_calls,
     ]  # fmt: skip
     security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
     return (
