@@ -32,6 +32,8 @@ OUTSIDE_THE_LINE = ("__main__", "migrations")
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision")
 SUB_FACES = (
     "rights.obligations",
+    "market.bills",
+    "market.distribution",
     "market.settlement",
     "rights.quantities",
     "runtime.engine",

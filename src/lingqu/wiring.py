@@ -17,6 +17,7 @@ from pathlib import Path
 from lingqu import ledger, market, rights, supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
+from lingqu.market import bills, distribution, settlement
 from lingqu.rights import obligations, quantities
 from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
@@ -32,7 +33,7 @@ from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS = "keys", "blobs", "log"
 LOG_PURPOSE = "log"
-DOMAINS = (trust, ledger, supply, rights, market)
+DOMAINS = (trust, ledger, supply, rights, market, settlement, distribution, bills)
 """Every domain: with them come their commands, facts and tables."""
 POSTING_INTERVAL_S = 0.1
 """How long queued transfers wait at most before the next batch begins."""
