@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from lingqu import ledger, market, rights, trust
+from lingqu import ledger, market, rights, supply, trust
 from lingqu.kernel.lattice import TermsForm
 from lingqu.kernel.time import parse_instant
-from lingqu.market import contracts, settlement
+from lingqu.market import contracts, distribution, settlement
 from lingqu.runtime import new_id
 from lingqu.trust import LOCAL_ADMINISTRATOR, PLATFORM
 
@@ -122,6 +122,32 @@ class Market:
         self.place.sql(f"INSERT INTO market.listing ({names}) VALUES ({marks})", list(row.values()))
         return name
 
+    def resource(self, body, title):
+        """A catalogued resource of a body."""
+        duty = self.do(
+            supply.register_duty,
+            duty=new_id(supply.DutyId),
+            body=body,
+            item=title,
+            basis="三定规定",
+            territory="450000",
+        )
+        described = supply.Description(
+            title=title,
+            summary=title,
+            frequency=supply.Frequency.YEARLY,
+            mode=supply.Mode.PHYSICAL,
+            sharing=supply.Access.UNCONDITIONAL,
+            opening=supply.Access.UNCONDITIONAL,
+            fields=(supply.Field(name="code", label="代码", kind=supply.FieldKind.TEXT),),
+        )
+        return self.do(
+            supply.describe_resource,
+            resource=new_id(supply.ResourceId),
+            duty=duty.id,
+            description=described,
+        ).id
+
     def pay_in(self, amount):
         self.deposits += 1
         self.do(
@@ -180,6 +206,67 @@ class Market:
             grant=contract.grant_id,
             calls=calls,
         )
+
+    def correct(
+        self, contract, call, amount, *, caller=None, reason="重复计费", reference="投诉 1"
+    ):
+        return self.do(
+            settlement.correct_charge,
+            caller or self.staff,
+            correction=new_id(settlement.CorrectionId),
+            contract=contract.id,
+            call=call,
+            amount=amount,
+            reason=reason,
+            reference=reference,
+        )
+
+    def plan(self, *rates, working_days=5):
+        """Share by (share, party, rate) steps from now on."""
+        steps = tuple(distribution.Step(share=a, party=b, rate=c) for a, b, c in rates)
+        owes = any(one.share is distribution.Share.GOVERNMENT for one in steps)
+        where = distribution.Remittance(
+            payee="〈市财政局〉非税收入专户",
+            bank="〈城市银行〉营业部",
+            account="6200 0000 0000 0000",
+            working_days=working_days,
+        )
+        return self.do(
+            distribution.register_plan,
+            self.staff,
+            plan=new_id(distribution.PlanId),
+            listing=self.listing,
+            steps=steps,
+            source="〈授权运营协议〉第七条，〈交易服务费标准〉",
+            remittance=where if owes else None,
+        )
+
+    def common_plan(self):
+        return self.plan(
+            (distribution.Share.VENUE_FEE, self.venue, 250),
+            (distribution.Share.GOVERNMENT, self.treasury, 3_000),
+            (distribution.Share.SERVICE_FEE, self.seller, 10_000),
+        )
+
+    def next_day(self):
+        """End the day: the clock goes on by one, the ledger closes the day before."""
+        with self.place.database.reading() as tx:
+            now = tx.now
+        self.do(trust.move_story_clock, to=now + timedelta(days=1))
+        day = ledger.local_day(now)
+        self.do(ledger.close_day, self.clearing, day=day)
+        return day
+
+    def settle(self, day, caller=None):
+        settled = self.do(
+            distribution.settle_day,
+            caller or self.clearing,
+            settlement=new_id(distribution.SettlementId),
+            venue=self.venue,
+            day=day,
+        )
+        self.do(ledger.post_batch, PLATFORM)
+        return settled
 
     def read(self, query, *words, caller=LOCAL_ADMINISTRATOR, **named):
         with self.place.database.reading(caller) as tx:

@@ -65,8 +65,9 @@ class ChargeNotFound(errors.NotFound):
 class ChargeBatch:
     """What one metering batch was charged, in minor units.
 
-    It has `units` after the `counted` ones of the contract. `transfer` is its posting of `posted`;
-    the rest of `amount` was short. `day` is the local day it was booked on.
+    Its calls answered about `answered` subjects, of which `units` count, after the `counted` ones
+    of the contract before. `transfer` is its posting of `posted`; the rest of `amount` was short.
+    `day` is the local day it was booked on.
     """
 
     id: ChargeBatchId
@@ -74,6 +75,7 @@ class ChargeBatch:
     contract: ContractId
     day: date
     calls: int
+    answered: int
     counted: int
     units: int
     amount: int
@@ -132,6 +134,7 @@ _PAGE = f"""
     SELECT {_COLUMNS} FROM market.charge
     WHERE contract = %s AND (batch, position) > (%s, %s) ORDER BY batch, position LIMIT %s
 """  # noqa: S608  # constant columns
+_BATCH = f"SELECT {_COLUMNS} FROM market.charge WHERE batch = %s ORDER BY position"  # noqa: S608  # constant columns
 _LINE = f"SELECT {_COLUMNS} FROM market.charge WHERE contract = %s AND call = %s"  # noqa: S608  # constant columns
 
 
@@ -174,6 +177,7 @@ def charge_calls(
         contract=deal.id,
         day=ledger.local_day(tx.now),
         calls=len(charges),
+        answered=sum(one.yes + one.no + one.unknown for one in calls if one.refusal is None),
         counted=known.units,
         units=units,
         amount=amount,
@@ -225,6 +229,11 @@ def find_lines(tx: Tx, *, contract: ContractId, begins: date, ends: date) -> Ite
     return (_line(row) for row in tx.stream(_LINES, (contract, begins, ends)))
 
 
+def find_batch_lines(tx: Tx, batch: ChargeBatchId) -> tuple[ChargeLine, ...]:
+    """This will give the lines of one charged batch, for a package that may know them."""
+    return tuple(_line(row) for row in tx.all(_BATCH, (batch,)))
+
+
 def find_charges(tx: Tx, *, contract: ContractId, page: PageRequest) -> Page[ChargeLine]:
     """This will give the lines of a contract the caller may see, oldest first.
 
@@ -241,11 +250,12 @@ def find_charges(tx: Tx, *, contract: ContractId, page: PageRequest) -> Page[Cha
     )
 
 
-def get_line(tx: Tx, *, contract: ContractId, call: str) -> ChargeLine:
-    """This will give the line of one call, for a command that locked the contract.
+def get_charge(tx: Tx, *, contract: ContractId, call: str) -> ChargeLine:
+    """This will give the line of one call of a contract the caller may see.
 
-    Raises ChargeNotFound.
+    Raises ContractNotFound, ChargeNotFound.
     """
+    get_contract(tx, contract)
     row = tx.maybe(_LINE, (contract, call))
     if row is None:
         raise ChargeNotFound(id=call[:60])

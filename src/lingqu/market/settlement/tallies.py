@@ -194,6 +194,17 @@ def get_tally(tx: Tx, contract: ContractId) -> Tally:
     return begin_tally(tx, get_contract(tx, contract))
 
 
+def find_late_payments(
+    tx: Tx, *, contract: ContractId, begins: date, ends: date
+) -> tuple[LatePayment, ...]:
+    """This will list what was short and paid from a day to before another.
+
+    For a package that answers for the right to know.
+    """
+    tail = "WHERE contract = %s AND day >= %s AND day < %s ORDER BY id"
+    return LATE.find(tx, tail, (contract, begins, ends))
+
+
 def begin_tally(tx: Tx, deal: Contract) -> Tally:
     """This will give the tally of a contract, with zeros before anything was charged."""
     found = TALLIES.find(tx, "WHERE contract = %s", (deal.id,))
