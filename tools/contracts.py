@@ -35,6 +35,7 @@ SUB_FACES = (
     "rights.operation",
     "rights.quantities",
     "rights.registry",
+    "supply.collection",
     "runtime.engine",
     "runtime.documents",
     "runtime.postgres",

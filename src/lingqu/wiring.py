@@ -7,11 +7,12 @@ The only file that knows every domain. `open_app` gives a usable installation wi
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lingqu import ledger, rights, supply, trust
@@ -20,18 +21,26 @@ from lingqu.kernel.time import Instant
 from lingqu.rights import obligations, quantities
 from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
+from lingqu.runtime.engine import Engine, open_engine
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
-from lingqu.runtime.keys import KeyId, Keyring, Unlock, create_key_file
+from lingqu.runtime.keys import KeyExists, KeyId, Keyring, Unlock, create_key_file
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
 from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
-from lingqu.runtime.settings import BadSetting, Settings, key_location, read_secret
+from lingqu.runtime.settings import (
+    BadSetting,
+    Settings,
+    key_location,
+    read_secret,
+    source_location,
+)
+from lingqu.supply import collection
 from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
-KEYS, BLOBS, LOGS = "keys", "blobs", "log"
-LOG_PURPOSE = "log"
+KEYS, BLOBS, LOGS, TABLES = "keys", "blobs", "log", "tables"
+LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
 DOMAINS = (trust, ledger, supply, rights)
 """Every domain: with them come their commands, facts and tables."""
 POSTING_INTERVAL_S = 0.1
@@ -62,6 +71,39 @@ class App:
     readiness: Readiness
     postgres: PostgresServer
     openid: Provider | None
+    _engine: Engine | None = None
+    _engine_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def engine(self) -> Engine:
+        """The one engine of this process, made when first asked for; its workers start later."""
+        with self._engine_lock:
+            if self._engine is None:
+                self._engine = open_engine(self.settings)
+            return self._engine
+
+    def close(self) -> None:
+        """This will end the engine's workers, if there are any."""
+        with self._engine_lock:
+            if self._engine is not None:
+                self._engine.close()
+
+    @property
+    def tables(self) -> Path:
+        """The folder of Delta tables that loads land in."""
+        return self.settings.data_dir / TABLES
+
+    def entity_key(self) -> bytes:
+        """This will give the key by which entities are counted without being known.
+
+        It is a signature of the key ring's own, so that no second secret has to be kept.
+        """
+        if not self.keyring.all(ENTITY_PURPOSE):
+            with suppress(KeyExists):
+                self.keyring.create(ENTITY_PURPOSE, at=REAL_TIME.now(), key_id=new_id(KeyId))
+            self.keyring.reload()
+        signed = self.keyring.current(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
+        return hashlib.sha256(signed.value).digest()
 
     @property
     def lock_policy(self) -> identity.LockPolicy:
@@ -127,7 +169,10 @@ def open_app(settings: Settings) -> Iterator[App]:
             database.rules = book.version
             app = _assemble(settings, postgres, database, jobs)
             _adopt(database, book)
-            yield app
+            try:
+                yield app
+            finally:
+                app.close()
         finally:
             database.close()
 
@@ -207,6 +252,84 @@ def succeed_log(app: App, caller: Caller, command_id: trust.CommandId) -> trust.
         folder=str(app.logs),
         forked=app.sequencer.status().forked is not None,
         public=app.keyring.current(LOG_PURPOSE).info.public,
+    )
+
+
+def deliver_file(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    *,
+    resource: supply.ResourceId,
+    name: str,
+    content: bytes,
+    mode: collection.LoadMode = collection.LoadMode.REPLACE,
+    source: collection.SourceId | None = None,
+) -> collection.Load:
+    """This will load a delivered file as the newest load of a resource; safe to send again.
+
+    The load's id is the command's in another form. Raises what the gates and `record_load` refuse;
+    then nothing is loaded.
+    """
+    load = collection.LoadId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        plan = collection.plan_load(tx, load=load, resource=resource, source=source)
+    delivery = collection.read_delivery(name, content, fields=plan.fields)
+    return _load(app, caller, command_id, plan, delivery, mode, source)
+
+
+def deliver_source(
+    app: App, caller: Caller, command_id: trust.CommandId, *, source: collection.SourceId
+) -> collection.Load:
+    """This will read a source where it lies and load what it holds now; safe to send again.
+
+    Raises UnreadableSecret, what the source's database refuses, and what `deliver_file` raises.
+    """
+    load = collection.LoadId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        held = collection.get_source(tx, source)
+        plan = collection.plan_load(tx, load=load, resource=held.resource, source=source)
+    if plan.done is not None:
+        return plan.done
+    connection = collection.connect_source(source_location(app.settings), held)
+    delivery = collection.read_source(app.engine, held, connection, fields=plan.fields)
+    return _load(app, caller, command_id, plan, delivery, collection.LoadMode.REPLACE, source)
+
+
+def _load(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    plan: collection.LoadPlan,
+    delivery: collection.Delivery,
+    mode: collection.LoadMode,
+    source: collection.SourceId | None,
+) -> collection.Load:
+    load = collection.LoadId.of(command_id.uuid)
+    if plan.done is not None:
+        if plan.done.content != delivery.content:
+            raise collection.LoadTaken(load=load)
+        return plan.done
+    landed = collection.land_delivery(
+        delivery,
+        load=load,
+        resource=plan.resource.id,
+        fields=plan.fields,
+        mode=mode,
+        current=plan.current,
+        tables=app.tables,
+        engine=app.engine,
+        entity_key=app.entity_key(),
+    )
+    return trust.execute(
+        app.database,
+        collection.record_load,
+        caller,
+        command_id,
+        load=load,
+        resource=plan.resource.id,
+        source=source,
+        landed=landed,
     )
 
 

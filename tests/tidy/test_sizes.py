@@ -15,6 +15,7 @@ SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "rights/obligations",
     "rights/quantities",
+    "supply/collection",
     "runtime/engine",
     "runtime/documents",
     "runtime/postgres",

@@ -104,6 +104,11 @@ class Kind(enum.Enum):
     DUTY = "duty"
     RESOURCE = "resource"
     SECURITY_LEVEL = "security_level"
+    SOURCE = "source"
+    LOAD = "load"
+    FINDING = "finding"
+    OPENING = "opening"
+    OPEN_CATALOG = "open_catalog"
     RIGHTS_CODE = "rights_code"
     GROUND = "ground"
     GRANT = "grant"
@@ -202,8 +207,27 @@ _PROVIDES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.CREATE, _K.RESOURCE): _OWN,
     (_A.CHANGE, _K.RESOURCE): _OWN,
     (_A.END, _K.RESOURCE): _OWN,
+    (_A.READ, _K.SOURCE): _OWN,
+    (_A.CREATE, _K.SOURCE): _OWN,
+    (_A.END, _K.SOURCE): _OWN,
+    (_A.READ, _K.LOAD): _OWN,
+    (_A.CREATE, _K.LOAD): _OWN,
+    (_A.CREATE, _K.OPENING): _OWN,
+    (_A.END, _K.OPENING): _OWN,
 })  # fmt: skip
 """What a body does with the data it answers for; its level is confirmed by another."""
+_COORDINATES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.SOURCE): _ANY,
+    (_A.READ, _K.LOAD): _ANY,
+    (_A.READ, _K.FINDING): _OWN,
+    (_A.CREATE, _K.FINDING): _OWN,
+    (_A.CREATE, _K.OPENING): _ANY,
+    (_A.CHANGE, _K.OPENING): _ANY,
+    (_A.END, _K.OPENING): _ANY,
+    (_A.CREATE, _K.OPEN_CATALOG): _ANY,
+    (_A.CHANGE, _K.OPEN_CATALOG): _ANY,
+})  # fmt: skip
+"""What the department that coordinates public data does: it compares, finds, and opens."""
 _CLEARS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
     (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
@@ -232,6 +256,9 @@ _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.GRANT): _ANY,
     (_A.READ, _K.OPERATION): _ANY,
     (_A.READ, _K.REGISTRATION): _ANY,
+    (_A.READ, _K.SOURCE): _ANY,
+    (_A.READ, _K.LOAD): _ANY,
+    (_A.READ, _K.FINDING): _ANY,
 })  # fmt: skip
 """A supervisor sees everything, holds and frees, and changes nothing else."""
 
@@ -307,6 +334,12 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.RESOURCE): _ANY,
         (_A.END, _K.RESOURCE): _ANY,
         (_A.CHANGE, _K.SECURITY_LEVEL): _ANY,
+        **_COORDINATES,
+        (_A.READ, _K.FINDING): _ANY,
+        (_A.CREATE, _K.FINDING): _ANY,
+        (_A.CREATE, _K.SOURCE): _ANY,
+        (_A.END, _K.SOURCE): _ANY,
+        (_A.CREATE, _K.LOAD): _ANY,
         (_A.CREATE, _K.RIGHTS_CODE): _ANY,
         (_A.READ, _K.OPERATION): _ANY,
         (_A.READ, _K.REGISTRATION): _ANY,
@@ -338,7 +371,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.REGULATOR: _SUPERVISES,
     Role.FINANCIAL_REGULATOR: _SUPERVISES,
     Role.PROVIDER: {**_IN_BUSINESS, **_PROVIDES, **_GRANTS},
-    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS, **_OPERATES},
+    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS, **_OPERATES, **_COORDINATES},
     Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS, (_A.CHANGE, _K.OPERATION): _OWN},
     Role.CLERK: {**_IN_BUSINESS, **_REGISTERS},
     Role.REVIEWER: {**_IN_BUSINESS, **_REGISTERS},

@@ -6,6 +6,7 @@ from __future__ import annotations
 from litestar import Router
 
 from lingqu.api.v1 import (
+    collection,
     divisions,
     holds,
     identity,
@@ -17,7 +18,7 @@ from lingqu.api.v1 import (
     trust,
 )
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply, rights)
+_WORDS = (trust, identity, holds, procedures, ledger, supply, collection, rights)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
@@ -25,6 +26,10 @@ READING_ROUTES = policies.READING_ROUTES
 """Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
+
+
+UPLOAD_PATHS = (collection.UPLOAD_PATH,)
+"""Where longer bodies are taken than elsewhere."""
 
 
 def routers() -> tuple[Router, ...]:
