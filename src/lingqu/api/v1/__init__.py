@@ -11,14 +11,16 @@ from lingqu.api.v1 import (
     holds,
     identity,
     ledger,
+    operation,
     policies,
     procedures,
+    registry,
     rights,
     supply,
     trust,
 )
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply, collection, rights)
+_WORDS = (trust, identity, holds, procedures, ledger, supply, collection, rights, operation, registry)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
