@@ -20,7 +20,18 @@ from lingqu.api.v1 import (
     trust,
 )
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply, collection, rights, operation, registry)
+_WORDS = (
+    trust,
+    identity,
+    holds,
+    procedures,
+    ledger,
+    supply,
+    collection,
+    rights,
+    operation,
+    registry,
+)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
