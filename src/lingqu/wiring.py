@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from lingqu import ledger, rights, supply, trust
@@ -32,9 +32,7 @@ from lingqu.runtime.settings import (
     Settings,
     key_location,
     read_secret,
-    source_location,
 )
-from lingqu.supply import collection
 from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
@@ -55,6 +53,29 @@ class NeedsUpgrade(errors.Unavailable):
     code = "trust.installation.needs_upgrade"
 
 
+class OneEngine:
+    """The engine of a process: made when first asked for, because most commands never do."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make nothing yet."""
+        self._settings = settings
+        self._made: Engine | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> Engine:
+        """This will give the engine, the same each time."""
+        with self._lock:
+            if self._made is None:
+                self._made = open_engine(self._settings)
+            return self._made
+
+    def close(self) -> None:
+        """This will end it where it was made."""
+        with self._lock:
+            if self._made is not None:
+                self._made.close()
+
+
 @dataclass(slots=True, kw_only=True)
 class App:
     """One opened installation and everything in it. `log_directory` holds the written log."""
@@ -71,22 +92,16 @@ class App:
     readiness: Readiness
     postgres: PostgresServer
     openid: Provider | None
-    _engine: Engine | None = None
-    _engine_lock: threading.Lock = field(default_factory=threading.Lock)
+    one_engine: OneEngine
 
     @property
     def engine(self) -> Engine:
-        """The one engine of this process, made when first asked for; its workers start later."""
-        with self._engine_lock:
-            if self._engine is None:
-                self._engine = open_engine(self.settings)
-            return self._engine
+        """The one engine of this process; its workers start with the first query."""
+        return self.one_engine.get()
 
     def close(self) -> None:
         """This will end the engine's workers, if there are any."""
-        with self._engine_lock:
-            if self._engine is not None:
-                self._engine.close()
+        self.one_engine.close()
 
     @property
     def tables(self) -> Path:
@@ -255,84 +270,6 @@ def succeed_log(app: App, caller: Caller, command_id: trust.CommandId) -> trust.
     )
 
 
-def deliver_file(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    *,
-    resource: supply.ResourceId,
-    name: str,
-    content: bytes,
-    mode: collection.LoadMode = collection.LoadMode.REPLACE,
-    source: collection.SourceId | None = None,
-) -> collection.Load:
-    """This will load a delivered file as the newest load of a resource; safe to send again.
-
-    The load's id is the command's in another form. Raises what the gates and `record_load` refuse;
-    then nothing is loaded.
-    """
-    load = collection.LoadId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        plan = collection.plan_load(tx, load=load, resource=resource, source=source)
-    delivery = collection.read_delivery(name, content, fields=plan.fields)
-    return _load(app, caller, command_id, plan, delivery, mode, source)
-
-
-def deliver_source(
-    app: App, caller: Caller, command_id: trust.CommandId, *, source: collection.SourceId
-) -> collection.Load:
-    """This will read a source where it lies and load what it holds now; safe to send again.
-
-    Raises UnreadableSecret, what the source's database refuses, and what `deliver_file` raises.
-    """
-    load = collection.LoadId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        held = collection.get_source(tx, source)
-        plan = collection.plan_load(tx, load=load, resource=held.resource, source=source)
-    if plan.done is not None:
-        return plan.done
-    connection = collection.connect_source(source_location(app.settings), held)
-    delivery = collection.read_source(app.engine, held, connection, fields=plan.fields)
-    return _load(app, caller, command_id, plan, delivery, collection.LoadMode.REPLACE, source)
-
-
-def _load(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    plan: collection.LoadPlan,
-    delivery: collection.Delivery,
-    mode: collection.LoadMode,
-    source: collection.SourceId | None,
-) -> collection.Load:
-    load = collection.LoadId.of(command_id.uuid)
-    if plan.done is not None:
-        if plan.done.content != delivery.content:
-            raise collection.LoadTaken(load=load)
-        return plan.done
-    landed = collection.land_delivery(
-        delivery,
-        load=load,
-        resource=plan.resource.id,
-        fields=plan.fields,
-        mode=mode,
-        current=plan.current,
-        tables=app.tables,
-        engine=app.engine,
-        entity_key=app.entity_key(),
-    )
-    return trust.execute(
-        app.database,
-        collection.record_load,
-        caller,
-        command_id,
-        load=load,
-        resource=plan.resource.id,
-        source=source,
-        landed=landed,
-    )
-
-
 def _assemble(
     settings: Settings, postgres: PostgresServer, database: Database, jobs: JobRegistry
 ) -> App:
@@ -366,6 +303,7 @@ def _assemble(
         readiness=Readiness(),
         postgres=postgres,
         openid=_openid(settings),
+        one_engine=OneEngine(settings),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)
     app.readiness.add("log", lambda: _check_log(app))
