@@ -13,8 +13,10 @@ from lingqu.api.v1 import (
     identity,
     interop,
     ledger,
+    operation,
     policies,
     procedures,
+    registry,
     rights,
     supervision,
     supply,
@@ -33,6 +35,8 @@ _WORDS = (
     gate,
     supervision,
     interop,
+    operation,
+    registry,
 )
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}

@@ -11,9 +11,9 @@ from lingqu.cli.story.authorizing import columns_of
 from lingqu.cli.story.collecting import resource_of
 from lingqu.cli.story.papers import REGISTRATION
 from lingqu.cli.story.stage import Scene, Stage
+from lingqu.errands import publish_product
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.rights import registry
-from lingqu.wiring import publish_product
 
 EXACT, MEMBER = "city", "city_member"
 VALID = "valid"

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from lingqu import supply, trust
 from lingqu.cli.story.numbering import SCHEMA, TABLE, keep_numbering_database
 from lingqu.cli.story.stage import Scene, Stage, slice_file
+from lingqu.errands import deliver_file, deliver_source
 from lingqu.runtime.calendar import national_table
 from lingqu.runtime.settings import source_location
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode, collection
-from lingqu.wiring import deliver_file, deliver_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
