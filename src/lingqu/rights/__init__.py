@@ -10,7 +10,8 @@ a grant in the database; `EffectiveGrants` answers the same from memory and hear
 revocation and hold in the instant it commits.
 
 What may be used and how much of it stands in `rights.quantities`, what is owed in
-`rights.obligations`. Start reading in `grants`, then `issuing`, `endings`, `checks`, `effective`.
+`rights.obligations`; how an operator comes to its grant in `rights.operation`, the two registries
+in `rights.registry`. Start reading in `grants`, then `issuing`, `endings`, `checks`, `effective`.
 """
 
 from lingqu.rights import exchange
@@ -33,6 +34,7 @@ from lingqu.rights.endings import (
     RootNotAdopted,
     Succession,
     adopt_children,
+    end_grant,
     narrow_grant,
     revoke_grant,
 )
@@ -73,11 +75,23 @@ from lingqu.rights.issuing import (
     GrantsNothing,
     KindNotBegotten,
     TooDeep,
+    begin_grant,
     issue_grant,
     issue_root,
 )
 from lingqu.rights.obligations import ClockStart, Duty, ObligationKind
+from lingqu.rights.operation import Agreement, AgreementId, Scheme, SchemeId
 from lingqu.rights.quantities import Quantity
+from lingqu.rights.registry import (
+    Registration,
+    RegistrationId,
+    RegistrationKind,
+    RegistrationState,
+    find_by_code,
+    get_registration,
+)
+from lingqu.rights.sheets import Sheet
+from lingqu.rights.statements import Statement, StatementMissing, StatementUnknown
 from lingqu.rights.vocabulary import (
     Code,
     CodeTaken,
@@ -91,6 +105,8 @@ from lingqu.rights.watching import watching
 
 __all__ = (
     "BEGETS",
+    "Agreement",
+    "AgreementId",
     "BadGround",
     "BorderClosed",
     "BorderNotAssessed",
@@ -127,9 +143,19 @@ __all__ = (
     "ObligationKind",
     "PartyUnknown",
     "Quantity",
+    "Registration",
+    "RegistrationId",
+    "RegistrationKind",
+    "RegistrationState",
     "RevocationCause",
     "RootNotAdopted",
+    "Scheme",
+    "SchemeId",
+    "Sheet",
     "Standing",
+    "Statement",
+    "StatementMissing",
+    "StatementUnknown",
     "Succession",
     "TooDeep",
     "TreeName",
@@ -137,16 +163,20 @@ __all__ = (
     "UseOutside",
     "Verdict",
     "adopt_children",
+    "begin_grant",
     "check_grant",
+    "end_grant",
     "exchange",
     "explain_grant",
     "explanation_lines",
+    "find_by_code",
     "find_codes",
     "find_grants",
     "find_life",
     "get_freshness",
     "get_grant",
     "get_ground",
+    "get_registration",
     "issue_grant",
     "issue_root",
     "judge_use",

@@ -116,6 +116,10 @@ class Kind(enum.Enum):
     CHARGE = "charge"
     SETTLEMENT = "settlement"
     PAYABLE = "payable"
+    OPERATION = "operation"
+    REGISTRAR = "registrar"
+    REGISTRATION = "registration"
+    OBJECTION = "objection"
 
 
 class Reach(enum.Enum):
@@ -179,6 +183,10 @@ _IN_BUSINESS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.LEDGER_ACCOUNT): _OWN,
     (_A.READ, _K.GROUND): _OWN,
     (_A.READ, _K.GRANT): _OWN,
+    (_A.READ, _K.OPERATION): _OWN,
+    (_A.READ, _K.REGISTRATION): _OWN,
+    (_A.CREATE, _K.REGISTRATION): _OWN,
+    (_A.CREATE, _K.OBJECTION): _OWN,
 })  # fmt: skip
 """What everyone who acts for a party sees of it and moves for it, whatever the business."""
 _GRANTS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
@@ -188,6 +196,15 @@ _GRANTS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.OPERATE, _K.GRANT): _OWN,
 })  # fmt: skip
 """What whoever holds rights does with them: gives on, narrows, ends, uses."""
+_OPERATES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CREATE, _K.OPERATION): _OWN,
+    (_A.CHANGE, _K.OPERATION): _OWN,
+})  # fmt: skip
+"""What a body does about authorised operation: schemes, selections, agreements, their filing."""
+_REGISTERS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CHANGE, _K.REGISTRATION): _OWN,
+})  # fmt: skip
+"""What the people of a registrar, and whoever applied, do with a registration."""
 _PROVIDES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.CREATE, _K.DUTY): _OWN,
     (_A.END, _K.DUTY): _OWN,
@@ -272,6 +289,8 @@ _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.LISTING): _ANY,
     (_A.READ, _K.CONTRACT): _ANY,
     (_A.READ, _K.FUND): _ANY,
+    (_A.READ, _K.OPERATION): _ANY,
+    (_A.READ, _K.REGISTRATION): _ANY,
 })  # fmt: skip
 """A supervisor sees everything, holds and frees, and changes nothing else."""
 
@@ -360,6 +379,10 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.END, _K.RESOURCE): _ANY,
         (_A.CHANGE, _K.SECURITY_LEVEL): _ANY,
         (_A.CREATE, _K.RIGHTS_CODE): _ANY,
+        (_A.READ, _K.OPERATION): _ANY,
+        (_A.READ, _K.REGISTRATION): _ANY,
+        (_A.CREATE, _K.REGISTRAR): _ANY,
+        (_A.END, _K.REGISTRAR): _ANY,
         (_A.READ, _K.GROUND): _ANY,
         (_A.CREATE, _K.GROUND): _ANY,
         (_A.ASSIGN, _K.GROUND): _ANY,
@@ -383,6 +406,8 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         **_PROVIDES,
         **_TRADES,
         **_SELLS,
+        **_OPERATES,
+        **_REGISTERS,
         (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
         (_A.READ, _K.CERTIFICATE): _OWN,
         (_A.READ, _K.ACCOUNT): _OWN,
@@ -394,10 +419,16 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.REGULATOR: _SUPERVISES,
     Role.FINANCIAL_REGULATOR: _SUPERVISES,
     Role.PROVIDER: {**_IN_BUSINESS, **_PROVIDES, **_GRANTS},
-    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS, **_PRICES},
-    Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS, **_TRADES, **_SELLS},
-    Role.CLERK: _IN_BUSINESS,
-    Role.REVIEWER: _IN_BUSINESS,
+    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS, **_OPERATES, **_PRICES},
+    Role.OPERATOR: {
+        **_IN_BUSINESS,
+        **_GRANTS,
+        **_TRADES,
+        **_SELLS,
+        (_A.CHANGE, _K.OPERATION): _OWN,
+    },
+    Role.CLERK: {**_IN_BUSINESS, **_REGISTERS},
+    Role.REVIEWER: {**_IN_BUSINESS, **_REGISTERS},
     Role.PRICE_AUTHORITY: {**_IN_BUSINESS, **_PRICES},
     Role.TREASURY: {
         **_IN_BUSINESS,
