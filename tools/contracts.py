@@ -33,8 +33,9 @@ DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision
 SUB_FACES = (
     "cli.story",
     "rights.obligations",
+    "market.bills",
+    "market.distribution",
     "market.settlement",
-    "rights.quantities",
     "supply.collection",
     "rights.operation",
     "rights.quantities",
