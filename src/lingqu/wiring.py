@@ -33,9 +33,7 @@ from lingqu.runtime.settings import (
     Settings,
     key_location,
     read_secret,
-    source_location,
 )
-from lingqu.supply import collection
 from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
@@ -287,47 +285,6 @@ def succeed_log(app: App, caller: Caller, command_id: trust.CommandId) -> trust.
     )
 
 
-def deliver_file(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    *,
-    resource: supply.ResourceId,
-    name: str,
-    content: bytes,
-    mode: collection.LoadMode = collection.LoadMode.REPLACE,
-    source: collection.SourceId | None = None,
-) -> collection.Load:
-    """This will load a delivered file as the newest load of a resource; safe to send again.
-
-    The load's id is the command's in another form. Raises what the gates and `record_load` refuse;
-    then nothing is loaded.
-    """
-    load = collection.LoadId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        plan = collection.plan_load(tx, load=load, resource=resource, source=source)
-    delivery = collection.read_delivery(name, content, fields=plan.fields)
-    return _load(app, caller, command_id, plan, delivery, mode, source)
-
-
-def deliver_source(
-    app: App, caller: Caller, command_id: trust.CommandId, *, source: collection.SourceId
-) -> collection.Load:
-    """This will read a source where it lies and load what it holds now; safe to send again.
-
-    Raises UnreadableSecret, what the source's database refuses, and what `deliver_file` raises.
-    """
-    load = collection.LoadId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        held = collection.get_source(tx, source)
-        plan = collection.plan_load(tx, load=load, resource=held.resource, source=source)
-    if plan.done is not None:
-        return plan.done
-    connection = collection.connect_source(source_location(app.settings), held)
-    delivery = collection.read_source(app.engine, held, connection, fields=plan.fields)
-    return _load(app, caller, command_id, plan, delivery, collection.LoadMode.REPLACE, source)
-
-
 def publish_product(
     app: App,
     caller: Caller,
@@ -365,43 +322,6 @@ def publish_product(
         snapshot=snapshot,
         product=product,
         built=built,
-    )
-
-
-def _load(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    plan: collection.LoadPlan,
-    delivery: collection.Delivery,
-    mode: collection.LoadMode,
-    source: collection.SourceId | None,
-) -> collection.Load:
-    load = collection.LoadId.of(command_id.uuid)
-    if plan.done is not None:
-        if plan.done.content != delivery.content:
-            raise collection.LoadTaken(load=load)
-        return plan.done
-    landed = collection.land_delivery(
-        delivery,
-        load=load,
-        resource=plan.resource.id,
-        fields=plan.fields,
-        mode=mode,
-        current=plan.current,
-        tables=app.tables,
-        engine=app.engine,
-        entity_key=app.entity_key(),
-    )
-    return trust.execute(
-        app.database,
-        collection.record_load,
-        caller,
-        command_id,
-        load=load,
-        resource=plan.resource.id,
-        source=source,
-        landed=landed,
     )
 
 

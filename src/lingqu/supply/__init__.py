@@ -12,7 +12,7 @@ A **source** says where a resource comes from: files, or a table of the body's o
 where it lies. `land_delivery` passes a **delivery** through the gates into a Delta table, and
 `record_load` makes it a **load**; `find_table` is how everyone else finds what is loaded.
 
-Start reading in `duties`, then `resources`, `tables`, `comparison` and `collection`.
+Start reading in `duties`, then `resources`, `tables`, `comparison`, `collection` and `findings`.
 """
 
 from lingqu.supply.collection import LoadedTable, NotLoaded, find_table, read_loaded
@@ -36,6 +36,27 @@ from lingqu.supply.duties import (
     find_duties,
     get_duty,
     register_duty,
+)
+from lingqu.supply.findings import (
+    BadFinding,
+    Figure,
+    Finding,
+    FindingId,
+    FindingKind,
+    FindingNotFound,
+    FindingOutdated,
+    KeyMissing,
+    NothingFound,
+    Observation,
+    check_column,
+    compare_loaded,
+    find_findings,
+    get_finding,
+    observe_comparison,
+    open_book,
+    open_finding,
+    plan_finding,
+    write_comparison,
 )
 from lingqu.supply.resources import (
     Access,
@@ -73,6 +94,7 @@ from lingqu.supply.tables import (
 __all__ = (
     "Access",
     "BadDuty",
+    "BadFinding",
     "BadLevel",
     "BadResource",
     "BadTable",
@@ -87,11 +109,20 @@ __all__ = (
     "DutyTaken",
     "Field",
     "FieldKind",
+    "Figure",
+    "Finding",
+    "FindingId",
+    "FindingKind",
+    "FindingNotFound",
+    "FindingOutdated",
     "Frequency",
     "KeyBook",
+    "KeyMissing",
     "LoadedTable",
     "Mode",
     "NotLoaded",
+    "NothingFound",
+    "Observation",
     "ReasonMissing",
     "Resource",
     "ResourceId",
@@ -102,17 +133,25 @@ __all__ = (
     "Ungraded",
     "UnknownColumn",
     "Unmatched",
+    "check_column",
+    "compare_loaded",
     "compare_tables",
     "describe_resource",
     "end_duty",
     "find_duties",
+    "find_findings",
     "find_resources",
     "find_table",
     "get_duty",
+    "get_finding",
     "get_resource",
     "grade_resource",
     "normalized_name",
+    "observe_comparison",
+    "open_book",
+    "open_finding",
     "parse_table",
+    "plan_finding",
     "read_fields",
     "read_loaded",
     "read_table",
@@ -120,4 +159,5 @@ __all__ = (
     "require_level",
     "revise_resource",
     "withdraw_resource",
+    "write_comparison",
 )
