@@ -19,6 +19,7 @@ from lingqu import gate, interop, ledger, market, rights, supervision, supply, t
 from lingqu.gate import lists
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
+from lingqu.market import settlement
 from lingqu.rights import obligations, quantities
 from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
@@ -42,7 +43,7 @@ from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
-DOMAINS = (trust, ledger, supply, rights, market, gate, supervision, interop)
+DOMAINS = (trust, ledger, supply, rights, market, settlement, gate, supervision, interop)
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
 """Who follows the log, each in transactions of its own."""

@@ -82,8 +82,8 @@ def test_a_refused_attempt_that_was_removed_or_altered_is_named_by_the_audit(see
     assert [one.key for one in seen.audit()] == [newest.fact]
     body = seen.sql("SELECT body FROM trust.fact WHERE id = %s", (newest.fact,))[0][0]
     seen.sql(
-        "INSERT INTO supervision.refusal (fact, position, at, account, act, channel, code,"
-        " rules, count) VALUES (%s, 0, %s, %s, %s, %s, %s, %s, 1)",
+        "INSERT INTO supervision.refusal (fact, position, at, account, act, channel, code, rules)"
+        " VALUES (%s, 0, %s, %s, %s, %s, %s, %s)",
         (
             newest.fact, newest.at, newest.account, newest.act, newest.channel,
             json.loads(body)["data"]["code"], newest.rules,

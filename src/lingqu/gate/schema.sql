@@ -155,3 +155,12 @@ GRANT SELECT, INSERT, UPDATE ON gate.product, gate.file_job TO lingqu_app;
 GRANT SELECT, INSERT ON gate.product_key, gate.snapshot, gate.call, gate.sample TO lingqu_app;
 GRANT SELECT, INSERT, DELETE ON gate.reply TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON gate.asked TO lingqu_app;
+
+-- Seen from above ---------------------------------------------------------------------------------
+
+CREATE VIEW gate.pub_call AS
+    SELECT batch, position, call, grant_id, product, holder, account, purpose, at, subjects, hits, misses,
+           outcome, refusal, article, units
+    FROM gate.call;
+COMMENT ON VIEW gate.pub_call IS 'Metered calls, answered and refused, for packages above.';
+GRANT SELECT ON gate.pub_call TO lingqu_app;

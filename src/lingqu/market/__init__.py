@@ -7,9 +7,36 @@ is publicized, certified and then found in the catalog. Buyer and seller sign th
 text; with the second signature the buyer's grant, the accounts and the frozen funds exist in one
 transaction. Buyers pay into the venue's bank account; their **funds** are accounts of the ledger.
 
-Start reading in `venues`, then `prices`, `listings`, `contracts`, `negotiation`.
+The fee of a product is set in `market.prices`, its way into the catalog stands in
+`market.listings`. Start reading in `venues`, then `members`, `contracts`, `negotiation`, `endings`.
 """
 
+from pathlib import Path
+
+from lingqu.market import listings, prices
+from lingqu.market.auditing import audit_market
+from lingqu.market.commitments import (
+    Commitment,
+    CommitmentDiffers,
+    CommitmentKind,
+    get_commitment,
+)
+from lingqu.market.contract_facts import (
+    BadContract,
+    ContractFinalized,
+    ContractNotOpen,
+    ContractNotPerforming,
+    ContractOver,
+    DigestDiffers,
+    PriceOutside,
+    PurposeOutside,
+    TermBeyond,
+    TooManyTexts,
+    WrongTurn,
+)
+from lingqu.market.contract_text import (
+    ContractTerms,
+)
 from lingqu.market.contracts import (
     CALL,
     Contract,
@@ -17,15 +44,16 @@ from lingqu.market.contracts import (
     ContractNotFound,
     ContractState,
     Ending,
-    HeldExceeded,
     Signature,
-    SignatureId,
-    draw_held,
     find_contract_by_grant,
     find_contracts,
     find_signatures,
     get_contract,
-    lock_contract,
+)
+from lingqu.market.endings import (
+    end_contract,
+    expire_contracts,
+    has_due,
 )
 from lingqu.market.fees import (
     FREE,
@@ -33,12 +61,7 @@ from lingqu.market.fees import (
     BadFees,
     FeeSchedule,
     Tier,
-    is_billed,
-    price_calls,
-    price_of,
-    read_fees,
     total_of,
-    write_fees,
 )
 from lingqu.market.funds import (
     BadDeposit,
@@ -48,12 +71,38 @@ from lingqu.market.funds import (
     Direction,
     FundsShort,
     find_deposits,
-    find_fund,
     get_funds,
-    need_fund,
     record_deposit,
 )
-from lingqu.market.listings import ListingId
+from lingqu.market.members import (
+    Member,
+    MemberId,
+    MemberNotFound,
+    MemberRole,
+    MemberState,
+    MemberTaken,
+    NotAdmitted,
+    NotIdentified,
+    VenueTradesItself,
+    admit_member,
+    apply_membership,
+    end_membership,
+    find_members,
+    get_member,
+    refuse_member,
+)
+from lingqu.market.negotiation import (
+    close_contract,
+    counter_contract,
+    propose_contract,
+    sign_contract,
+)
+from lingqu.market.papers import (
+    certificate_paper,
+    contract_document,
+    contract_paper,
+    fee_lines,
+)
 from lingqu.market.venues import (
     NoVenueHere,
     Venue,
@@ -63,51 +112,87 @@ from lingqu.market.venues import (
     get_venue,
     open_venue,
 )
+from lingqu.trust import procedures
+
+procedures.provide_charts(Path(__file__).parent / "charts")
 
 __all__ = (
     "CALL",
     "FREE",
     "Answer",
+    "BadContract",
     "BadDeposit",
     "BadFees",
+    "Commitment",
+    "CommitmentDiffers",
+    "CommitmentKind",
     "Contract",
+    "ContractFinalized",
     "ContractId",
     "ContractNotFound",
+    "ContractNotOpen",
+    "ContractNotPerforming",
+    "ContractOver",
     "ContractState",
+    "ContractTerms",
     "Deposit",
     "DepositId",
     "DepositTaken",
+    "DigestDiffers",
     "Direction",
     "Ending",
     "FeeSchedule",
     "FundsShort",
-    "HeldExceeded",
-    "ListingId",
+    "Member",
+    "MemberId",
+    "MemberNotFound",
+    "MemberRole",
+    "MemberState",
+    "MemberTaken",
     "NoVenueHere",
+    "NotAdmitted",
+    "NotIdentified",
+    "PriceOutside",
+    "PurposeOutside",
     "Signature",
-    "SignatureId",
+    "TermBeyond",
     "Tier",
+    "TooManyTexts",
     "Venue",
     "VenueNotFound",
     "VenueTaken",
-    "draw_held",
+    "VenueTradesItself",
+    "WrongTurn",
+    "admit_member",
+    "apply_membership",
+    "audit_market",
+    "certificate_paper",
+    "close_contract",
+    "contract_document",
+    "contract_paper",
+    "counter_contract",
+    "end_contract",
+    "end_membership",
+    "expire_contracts",
+    "fee_lines",
     "find_contract_by_grant",
     "find_contracts",
     "find_deposits",
-    "find_fund",
+    "find_members",
     "find_signatures",
     "find_venues",
+    "get_commitment",
     "get_contract",
     "get_funds",
+    "get_member",
     "get_venue",
-    "is_billed",
-    "lock_contract",
-    "need_fund",
+    "has_due",
+    "listings",
     "open_venue",
-    "price_calls",
-    "price_of",
-    "read_fees",
+    "prices",
+    "propose_contract",
     "record_deposit",
+    "refuse_member",
+    "sign_contract",
     "total_of",
-    "write_fees",
 )

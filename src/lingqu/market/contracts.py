@@ -243,7 +243,7 @@ def find_signatures(tx: Tx, contract: ContractId) -> tuple[Signature, ...]:
 
 
 def may_read(tx: Tx, contract: Contract) -> bool:
-    """This will say whether the caller may see a contract: a party to it, its venue, supervision."""
+    """This will say whether the caller may see a contract: its parties, its venue, supervision."""
     return any(
         trust.is_allowed(tx, trust.Action.READ, trust.Kind.CONTRACT, owner=owner)
         for owner in (contract.seller, contract.buyer, contract.venue)
@@ -260,14 +260,19 @@ def draw_held(
 ) -> Contract:
     """This will draw what calls cost from a locked contract's frozen funds; the rest stays frozen.
 
-    `transfer` is the id of the posting where the caller must know it. For commands of this package, inside their transaction; nothing is drawn for an amount of 0.
-    Raises HeldExceeded.
+    `transfer` is the id of the posting where the caller must know it. For commands of this package,
+    inside their transaction; nothing is drawn for an amount of 0.
+    After the end of the contract nothing is frozen: then it is taken from the buyer's funds.
+    Raises HeldExceeded, and FloorCrossed where the funds of an ended contract are short.
     """
     if amount == 0:
         return contract
+    if contract.state is ContractState.ENDED:
+        return _draw_late(tx, contract, amount, reference, transfer)
     if not 0 < amount <= contract.held_minor:
         raise HeldExceeded(contract=contract.id, amount=amount, held=contract.held_minor)
-    assert contract.funds is not None and contract.charged is not None
+    assert contract.funds is not None
+    assert contract.charged is not None
     assert contract.held is not None
     left = contract.held_minor - amount
     kept = new_id(ledger.TransferId) if left else None
@@ -293,6 +298,29 @@ def draw_held(
     return drawn
 
 
+def _draw_late(
+    tx: Tx,
+    contract: Contract,
+    amount: int,
+    reference: str,
+    transfer: ledger.TransferId | None,
+) -> Contract:
+    assert contract.funds is not None
+    assert contract.charged is not None
+    moved = ledger.Transfer(
+        id=transfer or new_id(ledger.TransferId),
+        debit=contract.funds,
+        credit=contract.charged,
+        amount=amount,
+        kind=HELD,
+        reference=reference,
+    )
+    ledger.post_transfers(tx, transfers=(moved,))
+    fact = HeldDrawn(contract=contract.id, amount=amount, left=0, reference=reference)
+    trust.record(tx, fact)
+    return contract
+
+
 def freeze(tx: Tx, *, contract: Contract) -> ledger.TransferId | None:
     """This will reserve the deposit of a contract on its buyer's funds; None where it is free."""
     if contract.deposit == 0:
@@ -306,7 +334,8 @@ def free_held(tx: Tx, *, contract: Contract) -> None:
     """This will give back what a contract still has frozen."""
     if contract.held is None:
         return
-    assert contract.funds is not None and contract.charged is not None
+    assert contract.funds is not None
+    assert contract.charged is not None
     freed = ledger.Transfer(
         id=new_id(ledger.TransferId),
         debit=contract.funds,
@@ -323,7 +352,8 @@ def free_held(tx: Tx, *, contract: Contract) -> None:
 def _reservation(
     contract: Contract, transfer: ledger.TransferId, amount: int, *, group: str | None = None
 ) -> ledger.Transfer:
-    assert contract.funds is not None and contract.charged is not None
+    assert contract.funds is not None
+    assert contract.charged is not None
     return ledger.Transfer(
         id=transfer,
         debit=contract.funds,

@@ -21,7 +21,7 @@ PRICE_MAX = 10**12
 CALLS_MAX = 10**12
 TIERS_MAX = 20
 FREE_PURPOSES = ("governance", "welfare")
-"""用于公共治理、公益事业的，免费提供 (price.public_good_free): these purposes and all below them."""
+"""公共治理、公益事业 (price.public_good_free): these purposes and all below them are free."""
 
 
 class Answer(enum.Enum):

@@ -6,6 +6,7 @@ GRANT USAGE ON SCHEMA market TO lingqu_app;
 
 CREATE TABLE market.venue (
     party      text        PRIMARY KEY REFERENCES trust.party,
+    name       text        NOT NULL CHECK (name <> ''),
     bank       text        NOT NULL REFERENCES ledger.account,
     opened_at  timestamptz NOT NULL,
     version    bigint      NOT NULL
@@ -17,6 +18,8 @@ CREATE TABLE market.member (
     id            text        PRIMARY KEY,
     venue         text        NOT NULL REFERENCES market.venue,
     party         text        NOT NULL REFERENCES trust.party,
+    name          text        NOT NULL CHECK (name <> ''),
+    code          text        NOT NULL CHECK (code <> ''),
     roles         text[]      NOT NULL CHECK (cardinality(roles) > 0),
     material      bytea       NOT NULL CHECK (length(material) = 32),
     commitment    bytea       NOT NULL CHECK (length(commitment) = 32),
@@ -71,18 +74,17 @@ CREATE TABLE market.listing (
     product        text        NOT NULL CHECK (product <> ''),
     registration   text        NOT NULL CHECK (registration <> ''),
     code           text        NOT NULL CHECK (code <> ''),
-    registered_until timestamptz,
+    registered_until timestamptz NOT NULL,
     grant_id       text        NOT NULL REFERENCES rights.grant,
-    price          text        NOT NULL REFERENCES market.price,
     title          text        NOT NULL CHECK (title <> ''),
     summary        text        NOT NULL CHECK (summary <> ''),
     form           text        NOT NULL CHECK (form <> ''),
     sample         text,
     terms          text        NOT NULL,
-    fees           text        NOT NULL,
     state          text        NOT NULL CHECK (state IN
         ('applied', 'publicized', 'certified', 'listed', 'suspended', 'delisted', 'refused')),
     procedure      text        NOT NULL REFERENCES trust.procedure,
+    publicized_until date,
     certificate    text        UNIQUE,
     applied_at     timestamptz NOT NULL,
     certified_at   timestamptz,
@@ -93,7 +95,6 @@ CREATE TABLE market.listing (
 CREATE INDEX listing_venue ON market.listing (venue);
 CREATE INDEX listing_seller ON market.listing (seller);
 CREATE INDEX listing_grant ON market.listing (grant_id);
-CREATE INDEX listing_price ON market.listing (price);
 CREATE INDEX listing_procedure ON market.listing (procedure);
 CREATE UNIQUE INDEX listing_once ON market.listing (venue, product)
     WHERE state NOT IN ('delisted', 'refused');
@@ -102,7 +103,7 @@ COMMENT ON COLUMN market.listing.terms IS 'Canonical JSON of the effective terms
 
 CREATE TABLE market.listing_words (
     listing  text     PRIMARY KEY REFERENCES market.listing,
-    words    tsvector NOT NULL
+    words    text[]   NOT NULL
 );
 CREATE INDEX listing_words_found ON market.listing_words USING gin (words);
 COMMENT ON TABLE market.listing_words IS 'Bigrams of title and summary for the search of the catalog; can be computed again.';
@@ -286,3 +287,20 @@ COMMENT ON TABLE market.late_payment IS 'What was short when it was charged and 
 
 GRANT SELECT, INSERT, UPDATE ON market.tally TO lingqu_app;
 GRANT SELECT, INSERT ON market.charge_batch, market.charge, market.late_payment TO lingqu_app;
+
+-- Seen from above ---------------------------------------------------------------------------------
+
+CREATE VIEW market.pub_contract AS
+    SELECT id, listing, product, registration, seller, buyer, venue, grant_id, state, finalized_at, ended_at
+    FROM market.contract;
+COMMENT ON VIEW market.pub_contract IS 'Contracts, for packages above.';
+
+CREATE VIEW market.pub_charge_batch AS
+    SELECT id, metered, contract, day, calls, counted, units, amount, posted, transfer, charged_at
+    FROM market.charge_batch;
+COMMENT ON VIEW market.pub_charge_batch IS 'What metering batches were charged, for packages above.';
+
+CREATE VIEW market.pub_late_payment AS SELECT id, contract, day, amount FROM market.late_payment;
+COMMENT ON VIEW market.pub_late_payment IS 'What was short and was posted later, for packages above.';
+
+GRANT SELECT ON market.pub_contract, market.pub_charge_batch, market.pub_late_payment TO lingqu_app;

@@ -16,7 +16,7 @@ from lingqu.runtime import Tx, new_id
 from lingqu.trust import holds, rulebook
 
 BANK = "market.bank"
-"""The kind of the account that mirrors a venue's bank account: what was paid in is negative there."""
+"""The account that mirrors a venue's bank account: what was paid in is negative there."""
 
 
 class VenueNotFound(errors.NotFound):
@@ -39,9 +39,10 @@ class NoVenueHere(errors.Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
-    """A party that runs the venue, and the account that mirrors its bank account."""
+    """A party that runs the venue, by its name then, and the account that mirrors its bank's."""
 
     party: trust.PartyId
+    name: str
     bank: ledger.LedgerAccountId
     opened_at: Instant
     version: int = 1
@@ -73,12 +74,14 @@ def open_venue(tx: Tx, *, venue: trust.PartyId) -> Venue:
         raise NoVenueHere(region=book.profile.name).grounded_in(ground.rule.citation)
     if VENUES.find(tx, "WHERE party = %s", (venue,)):
         raise VenueTaken(venue=venue)
-    trust.get_party(tx, venue)
+    name = trust.get_party(tx, venue).name
+    if name is None:
+        raise VenueNotFound(id=venue)
     holds.refuse_held(tx, subjects=(venue,))
     bank = new_id(ledger.LedgerAccountId)
     opened = ledger.NewAccount(id=bank, owner=venue, kind=BANK, floor=None, ceiling=0)
     ledger.open_accounts(tx, accounts=(opened,))
-    made = Venue(party=venue, bank=bank, opened_at=tx.now)
+    made = Venue(party=venue, name=name, bank=bank, opened_at=tx.now)
     VENUES.insert(tx, made)
     trust.record(tx, VenueOpened(venue=venue, bank=bank))
     return made

@@ -35,6 +35,7 @@ from lingqu.rights.endings import (
     RootNotAdopted,
     Succession,
     adopt_children,
+    end_grant,
     narrow_grant,
     revoke_grant,
 )
@@ -166,6 +167,7 @@ __all__ = (
     "adopt_children",
     "begin_grant",
     "check_grant",
+    "end_grant",
     "exchange",
     "explain_grant",
     "explanation_lines",

@@ -22,8 +22,19 @@ from lingqu.supervision.cases import (
     lift_from_case,
     open_case,
 )
+from lingqu.supervision.comparing import Difference, Disagreement, chargeable
 from lingqu.supervision.evidence import bundle_of, find_facts_about
+from lingqu.supervision.flows import Flow, FlowPath, find_flows, get_flow
 from lingqu.supervision.following import FOLLOWER
+from lingqu.supervision.reconciling import (
+    Reconciliation,
+    ReconciliationId,
+    find_reconciliations,
+    get_reconciliation,
+    read_differences,
+    reconcile_contract,
+    reconcile_day,
+)
 
 __all__ = (
     "FOLLOWER",
@@ -32,13 +43,27 @@ __all__ = (
     "CaseClosed",
     "CaseId",
     "CaseKind",
+    "Difference",
+    "Disagreement",
+    "Flow",
+    "FlowPath",
+    "Reconciliation",
+    "ReconciliationId",
     "bundle_of",
+    "chargeable",
     "close_case",
     "find_cases",
     "find_facts_about",
+    "find_flows",
+    "find_reconciliations",
     "find_refused",
     "get_case",
+    "get_flow",
+    "get_reconciliation",
     "hold_from_case",
     "lift_from_case",
     "open_case",
+    "read_differences",
+    "reconcile_contract",
+    "reconcile_day",
 )

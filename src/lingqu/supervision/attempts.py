@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lingqu import trust
+from lingqu import rights, trust
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx
@@ -15,8 +15,9 @@ from lingqu.runtime import Tx
 class Attempt:
     """What somebody known was refused. `act` is the command, or `gate.call` for a use.
 
-    `fact` is where it stands in the log, `rules` the version of the rulebook that was in force,
-    `count` how many calls of a batch were refused alike; `party` is None for built-in accounts.
+    `fact` is where it stands in the log, `rules` the version of the rulebook that was in force;
+    of a use, `subject` is the product, `grant` what it was tried under, and `position` its place in
+    the metered batch. `party` is None for built-in accounts.
     """
 
     fact: trust.FactId
@@ -26,19 +27,21 @@ class Attempt:
     party: trust.PartyId | None
     act: str
     subject: str | None
+    grant: rights.GrantId | None
     channel: str
     code: str
     article: str | None
     rules: str
-    count: int
 
 
 _PAGE = """
-    SELECT fact, position, at, account, party, act, subject, channel, code, article, rules, count
+    SELECT fact, position, at, account, party, act, subject, grant_id AS grant, channel, code,
+           article, rules
     FROM supervision.refusal
     WHERE (%(party)s::text IS NULL OR party = %(party)s)
       AND (%(code)s::text IS NULL OR code = %(code)s)
       AND (%(act)s::text IS NULL OR act = %(act)s)
+      AND (%(subject)s::text IS NULL OR subject = %(subject)s OR grant_id = %(subject)s)
       AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)
       AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
       AND (%(fact)s::text IS NULL OR (fact, position) < (%(fact)s, %(position)s))
@@ -53,16 +56,21 @@ def find_refused(
     party: trust.PartyId | None = None,
     code: str | None = None,
     act: str | None = None,
+    subject: str | None = None,
     since: Instant | None = None,
     until: Instant | None = None,
 ) -> Page[Attempt]:
-    """This will list refused attempts, newest first; raises AccessDenied."""
+    """This will list refused attempts, newest first, `subject` being a product or a grant.
+
+    Raises AccessDenied.
+    """
     require_sight(tx)
     fact, _, position = (page.key or "").partition("/")
     values = {
         "party": party,
         "code": code,
         "act": act,
+        "subject": subject,
         "since": since,
         "until": until,
         "fact": fact or None,
@@ -75,6 +83,7 @@ def find_refused(
             **row,
             "fact": trust.FactId(row["fact"]),
             "account": trust.AccountId(row["account"]),
+            "grant": None if row["grant"] is None else rights.GrantId(row["grant"]),
             "party": None if row["party"] is None else trust.PartyId(row["party"]),
         })
         for row in rows[: page.size]

@@ -149,9 +149,22 @@ def open_case(
     Raises BadCase, FactNotFound, IdTaken.
     """
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.CASE)
-    named = _checked_subject(subject)
     if evidence is not None:
         trust.get_fact(tx, evidence)
+    return begin_case(tx, case=case, kind=kind, subject=subject, summary=summary, evidence=evidence)
+
+
+def begin_case(
+    tx: Tx,
+    *,
+    case: CaseId,
+    kind: CaseKind,
+    subject: str,
+    summary: str,
+    evidence: trust.FactId | None = None,
+) -> Case:
+    """This will open a case inside another command of supervision, which was authorised."""
+    named = _checked_subject(subject)
     opened = Case(
         id=case,
         kind=kind,

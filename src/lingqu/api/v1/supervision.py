@@ -44,11 +44,11 @@ class AttemptView(msgspec.Struct, kw_only=True):
     party: str | None
     act: str
     subject: str | None
+    grant: str | None
     channel: str
     code: str
     article: str | None
     rules: str
-    count: int
 
 
 class AttemptPage(msgspec.Struct, kw_only=True):
@@ -121,6 +121,7 @@ def find_attempts(
     party: Annotated[str | None, QueryParameter(name="party", max_length=60)] = None,
     code: Annotated[str | None, QueryParameter(name="code", max_length=80)] = None,
     act: Annotated[str | None, QueryParameter(name="act", max_length=80)] = None,
+    subject: Annotated[str | None, QueryParameter(name="subject", max_length=60)] = None,
     since: Moment = None,
     until: Moment = None,
 ) -> AttemptPage:
@@ -132,6 +133,7 @@ def find_attempts(
             party=None if party is None else trust.PartyId(party),
             code=code,
             act=act,
+            subject=subject,
             since=None if since is None else parse_instant(since),
             until=None if until is None else parse_instant(until),
         )
@@ -258,11 +260,11 @@ def attempt_view(attempt: supervision.Attempt) -> AttemptView:
         party=attempt.party,
         act=attempt.act,
         subject=attempt.subject,
+        grant=attempt.grant,
         channel=attempt.channel,
         code=attempt.code,
         article=attempt.article,
         rules=attempt.rules,
-        count=attempt.count,
     )
 
 
