@@ -32,6 +32,7 @@ LAYERS = (
 OUTSIDE_THE_LINE = ("__main__", "migrations")
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision", "interop")
 SUB_FACES = (
+    "gate.lists",
     "cli.story",
     "rights.obligations",
     "market.bills",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingqu import gate, interop, ledger, market, rights, supervision, supply, trust
+from lingqu.gate import lists
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
@@ -128,6 +129,11 @@ class App:
             self.keyring.reload()
         signed = self.keyring.current(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
         return hashlib.sha256(signed.value).digest()
+
+    @property
+    def file_room(self) -> lists.FileRoom:
+        """Where tables for the gate wait, and their answers."""
+        return lists.FileRoom(self.settings.data_dir / GATE / "files")
 
     @property
     def lock_policy(self) -> identity.LockPolicy:
@@ -523,8 +529,16 @@ def _gate_jobs(jobs: JobRegistry) -> None:
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
         gate.settle_overdue(app.database)
+        app.file_room.sweep(REAL_TIME.now())
         with app.database.transaction(trust.PLATFORM) as tx:
             gate.drop_old_replies(tx)
+
+    @jobs.job(lists.JOB)
+    def run_file(context: JobContext, job: str) -> None:
+        """Answer a table of subjects that was handed in."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        lists.run_file(app.database, app.desk, app.file_room, lists.FileJobId(job))
 
     jobs.periodic("gate.leases.settle", "* * * * *")
 
