@@ -26,6 +26,7 @@ from lingqu.rights.checks import (
     check_grant,
     get_freshness,
     judge_use,
+    refusal_of,
 )
 from lingqu.rights.effective import EffectiveGrants
 from lingqu.rights.endings import (
@@ -59,6 +60,7 @@ from lingqu.rights.grants import (
     find_life,
     get_grant,
     read_form,
+    refuse_dead,
 )
 from lingqu.rights.grounds import (
     BadGround,
@@ -184,6 +186,8 @@ __all__ = (
     "narrow_grant",
     "read_form",
     "record_ground",
+    "refusal_of",
+    "refuse_dead",
     "register_code",
     "revoke_grant",
     "watching",
