@@ -41,6 +41,7 @@ from lingqu.market.settlement.earnings import (
 )
 from lingqu.market.settlement.pricing import (
     BadCall,
+    Charge,
     MeteredCall,
     Rule,
     price_batch,
@@ -63,6 +64,7 @@ __all__ = (
     "BadCall",
     "BadCorrection",
     "BatchCharged",
+    "Charge",
     "ChargeBatch",
     "ChargeBatchId",
     "ChargeLine",
