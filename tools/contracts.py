@@ -38,6 +38,7 @@ SUB_FACES = (
     "market.bills",
     "market.distribution",
     "market.settlement",
+    "rights.quantities",
     "supply.collection",
     "rights.operation",
     "rights.quantities",

@@ -41,10 +41,8 @@ from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
-DOMAINS = (
-    trust, ledger, supply, rights, market, settlement, distribution, bills, gate, supervision,
-    interop,
-)  # fmt: skip
+MARKET = (market, settlement, distribution, bills)
+DOMAINS = (trust, ledger, supply, rights, *MARKET, gate, supervision, interop)
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
 """Who follows the log, each in transactions of its own."""
