@@ -10,6 +10,7 @@ from lingqu.api.v1 import (
     holds,
     identity,
     ledger,
+    market,
     policies,
     procedures,
     rights,
@@ -17,7 +18,7 @@ from lingqu.api.v1 import (
     trust,
 )
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply, rights)
+_WORDS = (trust, identity, holds, procedures, ledger, supply, rights, market)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
