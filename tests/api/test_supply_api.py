@@ -80,7 +80,7 @@ def test_a_file_is_delivered_over_the_api_whole_and_once(server, machine):
     again = machine.post(f"{BASE}/loads", json=asked, headers=headers)
     assert again.json() == made.json()
     load = made.json()["id"]
-    assert load[4:] == headers["Idempotency-Key"][4:]
+    assert load[4:] == next(iter(headers.values()))[4:]
     assert machine.get(f"{BASE}/loads/{load}").json()["rows"] == 2
     listed = machine.get(f"{BASE}/loads", params={"resource": resource}).json()["items"]
     assert [one["id"] for one in listed] == [load]

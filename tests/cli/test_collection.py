@@ -44,7 +44,8 @@ def test_a_file_is_loaded_once_and_its_faulty_rows_are_listed(founded, resource,
     assert founded.json(*said, "--id", answer["command"])["load"] == made
     shown = founded("supply", "load", "show", made["id"])
     assert "主键为空" in shown.out
-    assert "，" not in founded.json("supply", "load", "show", made["id"])["rejections"][0]["cells"]
+    (aside,) = founded.json("supply", "load", "show", made["id"])["rejections"]
+    assert aside == {"row": 3, "field": "code", "reason": "key_empty", "cells": ["", "乙"]}
     listed = founded.json("supply", "load", "list", "--resource", resource)["items"]
     assert [one["id"] for one in listed] == [made["id"]]
     more = tmp_path / "more.csv"

@@ -211,8 +211,12 @@ def show_load(run: Invocation, load_id: collection.LoadId) -> None:
     with reading(run) as (_, tx):
         found = collection.get_load(tx, load_id)
         aside = collection.find_rejections(tx, load_id)
+    rejections = [
+        {"row": one.row, "field": one.field, "reason": one.reason, "cells": list(one.cells)}
+        for one in aside
+    ]
     run.answer(
-        {"load": plain_data(found), "rejections": plain_data(aside)},
+        {"load": plain_data(found), "rejections": rejections},
         lambda: [*_load_lines(run, found), *_rejection_lines(run, found, aside)],
     )
 

@@ -26,6 +26,7 @@ from lingqu.rights.checks import (
     check_grant,
     get_freshness,
     judge_use,
+    refusal_of,
 )
 from lingqu.rights.effective import EffectiveGrants
 from lingqu.rights.endings import (
@@ -34,6 +35,7 @@ from lingqu.rights.endings import (
     RootNotAdopted,
     Succession,
     adopt_children,
+    end_grant,
     narrow_grant,
     revoke_grant,
 )
@@ -58,6 +60,7 @@ from lingqu.rights.grants import (
     find_life,
     get_grant,
     read_form,
+    refuse_dead,
 )
 from lingqu.rights.grounds import (
     BadGround,
@@ -79,7 +82,6 @@ from lingqu.rights.issuing import (
     issue_root,
 )
 from lingqu.rights.obligations import ClockStart, Duty, ObligationKind
-from lingqu.rights.operation import Agreement, AgreementId, Scheme, SchemeId
 from lingqu.rights.quantities import Quantity
 from lingqu.rights.registry import (
     Registration,
@@ -104,8 +106,6 @@ from lingqu.rights.watching import watching
 
 __all__ = (
     "BEGETS",
-    "Agreement",
-    "AgreementId",
     "BadGround",
     "BorderClosed",
     "BorderNotAssessed",
@@ -148,8 +148,6 @@ __all__ = (
     "RegistrationState",
     "RevocationCause",
     "RootNotAdopted",
-    "Scheme",
-    "SchemeId",
     "Sheet",
     "Standing",
     "Statement",
@@ -164,6 +162,7 @@ __all__ = (
     "adopt_children",
     "begin_grant",
     "check_grant",
+    "end_grant",
     "exchange",
     "explain_grant",
     "explanation_lines",
@@ -182,6 +181,8 @@ __all__ = (
     "narrow_grant",
     "read_form",
     "record_ground",
+    "refusal_of",
+    "refuse_dead",
     "register_code",
     "revoke_grant",
     "watching",

@@ -8,14 +8,17 @@ from litestar import Router
 from lingqu.api.v1 import (
     collection,
     divisions,
+    gate,
     holds,
     identity,
+    interop,
     ledger,
     operation,
     policies,
     procedures,
     registry,
     rights,
+    supervision,
     supply,
     trust,
 )
@@ -27,15 +30,18 @@ _WORDS = (
     procedures,
     ledger,
     supply,
-    collection,
     rights,
     operation,
     registry,
+    gate,
+    supervision,
+    interop,
+    collection,
 )
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
-READING_ROUTES = policies.READING_ROUTES
+READING_ROUTES = (*policies.READING_ROUTES, *gate.READING_ROUTES)
 """Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
