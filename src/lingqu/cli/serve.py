@@ -45,9 +45,14 @@ def build_asgi(app: App) -> api.Door:
         sign_ins=api.Limiter(settings.login_attempts_per_minute),
         api=machines.description,
     )
+    longest = settings.upload_bytes_max
     quiet = {"limited": False, "identified": False}
     routes = (
         api.Route(prefix="/api/docs", part=pages),
+        *(
+            api.Route(prefix=path, part=machines, bearer=True, body_bytes_max=longest)
+            for path in api.UPLOAD_PATHS
+        ),
         api.Route(prefix="/api", part=machines, bearer=True),
         api.Route(prefix="/metrics", part=machines, bearer=True),
         api.Route(prefix="/log", part=machines, identified=False),
@@ -55,7 +60,7 @@ def build_asgi(app: App) -> api.Door:
         api.Route(prefix="/robots.txt", part=machines, **quiet),
         api.Route(prefix="/static", part=pages, **quiet),
         api.Route(prefix="/favicon.ico", part=pages, **quiet),
-        api.Route(prefix=ui.UPLOAD_PATH, part=pages, body_bytes_max=settings.upload_bytes_max),
+        api.Route(prefix=ui.UPLOAD_PATH, part=pages, body_bytes_max=longest),
         api.Route(prefix="/", part=pages),
     )
     return api.Door(app, routes, requests=api.Limiter(settings.api_requests_per_minute))

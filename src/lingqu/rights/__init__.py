@@ -26,6 +26,7 @@ from lingqu.rights.checks import (
     check_grant,
     get_freshness,
     judge_use,
+    refusal_of,
 )
 from lingqu.rights.effective import EffectiveGrants
 from lingqu.rights.endings import (
@@ -59,6 +60,7 @@ from lingqu.rights.grants import (
     find_life,
     get_grant,
     read_form,
+    refuse_dead,
 )
 from lingqu.rights.grounds import (
     BadGround,
@@ -80,7 +82,6 @@ from lingqu.rights.issuing import (
     issue_root,
 )
 from lingqu.rights.obligations import ClockStart, Duty, ObligationKind
-from lingqu.rights.operation import Agreement, AgreementId, Scheme, SchemeId
 from lingqu.rights.quantities import Quantity
 from lingqu.rights.registry import (
     Registration,
@@ -105,8 +106,6 @@ from lingqu.rights.watching import watching
 
 __all__ = (
     "BEGETS",
-    "Agreement",
-    "AgreementId",
     "BadGround",
     "BorderClosed",
     "BorderNotAssessed",
@@ -149,8 +148,6 @@ __all__ = (
     "RegistrationState",
     "RevocationCause",
     "RootNotAdopted",
-    "Scheme",
-    "SchemeId",
     "Sheet",
     "Standing",
     "Statement",
@@ -184,6 +181,8 @@ __all__ = (
     "narrow_grant",
     "read_form",
     "record_ground",
+    "refusal_of",
+    "refuse_dead",
     "register_code",
     "revoke_grant",
     "watching",
