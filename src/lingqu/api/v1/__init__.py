@@ -13,6 +13,7 @@ from lingqu.api.v1 import (
     identity,
     interop,
     ledger,
+    market,
     operation,
     policies,
     procedures,
@@ -32,11 +33,12 @@ _WORDS = (
     supply,
     collection,
     rights,
+    operation,
+    registry,
+    market,
     gate,
     supervision,
     interop,
-    operation,
-    registry,
 )
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
