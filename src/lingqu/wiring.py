@@ -289,46 +289,6 @@ def succeed_log(app: App, caller: Caller, command_id: trust.CommandId) -> trust.
     )
 
 
-def publish_product(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    *,
-    product: gate.ProductId,
-) -> gate.Snapshot:
-    """This will build a product's snapshot from what is loaded now and let it answer from that.
-
-    The snapshot's id is the command's in another form, so sending it again is safe. Raises what the
-    building and `publish_snapshot` refuse; then the product goes on as it was.
-    """
-    snapshot = gate.SnapshotId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        done = gate.find_snapshot(tx, snapshot)
-        if done is not None:
-            return done
-        found = gate.get_product(tx, product)
-        gate.check_may_publish(tx, found)
-        tables = gate.find_tables(tx, found, tables=app.tables)
-        sealed = gate.find_sealed_key(tx, product)
-    built = gate.build_snapshot(
-        found,
-        tables=tables,
-        engine=app.engine,
-        keyring=app.keyring,
-        sealed=sealed,
-        folder=app.settings.data_dir / GATE,
-    )
-    return trust.execute(
-        app.database,
-        gate.publish_snapshot,
-        caller,
-        command_id,
-        snapshot=snapshot,
-        product=product,
-        built=built,
-    )
-
-
 def _assemble(
     settings: Settings, postgres: PostgresServer, database: Database, jobs: JobRegistry
 ) -> App:

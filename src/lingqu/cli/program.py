@@ -75,7 +75,6 @@ SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "market": (
         "supply", "ledger", "grant", "policy", "operation", "registry", "interop", "supervise",
     ),
-    "market": ("supply", "ledger", "grant", "policy", "operation", "registry", "interop", "supervise"),
     "proof": ("fact", "log", "audit", "document"),
     "law": ("rules",),
     "care": ("backup", "restore", "upgrade", "keys", "jobs", "clock"),
