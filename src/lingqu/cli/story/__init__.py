@@ -21,6 +21,7 @@ from lingqu.cli.story import (
     finding,
     opening,
     pricing,
+    using,
 )
 from lingqu.cli.story.actors import GUANGXI, QINZHOU, Actor
 from lingqu.cli.story.journal import Beat, Journal
@@ -58,6 +59,7 @@ STORIES: Mapping[str, Story] = MappingProxyType({
             Chapter(name="build", scenes=building.SCENES),
             Chapter(name="price", scenes=pricing.SCENES),
             Chapter(name="contract", scenes=contracting.SCENES),
+            Chapter(name="use", scenes=using.SCENES),
         ),
     ),
     "qinzhou": Story(
