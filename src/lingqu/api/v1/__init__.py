@@ -13,9 +13,11 @@ from lingqu.api.v1 import (
     identity,
     interop,
     ledger,
+    market,
     policies,
     procedures,
     rights,
+    settlement,
     supervision,
     supply,
     trust,
@@ -29,21 +31,27 @@ _WORDS = (
     ledger,
     supply,
     rights,
+    market,
     gate,
     supervision,
     interop,
     collection,
+    settlement,
 )
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
-READING_ROUTES = (*policies.READING_ROUTES, *gate.READING_ROUTES)
+READING_ROUTES = (
+    *policies.READING_ROUTES,
+    *gate.READING_ROUTES,
+    *settlement.READING_ROUTES,
+)
 """Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
 
 
-UPLOAD_PATHS = (collection.UPLOAD_PATH,)
+UPLOAD_PATHS = (collection.UPLOAD_PATH, settlement.UPLOAD_PATH)
 """Where longer bodies are taken than elsewhere."""
 
 
