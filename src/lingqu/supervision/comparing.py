@@ -72,13 +72,12 @@ class Sums:
 
 def chargeable(call: gate.MeteredCall) -> settlement.MeteredCall:
     """This will put a metered call as charging reads it: 是 with 仅一次, 否, 未知, or refused."""
-    is_unknown = call.outcome == gate.Answer.UNKNOWN.value
     return settlement.MeteredCall(
         call=call.call,
         at=call.at,
-        yes=call.hits,
-        no=0 if is_unknown else call.misses,
-        unknown=call.misses if is_unknown else 0,
+        yes=call.units if call.outcome == "counted" else call.hits,
+        no=call.misses - call.unknowns,
+        unknown=call.unknowns,
         refusal=call.refusal,
     )
 

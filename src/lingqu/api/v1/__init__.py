@@ -19,6 +19,7 @@ from lingqu.api.v1 import (
     procedures,
     registry,
     rights,
+    settlement,
     supervision,
     supply,
     trust,
@@ -36,6 +37,7 @@ _WORDS = (
     operation,
     registry,
     market,
+    settlement,
     gate,
     supervision,
     interop,
@@ -43,11 +45,15 @@ _WORDS = (
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
-READING_ROUTES = (*policies.READING_ROUTES, *gate.READING_ROUTES)
+READING_ROUTES = (
+    *policies.READING_ROUTES,
+    *gate.READING_ROUTES,
+    *settlement.READING_ROUTES,
+)
 """Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
-UPLOAD_PATHS = (collection.UPLOAD_PATH,)
+UPLOAD_PATHS = (collection.UPLOAD_PATH, settlement.UPLOAD_PATH)
 """Where longer bodies are taken than elsewhere."""
 
 
