@@ -9,6 +9,7 @@ from lingqu.api.v1 import (
     collection,
     divisions,
     gate,
+    gate_lists,
     holds,
     identity,
     interop,
@@ -30,6 +31,7 @@ _WORDS = (
     supply,
     rights,
     gate,
+    gate_lists,
     supervision,
     interop,
     collection,
@@ -37,13 +39,17 @@ _WORDS = (
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
-READING_ROUTES = (*policies.READING_ROUTES, *gate.READING_ROUTES)
+READING_ROUTES = (
+    *policies.READING_ROUTES,
+    *gate.READING_ROUTES,
+    *gate_lists.READING_ROUTES,
+)
 """Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
 
 
-UPLOAD_PATHS = (collection.UPLOAD_PATH,)
+UPLOAD_PATHS = (collection.UPLOAD_PATH, *gate_lists.UPLOAD_PATHS)
 """Where longer bodies are taken than elsewhere."""
 
 
