@@ -9,6 +9,7 @@ from lingqu.api.v1 import (
     collection,
     divisions,
     gate,
+    gate_lists,
     holds,
     identity,
     interop,
@@ -39,6 +40,7 @@ _WORDS = (
     market,
     settlement,
     gate,
+    gate_lists,
     supervision,
     interop,
 )
@@ -49,11 +51,16 @@ READING_ROUTES = (
     *policies.READING_ROUTES,
     *gate.READING_ROUTES,
     *settlement.READING_ROUTES,
+    *gate_lists.READING_ROUTES,
 )
 """Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
-UPLOAD_PATHS = (collection.UPLOAD_PATH, settlement.UPLOAD_PATH)
+UPLOAD_PATHS = (
+    collection.UPLOAD_PATH,
+    settlement.UPLOAD_PATH,
+    *gate_lists.UPLOAD_PATHS,
+)
 """Where longer bodies are taken than elsewhere."""
 
 
