@@ -13,7 +13,7 @@ from lingqu.cli.story.stage import Scene, Stage, slice_file
 from lingqu.runtime.calendar import national_table
 from lingqu.runtime.settings import source_location
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode, collection
-from lingqu.wiring import deliver_file, deliver_source
+from lingqu.errands import deliver_file, deliver_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
