@@ -35,14 +35,17 @@ from lingqu.runtime.settings import (
     key_location,
     read_secret,
 )
+from lingqu.supply import collection, opening
 from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
-MARKET = (market, settlement, distribution, bills)
-DOMAINS = (trust, ledger, supply, rights, *MARKET, gate, supervision, interop)
+DOMAINS = (
+    trust, ledger, supply, collection, opening, rights, market, settlement, distribution, bills,
+    gate, supervision, interop,
+)  # fmt: skip
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
 """Who follows the log, each in transactions of its own."""
