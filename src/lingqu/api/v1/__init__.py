@@ -8,9 +8,11 @@ from litestar import Router
 from lingqu.api.v1 import (
     collection,
     divisions,
+    findings,
     holds,
     identity,
     ledger,
+    opening,
     policies,
     procedures,
     rights,
@@ -18,11 +20,11 @@ from lingqu.api.v1 import (
     trust,
 )
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply, collection, rights)
+_WORDS = (trust, identity, holds, procedures, ledger, supply, collection, findings, opening, rights)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
-READING_ROUTES = policies.READING_ROUTES
+READING_ROUTES = (*policies.READING_ROUTES, *findings.READING_ROUTES)
 """Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
