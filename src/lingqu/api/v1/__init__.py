@@ -8,6 +8,7 @@ from litestar import Router
 from lingqu.api.v1 import (
     collection,
     divisions,
+    findings,
     gate,
     gate_lists,
     holds,
@@ -15,6 +16,7 @@ from lingqu.api.v1 import (
     interop,
     ledger,
     market,
+    opening,
     operation,
     policies,
     procedures,
@@ -34,6 +36,8 @@ _WORDS = (
     ledger,
     supply,
     collection,
+    findings,
+    opening,
     rights,
     operation,
     registry,
@@ -49,6 +53,7 @@ COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND
 """Every command that is not internal, with its route."""
 READING_ROUTES = (
     *policies.READING_ROUTES,
+    *findings.READING_ROUTES,
     *gate.READING_ROUTES,
     *settlement.READING_ROUTES,
     *gate_lists.READING_ROUTES,
