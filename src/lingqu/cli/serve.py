@@ -55,7 +55,10 @@ def build_asgi(app: App) -> api.Door:
         api.Route(prefix="/robots.txt", part=machines, **quiet),
         api.Route(prefix="/static", part=pages, **quiet),
         api.Route(prefix="/favicon.ico", part=pages, **quiet),
-        api.Route(prefix=ui.UPLOAD_PATH, part=pages, body_bytes_max=settings.upload_bytes_max),
+        *(
+            api.Route(prefix=path, part=pages, body_bytes_max=settings.upload_bytes_max)
+            for path in ui.UPLOAD_PATHS
+        ),
         api.Route(prefix="/", part=pages),
     )
     return api.Door(app, routes, requests=api.Limiter(settings.api_requests_per_minute))

@@ -36,7 +36,13 @@ from lingqu.rights.endings import (
     narrow_grant,
     revoke_grant,
 )
-from lingqu.rights.explain import Explained, explain_grant, explanation_lines
+from lingqu.rights.explain import (
+    Explained,
+    explain_grant,
+    explanation_lines,
+    terms_in_words,
+)
+from lingqu.rights.family import Family, Relative, find_family, find_lives
 from lingqu.rights.grants import (
     BEGETS,
     Ending,
@@ -102,6 +108,7 @@ __all__ = (
     "Ending",
     "EndingKind",
     "Explained",
+    "Family",
     "Freshness",
     "Grant",
     "GrantExpired",
@@ -127,6 +134,7 @@ __all__ = (
     "ObligationKind",
     "PartyUnknown",
     "Quantity",
+    "Relative",
     "RevocationCause",
     "RootNotAdopted",
     "Standing",
@@ -142,8 +150,10 @@ __all__ = (
     "explain_grant",
     "explanation_lines",
     "find_codes",
+    "find_family",
     "find_grants",
     "find_life",
+    "find_lives",
     "get_freshness",
     "get_grant",
     "get_ground",
@@ -156,5 +166,6 @@ __all__ = (
     "record_ground",
     "register_code",
     "revoke_grant",
+    "terms_in_words",
     "watching",
 )

@@ -27,9 +27,12 @@ from lingqu.supply.duties import (
     DutyId,
     DutyNotFound,
     DutyTaken,
+    NewDuty,
+    check_duties,
     end_duty,
     find_duties,
     get_duty,
+    register_duties,
     register_duty,
 )
 from lingqu.supply.resources import (
@@ -56,6 +59,7 @@ from lingqu.supply.resources import (
     revise_resource,
     withdraw_resource,
 )
+from lingqu.supply.searching import HITS_MAX, Hits, Wanted, search_resources
 from lingqu.supply.tables import (
     BadTable,
     DeliveredTable,
@@ -66,6 +70,7 @@ from lingqu.supply.tables import (
 )
 
 __all__ = (
+    "HITS_MAX",
     "Access",
     "BadDuty",
     "BadLevel",
@@ -83,8 +88,10 @@ __all__ = (
     "Field",
     "FieldKind",
     "Frequency",
+    "Hits",
     "KeyBook",
     "Mode",
+    "NewDuty",
     "ReasonMissing",
     "Resource",
     "ResourceId",
@@ -95,6 +102,8 @@ __all__ = (
     "Ungraded",
     "UnknownColumn",
     "Unmatched",
+    "Wanted",
+    "check_duties",
     "compare_tables",
     "describe_resource",
     "end_duty",
@@ -107,8 +116,10 @@ __all__ = (
     "parse_table",
     "read_fields",
     "read_table",
+    "register_duties",
     "register_duty",
     "require_level",
     "revise_resource",
+    "search_resources",
     "withdraw_resource",
 )

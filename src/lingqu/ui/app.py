@@ -16,7 +16,23 @@ from lingqu.runtime.i18n import explain
 from lingqu.runtime.observability import get_logger
 from lingqu.ui import assets
 from lingqu.ui.forms import read_form
-from lingqu.ui.pages import account, evidence, home, identities, jobs, parties, session, system
+from lingqu.ui.pages import (
+    account,
+    catalog,
+    comparing,
+    duties,
+    evidence,
+    grants,
+    home,
+    identities,
+    jobs,
+    ledger,
+    parties,
+    procedures,
+    rules,
+    session,
+    system,
+)
 from lingqu.ui.provided import ApiDescription, SignIns, provide_desk, provide_form
 from lingqu.ui.refusals import PageFault, as_refusal, status_of
 from lingqu.ui.rendering import Desk
@@ -28,11 +44,16 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-UPLOAD_PATH = "/trust/verify"
-"""The one address that takes files."""
+UPLOAD_PATHS = (
+    "/trust/verify",
+    procedures.PROCEDURES_PATH,
+    comparing.PATH,
+    duties.IMPORT_PATH,
+)
+"""The addresses that take files."""
 
 _HANDLERS: tuple[Any, ...] = (
-    home.home, home.public, home.log_part, home.choose,
+    home.home, home.public, home.log_part, home.recent_part, home.choose,
     session.login_page, session.login, session.login_code, session.begin_openid,
     session.return_openid, session.logout,
     parties.party_list, parties.register, parties.party_page, parties.rename,
@@ -47,6 +68,14 @@ _HANDLERS: tuple[Any, ...] = (
     identities.identity_page, identities.describe, identities.give_mandate,
     identities.end_mandate, identities.revoke_certificate, identities.unlock_account,
     identities.hold_list, identities.place_hold, identities.lift_hold,
+    procedures.procedure_list, procedures.procedure_page, procedures.move, procedures.document,
+    procedures.attachment,
+    catalog.catalog, catalog.resource_page, catalog.grade, catalog.withdraw,
+    duties.duty_list, duties.register_duty, duties.end_duty, duties.import_duties,
+    comparing.compare_page, comparing.compare,
+    grants.grant_list, grants.grant_page, grants.revoke,
+    ledger.account_list, ledger.statement, ledger.trial_balance,
+    rules.rule_list, rules.compare_rules, rules.rule_page,
     system.system_page, system.api_documentation,
     assets.static_file, assets.favicon,
 )  # fmt: skip
