@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
 from litestar import Litestar, Request, Response, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.response import Redirect
 
@@ -16,6 +18,7 @@ from lingqu.runtime.i18n import explain
 from lingqu.runtime.observability import get_logger
 from lingqu.ui import assets
 from lingqu.ui.forms import read_form
+from lingqu.ui.live import Watch, live
 from lingqu.ui.pages import (
     account,
     catalog,
@@ -53,7 +56,7 @@ UPLOAD_PATHS = (
 """The addresses that take files."""
 
 _HANDLERS: tuple[Any, ...] = (
-    home.home, home.public, home.log_part, home.recent_part, home.choose,
+    home.home, home.public, home.log_part, home.recent_part, home.choose, live,
     session.login_page, session.login, session.login_code, session.begin_openid,
     session.return_openid, session.logout,
     parties.party_list, parties.register, parties.party_page, parties.rename,
@@ -85,8 +88,18 @@ _log = get_logger(__name__)
 class Pages:
     """The part of the server for people. `api` is the API's description, shown at `/api/docs`."""
 
-    def __init__(self, app: App, *, sign_ins: SignIns, api: ApiDescription) -> None:
-        """Build the pages over one opened platform; `sign_ins` limits attempts to sign in."""
+    def __init__(
+        self,
+        app: App,
+        *,
+        sign_ins: SignIns,
+        api: ApiDescription,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Build the pages over one opened platform; `sign_ins` limits attempts to sign in.
+
+        Open streams end when `stop` is set.
+        """
         self._app = app
         self._litestar = Litestar(
             # One router, because an application that meets a path twice wraps its handler twice.
@@ -94,6 +107,7 @@ class Pages:
             dependencies=_dependencies(app, sign_ins, api),
             exception_handlers={Exception: self._refused},
             before_request=read_form,
+            state=State({"watch": Watch(app, stop or threading.Event())}),
             openapi_config=None,
             logging_config=None,
             request_max_body_size=None,

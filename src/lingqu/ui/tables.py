@@ -44,13 +44,13 @@ class Show(enum.Enum):
     """The value is the code of a label in the catalog."""
     NUMBER = "number"
     MONEY = "money"
-    """An amount in minor units, two decimals."""
+    """An amount as a decimal number, with as many decimals as its currency has."""
     DAY = "day"
     INSTANT = "instant"
     ID = "id"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Column(Generic[Row]):
     """One column: `label` is the code of its official name; the rest says how a cell is drawn."""
 
@@ -73,7 +73,7 @@ class Option:
     count: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Filter(Generic[Row]):
     """A choice that narrows a list; `of` tells which option a row belongs to."""
 
@@ -327,6 +327,7 @@ def sheet(
                 name=one.name,
                 zh=translate(one.label, "zh-CN"),
                 kind=_KINDS.get(one.show, documents.CellKind.TEXT),
+                scale=_scale(one, rows) if one.show is Show.MONEY else 2,
                 optional=True,
             )
             for one in columns
@@ -379,13 +380,27 @@ def _stored(
     match column.show, value:
         case _, None:
             return None
-        case Show.MONEY, int():
-            return Decimal(value).scaleb(-2)
         case Show.LABEL, str():
             return translate(value, "zh-CN")
         case _, datetime():
             return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
     return value
+
+
+def _scale(column: Column[Row], rows: Sequence[Row]) -> int:
+    """The most decimals that an amount of the column has."""
+    found = 0
+    for row in rows:
+        value = column.value(row)
+        if isinstance(value, Decimal):
+            exponent = value.as_tuple().exponent
+            found = max(found, -exponent) if isinstance(exponent, int) else found
+    return found
+
+
+def minor_units(minor: int, scale: int) -> Decimal:
+    """This will give an amount in minor units as the decimal number that people read."""
+    return Decimal(minor).scaleb(-scale)
 
 
 def _head(desk: Desk, column: Column[Any], ask: Ask) -> Head:
@@ -425,8 +440,8 @@ def _words(desk: Desk, show: Show, value: Cell) -> str:
             return desk.text(value)
         case Show.NUMBER, int() | Decimal():
             return f"{value:,}"
-        case Show.MONEY, int():
-            return f"{Decimal(value).scaleb(-2):,.2f}"
+        case Show.MONEY, int() | Decimal():
+            return f"{value:,}".replace("-", "−")
         case Show.ID, str():
             return shorten(value)
         case _, datetime():

@@ -185,8 +185,8 @@ def _filters(
 
     access = [one.value for one in Access]
     return (
-        choice("opening", access, "ui.access"),
-        choice("sharing", access, "ui.access"),
+        choice("opening", access, "ui.opening"),
+        choice("sharing", access, "ui.sharing"),
         choice("level", _LEVELS, "ui.level"),
         choice("frequency", [one.value for one in Frequency], "ui.frequency"),
     )
@@ -250,13 +250,13 @@ def _columns(names: Mapping[str, str]) -> tuple[Column[Resource], ...]:
         Column[Resource](
             name="sharing",
             label="ui.resource.sharing",
-            value=lambda one: f"ui.access.{one.sharing.value}",
+            value=lambda one: f"ui.sharing.{one.sharing.value}",
             show=Show.LABEL,
         ),
         Column[Resource](
             name="opening",
             label="ui.resource.opening",
-            value=lambda one: f"ui.access.{one.opening.value}",
+            value=lambda one: f"ui.opening.{one.opening.value}",
             show=Show.LABEL,
         ),
         Column[Resource](

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,16 +14,19 @@ from litestar.response import Redirect
 from lingqu import rights, trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
+from lingqu.kernel.time import parse_instant
 from lingqu.rights import Grant, GrantId, Life, Standing, obligations, quantities
 from lingqu.runtime import Tx
 from lingqu.ui import tables
 from lingqu.ui.forms import chosen
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import status_of
-from lingqu.ui.rendering import Desk
+from lingqu.ui.rendering import Desk, shorten
 from lingqu.ui.tables import Column, Filter, Option, Show
 
 PATH = "/rights/grants"
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
+_LONG = re.compile(r"[0-9a-f]{64}|grt_[0-9a-z]{26}")
 TONES: Mapping[Standing, str] = {
     Standing.ALIVE: "good",
     Standing.NOT_BEGUN: "wait",
@@ -39,7 +43,7 @@ def grant_list(desk: FromDesk) -> Response[Any]:
     mine = desk.require()
     with desk.reading() as tx:
         found, is_cut = _held(tx, mine)
-        lives = dict(
+        lives: dict[str, Life] = dict(
             zip((one.id for one in found), rights.find_lives(tx, grants=found), strict=True)
         )
         labels = rights.find_codes(tx)
@@ -122,8 +126,11 @@ def _show(
             tx, trust.Action.END, trust.Kind.GRANT, owner=above
         )
     terms = {
-        one.grant.id: rights.terms_in_words(
-            rights.read_form(one.grant.effective), explained.labels, language
+        one.grant.id: tuple(
+            (part, _told(desk, said, names))
+            for part, said in rights.terms_in_words(
+                rights.read_form(one.grant.effective), explained.labels, language
+            )
         )
         for one in everyone
     }
@@ -137,7 +144,7 @@ def _show(
         tones={one.value: tone for one, tone in TONES.items()},
         explained=explained,
         lines=tuple(
-            _with_names(one, names) for one in rights.explanation_lines(explained, language)
+            _told(desk, one, names) for one in rights.explanation_lines(explained, language)
         ),
         quotas=quotas,
         owed=owed,
@@ -149,10 +156,12 @@ def _show(
     )
 
 
-def _with_names(line: str, names: Mapping[str, str]) -> str:
+def _told(desk: Desk, line: str, names: Mapping[str, str]) -> str:
+    """A line for people: parties by their names, instants in local time, no long digests."""
     for party, name in names.items():
         line = line.replace(party, name)
-    return line
+    line = _INSTANT.sub(lambda found: desk.when(parse_instant(found[0])), line)
+    return _LONG.sub(lambda found: shorten(found[0]), line)
 
 
 def _columns(
@@ -164,7 +173,7 @@ def _columns(
     def short_terms(one: Grant) -> str:
         form = rights.read_form(one.effective)
         said = rights.terms_in_words(form, labels, desk.visit.language)
-        return " · ".join(words for _, words in said)[:120]
+        return " · ".join(_told(desk, words, names) for _, words in said)[:120]
 
     return (
         Column[Grant](

@@ -24,10 +24,7 @@ Held = tuple[LedgerAccount, Balance]
 
 def amount(minor: int, currency: str, scales: dict[str, int]) -> str:
     """This will write an amount of a currency with its decimals."""
-    scale = scales.get(currency, 0)
-    whole, part = divmod(abs(minor), 10**scale)
-    said = f"{whole:,}.{part:0{scale}}" if scale else f"{whole:,}"
-    return f"−{said}" if minor < 0 else said
+    return f"{tables.minor_units(minor, scales.get(currency, 0)):,}".replace("-", "−")
 
 
 def _scales(tx: Any) -> dict[str, int]:
@@ -45,7 +42,7 @@ def account_list(desk: FromDesk) -> Response[Any]:
         sees_all = trust.is_allowed(tx, trust.Action.READ, trust.Kind.LEDGER_ACCOUNT)
 
     def money(of: str) -> Any:
-        return lambda one: amount(getattr(one[1], of), one[0].currency, scales)
+        return lambda one: tables.minor_units(getattr(one[1], of), scales.get(one[0].currency, 0))
 
     columns = (
         Column[Held](
@@ -65,13 +62,13 @@ def account_list(desk: FromDesk) -> Response[Any]:
             name="currency", label="ui.ledger.currency", value=lambda one: one[0].currency
         ),
         Column[Held](
-            name="posted", label="ui.ledger.posted", value=money("posted"), show=Show.NUMBER
+            name="posted", label="ui.ledger.posted", value=money("posted"), show=Show.MONEY
         ),
         Column[Held](
             name="reserved",
             label="ui.ledger.pending_out",
             value=money("pending_out"),
-            show=Show.NUMBER,
+            show=Show.MONEY,
         ),
         Column[Held](
             name="state",
@@ -135,7 +132,7 @@ def statement(desk: FromDesk, account: FromPath[str]) -> Response[Any]:
     def said(minor: int) -> str:
         return amount(minor, held.currency, scales)
 
-    columns = _statement_columns(desk, said)
+    columns = _statement_columns(desk, scales.get(held.currency, 0))
     rows = tuple(reversed(lines))
     if tables.wants_file(desk):
         name = f"{desk.text('ui.ledger.statement')}-{held.id[-8:]}"
@@ -152,7 +149,7 @@ def statement(desk: FromDesk, account: FromPath[str]) -> Response[Any]:
     )
 
 
-def _statement_columns(desk: Desk, said: Any) -> tuple[Column[StatementLine], ...]:
+def _statement_columns(desk: Desk, scale: int) -> tuple[Column[StatementLine], ...]:
     return (
         Column[StatementLine](
             name="day", label="ui.ledger.day", value=lambda one: one.day, show=Show.DAY
@@ -172,20 +169,20 @@ def _statement_columns(desk: Desk, said: Any) -> tuple[Column[StatementLine], ..
         Column[StatementLine](
             name="amount",
             label="ui.ledger.amount",
-            value=lambda one: said(one.amount),
-            show=Show.NUMBER,
+            value=lambda one: tables.minor_units(one.amount, scale),
+            show=Show.MONEY,
         ),
         Column[StatementLine](
             name="moved",
             label="ui.ledger.moved",
-            value=lambda one: said(one.moved),
-            show=Show.NUMBER,
+            value=lambda one: tables.minor_units(one.moved, scale),
+            show=Show.MONEY,
         ),
         Column[StatementLine](
             name="balance",
             label="ui.ledger.balance",
-            value=lambda one: said(one.balance),
-            show=Show.NUMBER,
+            value=lambda one: tables.minor_units(one.balance, scale),
+            show=Show.MONEY,
         ),
     )
 
@@ -200,7 +197,7 @@ def trial_balance(desk: FromDesk) -> Response[Any]:
         closed = ledger.latest_close(tx)
 
     def money(of: str) -> Any:
-        return lambda one: amount(getattr(one, of), one.currency, scales)
+        return lambda one: tables.minor_units(getattr(one, of), scales.get(one.currency, 0))
 
     columns = (
         Column[TrialLine](
@@ -216,13 +213,13 @@ def trial_balance(desk: FromDesk) -> Response[Any]:
             show=Show.NUMBER,
         ),
         Column[TrialLine](
-            name="holding", label="ui.ledger.holding", value=money("holding"), show=Show.NUMBER
+            name="holding", label="ui.ledger.holding", value=money("holding"), show=Show.MONEY
         ),
         Column[TrialLine](
-            name="owing", label="ui.ledger.owing", value=money("owing"), show=Show.NUMBER
+            name="owing", label="ui.ledger.owing", value=money("owing"), show=Show.MONEY
         ),
         Column[TrialLine](
-            name="out", label="ui.ledger.pending_out", value=money("pending_out"), show=Show.NUMBER
+            name="out", label="ui.ledger.pending_out", value=money("pending_out"), show=Show.MONEY
         ),
     )
     if tables.wants_file(desk):

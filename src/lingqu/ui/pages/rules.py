@@ -21,6 +21,7 @@ from lingqu.ui.tables import Column, Filter, Option, Show
 
 PATH = "/trust/rules"
 DIFF_PATH = "/trust/rules/compare"
+_SAID_MAX = 120
 TONES = {
     State.BINDING: "good",
     State.DRAFT: "wait",
@@ -67,8 +68,8 @@ def compare_rules(desk: FromDesk) -> Response[str]:
         before=before,
         after=after,
         profiles=tuple((one.name, _title(desk, one)) for one in rulebook.profiles()),
-        found=rulebook.diff(before, after),
-        said=lambda one: _said(desk, one),
+        found=sorted(rulebook.diff(before, after), key=lambda one: "rule" in one.fields),
+        said=lambda one: _cut(_said(desk, one)),
         changed=lambda one: _changed(desk, one),
         title=lambda one: _title(desk, one),
     )
@@ -134,6 +135,10 @@ def _said(desk: Desk, one: Rule | None) -> str:
     return number if words == code else words
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= _SAID_MAX else f"{text[:_SAID_MAX]}…"
+
+
 def _changed(desk: Desk, one: Difference) -> str:
     return ", ".join(desk.text(f"ui.rule_part.{name}") for name in one.fields)
 
@@ -152,7 +157,7 @@ def _columns(desk: Desk, book: Rulebook) -> tuple[Column[Rule], ...]:
         Column[Rule](
             name="value",
             label="ui.rule.value",
-            value=lambda one: _said(desk, one)[:80],
+            value=lambda one: _cut(_said(desk, one)),
             sortable=False,
         ),
         Column[Rule](name="citation", label="ui.rule.citation", value=lambda one: one.citation),
