@@ -7,33 +7,59 @@ The only file that knows every domain. `open_app` gives a usable installation wi
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingqu import ledger, rights, supply, trust
+from lingqu import gate, interop, ledger, market, rights, supervision, supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
+from lingqu.market import bills, distribution, settlement
 from lingqu.rights import obligations, quantities
 from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
+from lingqu.runtime.engine import Engine, open_engine
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
-from lingqu.runtime.keys import KeyId, Keyring, Unlock, create_key_file
+from lingqu.runtime.keys import KeyExists, KeyId, Keyring, Unlock, create_key_file
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
 from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
-from lingqu.runtime.settings import BadSetting, Settings, key_location, read_secret
+from lingqu.runtime.settings import (
+    BadSetting,
+    Settings,
+    key_location,
+    read_secret,
+    source_location,
+)
+from lingqu.supply import collection
 from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
-KEYS, BLOBS, LOGS = "keys", "blobs", "log"
-LOG_PURPOSE = "log"
-DOMAINS = (trust, ledger, supply, rights)
+KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
+LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
+DOMAINS = (
+    trust,
+    ledger,
+    supply,
+    rights,
+    market,
+    settlement,
+    distribution,
+    bills,
+    gate,
+    supervision,
+    interop,
+)
 """Every domain: with them come their commands, facts and tables."""
+FOLLOWERS = (supervision.FOLLOWER,)
+"""Who follows the log, each in transactions of its own."""
+FOLLOWING_INTERVAL_S = 0.2
+"""How long a fact in the log waits at most before its followers are given it."""
 POSTING_INTERVAL_S = 0.1
 """How long queued transfers wait at most before the next batch begins."""
 
@@ -44,6 +70,29 @@ class NeedsUpgrade(errors.Unavailable):
     """The database is behind this program; `lingqu upgrade` brings it forward, with a backup."""
 
     code = "trust.installation.needs_upgrade"
+
+
+class OneEngine:
+    """The engine of a process: made when first asked for, because most commands never do."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make nothing yet."""
+        self._settings = settings
+        self._made: Engine | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> Engine:
+        """This will give the engine, the same each time."""
+        with self._lock:
+            if self._made is None:
+                self._made = open_engine(self._settings)
+            return self._made
+
+    def close(self) -> None:
+        """This will end it where it was made."""
+        with self._lock:
+            if self._made is not None:
+                self._made.close()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +111,34 @@ class App:
     readiness: Readiness
     postgres: PostgresServer
     openid: Provider | None
+    desk: gate.Desk
+    one_engine: OneEngine
+
+    @property
+    def engine(self) -> Engine:
+        """The one engine of this process; its workers start with the first query."""
+        return self.one_engine.get()
+
+    def close(self) -> None:
+        """This will end the engine's workers, if there are any."""
+        self.one_engine.close()
+
+    @property
+    def tables(self) -> Path:
+        """The folder of Delta tables that loads land in."""
+        return self.settings.data_dir / TABLES
+
+    def entity_key(self) -> bytes:
+        """This will give the key by which entities are counted without being known.
+
+        It is a signature of the key ring's own, so that no second secret has to be kept.
+        """
+        if not self.keyring.all(ENTITY_PURPOSE):
+            with suppress(KeyExists):
+                self.keyring.create(ENTITY_PURPOSE, at=REAL_TIME.now(), key_id=new_id(KeyId))
+            self.keyring.reload()
+        signed = self.keyring.current(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
+        return hashlib.sha256(signed.value).digest()
 
     @property
     def lock_policy(self) -> identity.LockPolicy:
@@ -127,7 +204,11 @@ def open_app(settings: Settings) -> Iterator[App]:
             database.rules = book.version
             app = _assemble(settings, postgres, database, jobs)
             _adopt(database, book)
-            yield app
+            try:
+                with app.desk:
+                    yield app
+            finally:
+                app.close()
         finally:
             database.close()
 
@@ -150,6 +231,10 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         target=_keep_posting, args=(app, stop), name="lingqu-posting", daemon=True
     )
     posting.start()
+    following = threading.Thread(
+        target=_keep_following, args=(app, stop), name="lingqu-following", daemon=True
+    )
+    following.start()
     worker = None
     if app.settings.worker_embedded:
         worker = Worker(app.jobs, app.database.conninfo, platform=app)
@@ -165,6 +250,7 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
             app.readiness.remove("worker")
         counting.join(timeout=10)
         posting.join(timeout=10)
+        following.join(timeout=10)
         sequencer.join(timeout=15)
 
 
@@ -210,6 +296,124 @@ def succeed_log(app: App, caller: Caller, command_id: trust.CommandId) -> trust.
     )
 
 
+def deliver_file(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    *,
+    resource: supply.ResourceId,
+    name: str,
+    content: bytes,
+    mode: collection.LoadMode = collection.LoadMode.REPLACE,
+    source: collection.SourceId | None = None,
+) -> collection.Load:
+    """This will load a delivered file as the newest load of a resource; safe to send again.
+
+    The load's id is the command's in another form. Raises what the gates and `record_load` refuse;
+    then nothing is loaded.
+    """
+    load = collection.LoadId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        plan = collection.plan_load(tx, load=load, resource=resource, source=source)
+    delivery = collection.read_delivery(name, content, fields=plan.fields)
+    return _load(app, caller, command_id, plan, delivery, mode, source)
+
+
+def deliver_source(
+    app: App, caller: Caller, command_id: trust.CommandId, *, source: collection.SourceId
+) -> collection.Load:
+    """This will read a source where it lies and load what it holds now; safe to send again.
+
+    Raises UnreadableSecret, what the source's database refuses, and what `deliver_file` raises.
+    """
+    load = collection.LoadId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        held = collection.get_source(tx, source)
+        plan = collection.plan_load(tx, load=load, resource=held.resource, source=source)
+    if plan.done is not None:
+        return plan.done
+    connection = collection.connect_source(source_location(app.settings), held)
+    delivery = collection.read_source(app.engine, held, connection, fields=plan.fields)
+    return _load(app, caller, command_id, plan, delivery, collection.LoadMode.REPLACE, source)
+
+
+def publish_product(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    *,
+    product: gate.ProductId,
+) -> gate.Snapshot:
+    """This will build a product's snapshot from what is loaded now and let it answer from that.
+
+    The snapshot's id is the command's in another form, so sending it again is safe. Raises what the
+    building and `publish_snapshot` refuse; then the product goes on as it was.
+    """
+    snapshot = gate.SnapshotId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        done = gate.find_snapshot(tx, snapshot)
+        if done is not None:
+            return done
+        found = gate.get_product(tx, product)
+        gate.check_may_publish(tx, found)
+        tables = gate.find_tables(tx, found, tables=app.tables)
+        sealed = gate.find_sealed_key(tx, product)
+    built = gate.build_snapshot(
+        found,
+        tables=tables,
+        engine=app.engine,
+        keyring=app.keyring,
+        sealed=sealed,
+        folder=app.settings.data_dir / GATE,
+    )
+    return trust.execute(
+        app.database,
+        gate.publish_snapshot,
+        caller,
+        command_id,
+        snapshot=snapshot,
+        product=product,
+        built=built,
+    )
+
+
+def _load(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    plan: collection.LoadPlan,
+    delivery: collection.Delivery,
+    mode: collection.LoadMode,
+    source: collection.SourceId | None,
+) -> collection.Load:
+    load = collection.LoadId.of(command_id.uuid)
+    if plan.done is not None:
+        if plan.done.content != delivery.content:
+            raise collection.LoadTaken(load=load)
+        return plan.done
+    landed = collection.land_delivery(
+        delivery,
+        load=load,
+        resource=plan.resource.id,
+        fields=plan.fields,
+        mode=mode,
+        current=plan.current,
+        tables=app.tables,
+        engine=app.engine,
+        entity_key=app.entity_key(),
+    )
+    return trust.execute(
+        app.database,
+        collection.record_load,
+        caller,
+        command_id,
+        load=load,
+        resource=plan.resource.id,
+        source=source,
+        landed=landed,
+    )
+
+
 def _assemble(
     settings: Settings, postgres: PostgresServer, database: Database, jobs: JobRegistry
 ) -> App:
@@ -243,6 +447,8 @@ def _assemble(
         readiness=Readiness(),
         postgres=postgres,
         openid=_openid(settings),
+        desk=gate.Desk(database, ring, settings.data_dir / GATE),
+        one_engine=OneEngine(settings),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)
     app.readiness.add("log", lambda: _check_log(app))
@@ -390,12 +596,26 @@ def _jobs() -> JobRegistry:
                     new_id(trust.CommandId),
                 )
 
+    _gate_jobs(jobs)
     jobs.periodic("rights.quotas.sweep", "* * * * *")
     jobs.periodic("rights.obligations.lapse", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
     return jobs
+
+
+def _gate_jobs(jobs: JobRegistry) -> None:
+    @jobs.job("gate.leases.settle")
+    def settle_leases(context: JobContext) -> None:
+        """Settle leases of a gate that ended without settling, and drop what need not be kept."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        gate.settle_overdue(app.database)
+        with app.database.transaction(trust.PLATFORM) as tx:
+            gate.drop_old_replies(tx)
+
+    jobs.periodic("gate.leases.settle", "* * * * *")
 
 
 def _keep_counting(app: App, stop: threading.Event) -> None:
@@ -413,6 +633,23 @@ def _keep_posting(app: App, stop: threading.Event) -> None:
                 trust.execute(app.database, ledger.post_batch, trust.PLATFORM, command)
         except errors.LingquError as error:
             _log.warning("transfers_not_posted", code=error.code)
+
+
+def follow_log(app: App) -> int:
+    """This will hand every follower what it has not seen of the log; says how many facts."""
+    done = 0
+    for follower in FOLLOWERS:
+        while given := trust.deliver(app.database, follower):
+            done += given
+    return done
+
+
+def _keep_following(app: App, stop: threading.Event) -> None:
+    while not stop.wait(FOLLOWING_INTERVAL_S):
+        try:
+            follow_log(app)
+        except errors.LingquError as error:
+            _log.warning("log_not_followed", code=error.code)
 
 
 def _has_queued(app: App) -> bool:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Duties and the catalog over the API: written by the body, read by everyone."""
 
+import base64
+
 import httpx
 from web_server import write
 
 from lingqu import supply
 from lingqu.runtime import new_id
+from lingqu.supply import collection
 
 BASE = "/api/v1/supply"
 DESCRIPTION = {
@@ -17,7 +20,14 @@ DESCRIPTION = {
     "opening": "none",
     "reason": "仅以核验方式提供",
     "fields": [
-        {"name": "segment", "label": "号段", "kind": "text", "meaning": "", "is_personal": False}
+        {
+            "name": "segment",
+            "label": "号段",
+            "kind": "text",
+            "meaning": "",
+            "is_personal": False,
+            "is_key": True,
+        }
     ],
 }
 
@@ -48,3 +58,65 @@ def test_the_catalog_is_written_by_those_who_may_and_read_by_everyone(server, ma
     assert machine.post(f"{BASE}/duties/{duty}/end", headers=write()).json()["ended_at"]
     again = machine.post(f"{path}/withdraw", headers=write())
     assert (again.status_code, again.json()["code"]) == (409, "supply.resource.withdrawn")
+
+
+def described(server, machine, *, item, **said):
+    """A resource of the server's party, under a duty of its own."""
+    duty, resource = new_id(supply.DutyId), new_id(supply.ResourceId)
+    asked = {"duty": duty, "body": server.party, "item": item, "basis": "职能", "territory": "45"}
+    assert machine.post(f"{BASE}/duties", json=asked, headers=write()).status_code == 201
+    told = DESCRIPTION | {"mode": "physical"} | said
+    asked = {"resource": resource, "duty": duty, "description": told}
+    assert machine.post(f"{BASE}/resources", json=asked, headers=write()).status_code == 201
+    return resource
+
+
+def test_a_file_is_delivered_over_the_api_whole_and_once(server, machine):
+    resource = described(server, machine, item="号段二")
+    file = base64.b64encode(b"segment\n1300069\n1300590\n").decode()
+    asked, headers = {"resource": resource, "name": "a.csv", "content": file}, write()
+    made = machine.post(f"{BASE}/loads", json=asked, headers=headers)
+    assert made.status_code == 201, made.text
+    again = machine.post(f"{BASE}/loads", json=asked, headers=headers)
+    assert again.json() == made.json()
+    load = made.json()["id"]
+    assert load[4:] == next(iter(headers.values()))[4:]
+    assert machine.get(f"{BASE}/loads/{load}").json()["rows"] == 2
+    listed = machine.get(f"{BASE}/loads", params={"resource": resource}).json()["items"]
+    assert [one["id"] for one in listed] == [load]
+    assert machine.get(f"{BASE}/loads/{load}/rejections").json() == {"items": []}
+    for wrong in (
+        {"resource": resource, "content": "%"},
+        {"resource": resource},
+        {"content": file},
+    ):
+        refused = machine.post(f"{BASE}/loads", json=wrong, headers=write())
+        assert refused.json()["code"] == "api.load.unreadable"
+    with httpx.Client(base_url=server.url) as anyone:
+        assert anyone.get(f"{BASE}/loads").status_code == 401
+
+
+def test_a_delivery_may_be_larger_than_other_requests(server, machine):
+    resource = described(server, machine, item="号段三")
+    rows = "".join(f"{number:07}\n" for number in range(150_000))
+    file = base64.b64encode(f"segment\n{rows}".encode()).decode()
+    made = machine.post(
+        f"{BASE}/loads", json={"resource": resource, "content": file}, headers=write()
+    )
+    assert made.json()["rows"] == 150_000
+
+
+def test_a_source_is_registered_and_ended_over_the_api(server, machine):
+    resource = described(server, machine, item="号段四", mode="logical")
+    source = new_id(collection.SourceId)
+    asked = {
+        "source": source, "resource": resource, "title": "号段库", "kind": "postgres",
+        "schema_name": "miit", "table_name": "segments",
+    }  # fmt: skip
+    made = machine.post(f"{BASE}/sources", json=asked, headers=write())
+    assert (made.status_code, made.json()["mode"]) == (201, "logical")
+    listed = machine.get(f"{BASE}/sources", params={"body": server.party}).json()["items"]
+    assert source in [one["id"] for one in listed]
+    refused = machine.post(f"{BASE}/loads", json={"source": source}, headers=write())
+    assert refused.json()["code"] == "runtime.settings.secret_unreadable"
+    assert machine.post(f"{BASE}/sources/{source}/end", headers=write()).json()["ended_at"]

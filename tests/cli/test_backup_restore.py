@@ -25,6 +25,7 @@ def saved(tmp_path_factory):
     made.parties = made.json("party", "list")["items"]
     fact = made.json("fact", "list", "--subject", last["party"]["id"])["items"][0]["id"]
     made.json("fact", "prove", fact, "--output", "old.json")
+    made.table = loaded(made, last["party"]["id"])
     made.archive = made.folder / "a.tar.gz"
     made.made = made.json("backup", made.archive)
     made.json("party", "register", "〈备份以后〉（演示）")
@@ -32,6 +33,24 @@ def saved(tmp_path_factory):
     made.json("fact", "prove", fact, "--output", "new.json")
     yield made
     made.clear()
+
+
+def loaded(made, body):
+    """A loaded table of a body; gives the path of its file below the data folder."""
+    duty = made.json("supply", "duty", "register", "编码", "--body", body, "--basis", "职能",
+                     "--territory", "45")["duty"]["id"]  # fmt: skip
+    described = made.folder / "resource.json"
+    described.write_text(json.dumps({
+        "title": "编码", "summary": "编码表", "frequency": "007", "mode": "physical",
+        "sharing": "unconditional", "opening": "unconditional",
+        "fields": [{"name": "code", "label": "编码", "kind": "text", "is_key": True}],
+    }))  # fmt: skip
+    resource = made.json("supply", "resource", "describe", described, "--duty", duty)
+    delivery = made.folder / "a.csv"
+    delivery.write_text("code\n1\n2\n")
+    made.json("supply", "load", "file", resource["resource"]["id"], delivery)
+    (file,) = (made.data / "tables").glob("*/*/*.parquet")
+    return file.relative_to(made.data)
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +88,7 @@ def test_what_was_backed_up_comes_back(saved, tmp_path):
     assert files(tmp_path) == ["data", "data.key"]
     assert cli.json("party", "list")["items"] == saved.parties
     assert cli.json("log", "verify")["sound"] is True
+    assert (cli.data / saved.table).read_bytes() == (saved.data / saved.table).read_bytes()
     assert cli.json("audit")["findings"] == []
     # It goes on from where it was: the log grows and stays one history.
     cli.json("party", "register", "〈恢复以后〉（演示）")

@@ -9,11 +9,12 @@ reading in `door`, then `app`, `writes`, `v1`.
 from lingqu.api.app import Api, describe
 from lingqu.api.door import Door, Part, Route
 from lingqu.api.limits import Limiter
-from lingqu.api.v1 import COMMAND_ROUTES, READING_ROUTES, WITHOUT_ROUTE
+from lingqu.api.v1 import COMMAND_ROUTES, READING_ROUTES, UPLOAD_PATHS, WITHOUT_ROUTE
 
 __all__ = (
     "COMMAND_ROUTES",
     "READING_ROUTES",
+    "UPLOAD_PATHS",
     "WITHOUT_ROUTE",
     "Api",
     "Door",

@@ -31,7 +31,8 @@ from lingqu_verify import history, notes, tiles
 from lingqu_verify.errors import VerificationError
 from lingqu_verify.notes import Checkpoint, Note
 
-LOG, BLOBS, KEYS, BACKUPS = "log", "blobs", "keys", "backups"
+LOG, BLOBS, KEYS, TABLES, BACKUPS = "log", "blobs", "keys", "tables", "backups"
+DELTA_LOG = "_delta_log"
 _KEY_READS = 5
 
 
@@ -256,9 +257,11 @@ def _write(
 ) -> Made:
     blobs = BlobStore(settings.data_dir / BLOBS)
     refs = tuple(blobs.iterate())
+    tables = _table_files(settings.data_dir / TABLES)
     entries = [(one, tuple(tiles.new_tiles(0, one.size))) for one in seen.logs]
-    steps = len(refs) + sum(len(files) for _, files in entries) + 1
+    steps = len(refs) + len(tables) + sum(len(files) for _, files in entries) + 1
     total = dump.stat().st_size + sum(ref.size for ref in refs)
+    total += sum(file.stat().st_size for file in tables)
     header = backup.Header(
         format=backup.FORMAT,
         version=__version__,
@@ -283,11 +286,32 @@ def _write(
             archive.add_file(f"{BLOBS}/{shard}/{name}", settings.data_dir / BLOBS / shard / name)
             done += 1
             progress.advance(done, steps)
+        for file_of_table in tables:
+            name = file_of_table.relative_to(settings.data_dir).as_posix()
+            archive.add_file(name, file_of_table)
+            done += 1
+            progress.advance(done, steps)
         if not apart:
             for name, data in _key_files(settings.data_dir / KEYS).items():
                 archive.add_bytes(f"{KEYS}/{name}", data)
         contents = archive.finish()
     return Made(file=file, bytes=file.stat().st_size, contents=contents)
+
+
+def _table_files(folder: Path) -> tuple[Path, ...]:
+    """Every file of every table: first the entries of its log, then the files these name.
+
+    A file is there before an entry names it and never changes, so what is listed is whole. What is
+    being staged has no entry and stays out.
+    """
+    if not folder.is_dir():
+        return ()
+    entries = sorted(folder.glob(f"*/*/{DELTA_LOG}/*"))
+    return tuple(
+        one
+        for one in (*entries, *sorted(folder.glob("*/*/*.parquet")))
+        if one.is_file() and not one.name.startswith((".", "_"))
+    )
 
 
 def _write_keys(settings: Settings, seen: Snapshot, file: Path) -> None:
@@ -454,7 +478,7 @@ def _arrange(files: Path, data: Path, target: Path, header: backup.Header) -> tu
             newer.append(one.origin)
             shutil.rmtree(files / LOG / str(one.number), ignore_errors=True)
             shutil.copytree(standing, files / LOG / str(one.number))
-    for name in (LOG, BLOBS, KEYS):
+    for name in (LOG, BLOBS, KEYS, TABLES):
         if (files / name).exists():
             (files / name).rename(data / name)
     if target.exists() and (target / LOG).is_dir():

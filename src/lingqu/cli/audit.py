@@ -10,6 +10,7 @@ from lingqu.cli.failures import Found
 from lingqu.cli.grammar import command
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.text import labelled, plain
+from lingqu.supply import collection
 from lingqu.trust import audit as audits
 from lingqu.trust import log as logs
 from lingqu.wiring import App
@@ -31,7 +32,12 @@ def audit(run: Invocation) -> None:
 def audit_now(app: App) -> audits.AuditReport:
     """This will audit an opened installation."""
     witnesses = [logs.Witness.parse(text).key for text in app.settings.witnesses]
-    return audits.run_audit(app.database, app.logs, witnesses=witnesses)
+    return audits.run_audit(
+        app.database,
+        app.logs,
+        witnesses=witnesses,
+        files=(lambda tx: collection.check_files(tx, app.tables),),
+    )
 
 
 def audit_lines(run: Invocation, report: audits.AuditReport) -> list[str]:

@@ -49,9 +49,14 @@ def build_asgi(app: App, stop: threading.Event | None = None) -> api.Door:
         api=machines.description,
         stop=stop,
     )
+    longest = settings.upload_bytes_max
     quiet = {"limited": False, "identified": False}
     routes = (
         api.Route(prefix="/api/docs", part=pages),
+        *(
+            api.Route(prefix=path, part=machines, bearer=True, body_bytes_max=longest)
+            for path in api.UPLOAD_PATHS
+        ),
         api.Route(prefix="/api", part=machines, bearer=True),
         api.Route(prefix="/metrics", part=machines, bearer=True),
         api.Route(prefix="/log", part=machines, identified=False),
@@ -59,10 +64,7 @@ def build_asgi(app: App, stop: threading.Event | None = None) -> api.Door:
         api.Route(prefix="/robots.txt", part=machines, **quiet),
         api.Route(prefix="/static", part=pages, **quiet),
         api.Route(prefix="/favicon.ico", part=pages, **quiet),
-        *(
-            api.Route(prefix=path, part=pages, body_bytes_max=settings.upload_bytes_max)
-            for path in ui.UPLOAD_PATHS
-        ),
+        *(api.Route(prefix=path, part=pages, body_bytes_max=longest) for path in ui.UPLOAD_PATHS),
         api.Route(prefix="/", part=pages),
     )
     return api.Door(app, routes, requests=api.Limiter(settings.api_requests_per_minute))

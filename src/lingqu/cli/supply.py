@@ -11,6 +11,7 @@ import click
 from lingqu import supply as supplies
 from lingqu import trust
 from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.collection import load, source
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
@@ -26,6 +27,10 @@ RESOURCE = IdType(supplies.ResourceId)
 @group("supply")
 def supply() -> None:
     """Duties, the catalog, delivered tables."""
+
+
+supply.add_command(source)
+supply.add_command(load)
 
 
 @supply.group("duty")

@@ -427,6 +427,15 @@ class Settings:
         "full refuses analysis where confinement is incomplete; best confines as far as this "
         "machine allows, and lingqu doctor says how far",
     )
+    source_dir: Path | None = _field(
+        None,
+        _path,
+        "逻辑接入数据源的连接串所在文件夹，每个数据源一个权限 0600 的文件，文件名即数据源编号；"
+        "不填则为数据文件夹旁的 <数据文件夹名>.sources；必须在数据文件夹之外",
+        "Folder with the connection string of each logical source, a file of mode 0600 named by "
+        "the source's id; by default <name of the data folder>.sources beside the data folder; "
+        "must lie outside it",
+    )
     profile: Literal["guangxi", "guangzhou", "qinzhou"] | None = _field(
         None,
         _choice("guangxi", "guangzhou", "qinzhou"),
@@ -545,6 +554,13 @@ def key_location(settings: Settings) -> Path:
     return settings.data_dir.parent / f"{settings.data_dir.name}.key"
 
 
+def source_location(settings: Settings) -> Path:
+    """This will give the folder with the connection strings of sources, set or beside the data."""
+    if settings.source_dir is not None:
+        return settings.source_dir
+    return settings.data_dir.parent / f"{settings.data_dir.name}.sources"
+
+
 def read_secret(path: Path) -> str:
     """This will read a short secret from a file only its owner may read; raises UnreadableSecret.
 
@@ -650,7 +666,7 @@ def _absolute(folder: Path, path: Path) -> Path:
 
 def _refuse_key_inside_data(settings: Settings) -> None:
     data = Path(os.path.realpath(settings.data_dir))
-    for field in ("key_file", "key_passphrase_file"):
+    for field in ("key_file", "key_passphrase_file", "source_dir"):
         path: Path | None = getattr(settings, field)
         if path is not None and Path(os.path.realpath(path)).is_relative_to(data):
             raise KeyInsideData(field=field, path=str(path), data_dir=str(settings.data_dir))

@@ -8,9 +8,14 @@ person confirms its security level. A **delivered table** is what a body hands o
 and the reason. `compare_tables` lays two code books beside each other and says which key is safe to
 join them on.
 
-Start reading in `duties`, then `resources`, `tables` and `comparison`.
+A **source** says where a resource comes from: files, or a table of the body's own PostgreSQL, read
+where it lies. `land_delivery` passes a **delivery** through the gates into a Delta table, and
+`record_load` makes it a **load**; `find_table` is how everyone else finds what is loaded.
+
+Start reading in `duties`, then `resources`, `tables`, `comparison` and `collection`.
 """
 
+from lingqu.supply.collection import LoadedTable, NotLoaded, find_table, read_loaded
 from lingqu.supply.comparison import (
     Comparison,
     Conflict,
@@ -90,8 +95,10 @@ __all__ = (
     "Frequency",
     "Hits",
     "KeyBook",
+    "LoadedTable",
     "Mode",
     "NewDuty",
+    "NotLoaded",
     "ReasonMissing",
     "Resource",
     "ResourceId",
@@ -109,12 +116,14 @@ __all__ = (
     "end_duty",
     "find_duties",
     "find_resources",
+    "find_table",
     "get_duty",
     "get_resource",
     "grade_resource",
     "normalized_name",
     "parse_table",
     "read_fields",
+    "read_loaded",
     "read_table",
     "register_duties",
     "register_duty",

@@ -116,13 +116,18 @@ class Ungraded(errors.Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One column: its name in deliveries, what it is called, what it holds and means."""
+    """One column: its name in deliveries, what it is called, what it holds and means.
+
+    The fields with `is_key` together tell every row apart: none of them is empty, and no two rows
+    have the same.
+    """
 
     name: str
     label: str
     kind: FieldKind
     meaning: str = ""
     is_personal: bool = False
+    is_key: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +233,7 @@ def revise_resource(tx: Tx, *, resource: ResourceId, description: Description) -
     held = lock_resource(tx, resource)
     trust.authorize(tx, trust.Action.CHANGE, trust.Kind.RESOURCE, owner=held.body)
     told = _checked(description)
-    graded = told["fields"] == held.fields
+    graded = _fields_of(told["fields"]) == read_fields(held)
     made = RESOURCES.update(
         tx,
         held,
@@ -290,7 +295,7 @@ def require_level(resource: Resource) -> int:
 
 def read_fields(resource: Resource) -> tuple[Field, ...]:
     """This will give the fields of a resource in their order."""
-    return tuple(from_plain(Field, one) for one in canon.decode(resource.fields))
+    return _fields_of(resource.fields)
 
 
 def get_resource(tx: Tx, resource: ResourceId) -> Resource:
@@ -312,6 +317,10 @@ def find_resources(
     found = RESOURCES.find(tx, tail, (body, body, duty, duty, page.key, page.key, page.size + 1))
     more = len(found) > page.size
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
+
+
+def _fields_of(text: str) -> tuple[Field, ...]:
+    return tuple(from_plain(Field, one) for one in canon.decode(text))
 
 
 def _record_described(tx: Tx, made: Resource, description: Description) -> None:
@@ -344,6 +353,7 @@ def _checked(description: Description) -> dict[str, Any]:
             kind=field.kind,
             meaning=_text(field.meaning, "field", SUMMARY_MAX) if field.meaning.strip() else "",
             is_personal=field.is_personal,
+            is_key=field.is_key,
         )
         for name, field in zip(names, description.fields, strict=True)
     ]

@@ -123,13 +123,17 @@ class TableLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveredTable:
-    """A table as it was delivered: every cell is text, stripped of spaces at its ends."""
+    """A table as it was delivered: every cell is text, stripped of spaces at its ends.
+
+    `lines` says in which line each row ends; it is empty where the rows come from no text.
+    """
 
     name: str
     encoding: str
     separator: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...] = ()
 
     def place_of(self, column: str) -> int:
         """This will give the place of a column, from 0. Raises UnknownColumn."""
@@ -163,12 +167,25 @@ def parse_table(name: str, content: bytes, *, limits: TableLimits | None = None)
     if heads is None:
         raise EmptyTable(table=name)
     columns = _checked_columns(name, heads[1], bounds)
-    rows = tuple(_rows(name, lines, len(columns), bounds))
-    if not rows:
+    found = tuple(_rows(name, lines, len(columns), bounds))
+    if not found:
         raise EmptyTable(table=name)
     return DeliveredTable(
-        name=name, encoding=encoding, separator=separator, columns=columns, rows=rows
+        name=name,
+        encoding=encoding,
+        separator=separator,
+        columns=columns,
+        rows=tuple(row for _, row in found),
+        lines=tuple(line for line, _ in found),
     )
+
+
+def check_size(name: str, rows: Sequence[Sequence[str | None]], bounds: TableLimits) -> None:
+    """This will hold rows that came another way to the same limits. Raises BadTable."""
+    if not rows:
+        raise EmptyTable(table=name)
+    if len(rows) > bounds.rows:
+        raise TooManyRows(table=name, line=bounds.rows + 1, most=bounds.rows)
 
 
 def _decoded(name: str, content: bytes) -> tuple[str, str]:
@@ -228,7 +245,7 @@ def _checked_columns(name: str, heads: Sequence[str], bounds: TableLimits) -> tu
 
 def _rows(
     name: str, lines: Iterator[tuple[int, list[str]]], columns: int, bounds: TableLimits
-) -> Iterator[tuple[str, ...]]:
+) -> Iterator[tuple[int, tuple[str, ...]]]:
     for count, (line, cells) in enumerate(lines, 1):
         if count > bounds.rows:
             raise TooManyRows(table=name, line=line, most=bounds.rows)
@@ -237,4 +254,4 @@ def _rows(
             raise RaggedRow(table=name, line=line, detail=detail)
         if any(len(cell) > bounds.cell for cell in cells):
             raise CellTooLong(table=name, line=line, most=bounds.cell)
-        yield tuple(cell.strip() for cell in cells)
+        yield line, tuple(cell.strip() for cell in cells)

@@ -100,6 +100,7 @@ from lingqu.trust.sessions import (
     identify_session,
     sign_in,
 )
+from lingqu.trust.subscriptions import DeliveredFact, Subscription, deliver, subscriptions
 
 __all__ = (
     "LOCAL_ADMINISTRATOR",
@@ -117,6 +118,7 @@ __all__ = (
     "BatchTable",
     "Command",
     "CommandId",
+    "DeliveredFact",
     "Fact",
     "FactId",
     "FactRecord",
@@ -131,6 +133,7 @@ __all__ = (
     "Role",
     "SignInRefused",
     "StrangerRefusals",
+    "Subscription",
     "Table",
     "assign_role",
     "authorize",
@@ -143,6 +146,7 @@ __all__ = (
     "count_facts_by",
     "declare",
     "declared_tables",
+    "deliver",
     "drop_expired_sessions",
     "erase_party",
     "execute",
@@ -179,6 +183,7 @@ __all__ = (
     "revoke_api_key",
     "secret_hash",
     "sign_in",
+    "subscriptions",
     "succeed_log",
     "withdraw_role",
 )

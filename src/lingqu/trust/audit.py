@@ -21,7 +21,7 @@ from lingqu.runtime import Database, Tx
 from lingqu.trust import log as logs
 from lingqu.trust.access import PLATFORM
 from lingqu.trust.facts import result_digest, row_content, row_digest
-from lingqu.trust.rows import AuditClass, Declaration, batch_leaf, declared_tables
+from lingqu.trust.rows import AuditClass, Auditor, Declaration, batch_leaf, declared_tables
 from lingqu_verify.errors import VerificationError
 from lingqu_verify.notes import VerifierKey
 
@@ -43,6 +43,7 @@ class Discrepancy(enum.Enum):
     FIGURE_WRONG = "figure_wrong"
     TABLE_UNDECLARED = "table_undeclared"
     TABLE_MISSING = "table_missing"
+    FILE_CHANGED = "file_changed"
     LOG = "log"
 
 
@@ -175,16 +176,32 @@ _TABLES = """
 
 
 def run_audit(
-    database: Database, folder: Path, *, witnesses: Sequence[VerifierKey] = ()
+    database: Database,
+    folder: Path,
+    *,
+    witnesses: Sequence[VerifierKey] = (),
+    files: Sequence[Auditor] = (),
 ) -> AuditReport:
     """This will audit everything: rows, commands and tables against facts, facts against the log.
 
-    `folder` holds all logs' files; cosignatures of `witnesses` are verified too. Facts that still
-    wait for the sequencer are no finding. Sees one state, changes nothing.
+    `folder` holds all logs' files; cosignatures of `witnesses` are verified too. `files` give the
+    files outside the database that are not what its rows say. Facts that still wait for the
+    sequencer are no finding. Sees one state, changes nothing.
     """
     with database.auditing(PLATFORM) as tx:
         audit = Audit(tx)
         found = list(audit.findings())
+        for check in files:
+            for place, key, expected, there in check(tx):
+                found.append(
+                    AuditFinding(
+                        what=Discrepancy.FILE_CHANGED,
+                        place=place,
+                        key=key,
+                        expected=expected,
+                        found=there,
+                    )
+                )
         for fault in logs.check_log(tx, folder, witnesses=witnesses):
             place = fault.path or ("" if fault.index is None else str(fault.index))
             found.append(

@@ -121,6 +121,60 @@ SAMPLES = MappingProxyType(
                 for i in range(60)
             ],
         },
+        "bill": {
+            "issuer": "灵渠数据要素市场",
+            "number": "ctr_0000000001/20260301-20260331",
+            "dated_on": "2026-04-01",
+            "contract": "ctr_0000000001",
+            "buyer": "灵渠城市商业银行",
+            "seller": "桂北数据服务有限公司",
+            "begins_on": "2026-03-01",
+            "ends_on": "2026-03-31",
+            "calls": 14755,
+            "units": 14361,
+            "charged": {"currency": "CNY", "minor": 430830},
+            "corrected": {"currency": "CNY", "minor": 90},
+            "net": {"currency": "CNY", "minor": 430740},
+            "posted": {"currency": "CNY", "minor": 430830},
+            "late": {"currency": "CNY", "minor": 0},
+            "rows": [
+                {
+                    "day": f"2026-03-{i + 1:02d}",
+                    "rule": "按单价" if i else "免费",
+                    "calls": 475 + i,
+                    "units": 460 + i,
+                    "amount": {"currency": "CNY", "minor": 13800 + i * 30},
+                }
+                for i in range(31)
+            ],
+        },
+        "contribution": {
+            "issuer": "灵渠数据要素市场",
+            "number": "20260301-20260331",
+            "dated_on": "2026-04-01",
+            "venue": "灵渠数据要素市场",
+            "begins_on": "2026-03-01",
+            "ends_on": "2026-03-31",
+            "units": 14755,
+            "rows": [
+                {
+                    "body": "灵渠市民政局",
+                    "table": "行政区划代码变更",
+                    "columns": 3,
+                    "calls": 120,
+                    "units": 14755,
+                    "share": "75.00%",
+                },
+                {
+                    "body": "灵渠市统计局",
+                    "table": "统计用区划代码",
+                    "columns": 1,
+                    "calls": 120,
+                    "units": 14755,
+                    "share": "25.00%",
+                },
+            ],
+        },
         "payment": {
             **SHARED,
             "number": "灵数缴〔2026〕5号",

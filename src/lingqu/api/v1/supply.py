@@ -84,6 +84,7 @@ class FieldShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     kind: FieldKindName
     meaning: str = ""
     is_personal: bool = False
+    is_key: bool = False
 
 
 class DescriptionShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -354,6 +355,7 @@ def resource_view(resource: supply.Resource) -> ResourceView:
                     kind=field.kind.value,
                     meaning=field.meaning,
                     is_personal=field.is_personal,
+                    is_key=field.is_key,
                 )
                 for field in supply.read_fields(resource)
             ],
@@ -382,6 +384,7 @@ def description_of(shape: DescriptionShape) -> supply.Description:
                 kind=supply.FieldKind(field.kind),
                 meaning=field.meaning,
                 is_personal=field.is_personal,
+                is_key=field.is_key,
             )
             for field in shape.fields
         ),

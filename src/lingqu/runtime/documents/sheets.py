@@ -134,10 +134,14 @@ class SheetLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetReading:
-    """The sound rows, and what is wrong with the others: refusals with `row` and `column`."""
+    """The sound rows, and what is wrong with the others: refusals with `row` and `column`.
+
+    `numbers` are the rows of the sheet in which the sound ones stand; the heading is row 1.
+    """
 
     rows: tuple[SheetRow, ...]
     problems: tuple[errors.Rejected, ...]
+    numbers: tuple[int, ...] = ()
 
 
 DEFAULT_LIMITS = SheetLimits()
@@ -311,6 +315,7 @@ def _read(
 ) -> SheetReading:
     places = _places(next(lines, ()), columns)
     rows: list[SheetRow] = []
+    numbers: list[int] = []
     problems: list[errors.Rejected] = []
     for number, cells in enumerate(lines, 2):
         if all(_is_empty(cell) for cell in cells):
@@ -327,9 +332,12 @@ def _read(
                 sound = False
         if sound:
             rows.append(row)
+            numbers.append(number)
         if len(problems) >= PROBLEMS_MOST:
             break
-    return SheetReading(rows=tuple(rows), problems=tuple(problems[:PROBLEMS_MOST]))
+    return SheetReading(
+        rows=tuple(rows), problems=tuple(problems[:PROBLEMS_MOST]), numbers=tuple(numbers)
+    )
 
 
 def _places(

@@ -43,16 +43,10 @@ WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f
 ORDER BY a.attnum
 """
 _KNOWN = {
-    "boolean": "BOOLEAN",
-    "smallint": "SMALLINT",
-    "integer": "INTEGER",
-    "bigint": "BIGINT",
-    "double precision": "DOUBLE",
-    "date": "DATE",
-    "timestamp with time zone": "INSTANT",
-    "text": "VARCHAR",
-    "bytea": "BLOB",
-}
+    "boolean": "BOOLEAN", "smallint": "SMALLINT", "integer": "INTEGER", "bigint": "BIGINT",
+    "double precision": "DOUBLE", "date": "DATE", "timestamp with time zone": "INSTANT",
+    "text": "VARCHAR", "bytea": "BLOB",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,9 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from lingqu.runtime.engine.jobs import MIB, SourceTable, Value
+from lingqu.runtime.engine.libraries import duckdb
 from lingqu.runtime.engine.projections import digest_of
 from lingqu.runtime.engine.refusals import BadDeclaration, FileChanged, LoadFailed
 from lingqu.runtime.engine.tables import STAGING, LoadOutcome, Mode, commit_file
@@ -49,14 +48,10 @@ _HEADER_LONGEST = 1 * MIB
 _LINE_LONGEST = 2 * MIB
 _HASH_BLOCK = 64
 _REASONS = {
-    "CAST": "type",
-    "MISSING COLUMNS": "columns_missing",
-    "TOO MANY COLUMNS": "columns_extra",
-    "UNQUOTED VALUE": "quotes",
-    "LINE SIZE OVER MAXIMUM": "too_long",
-    "INVALID ENCODING": "encoding",
-    "INVALID STATE": "quotes",
-}
+    "CAST": "type", "MISSING COLUMNS": "columns_missing", "TOO MANY COLUMNS": "columns_extra",
+    "UNQUOTED VALUE": "quotes", "LINE SIZE OVER MAXIMUM": "too_long",
+    "INVALID ENCODING": "encoding", "INVALID STATE": "quotes",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import duckdb
-
+from lingqu.runtime.engine.libraries import duckdb
 from lingqu.runtime.engine.refusals import NotOneQuery
 
 _LONGEST = 256 * 1024

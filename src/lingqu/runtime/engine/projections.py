@@ -15,9 +15,8 @@ import threading
 import uuid
 from pathlib import Path
 
-import duckdb
-
 from lingqu.runtime.engine.jobs import MIB, SourceFile
+from lingqu.runtime.engine.libraries import duckdb
 from lingqu.runtime.engine.refusals import BadDeclaration, EngineUnavailable, FileChanged
 from lingqu.runtime.engine.types import Column, literal, quoted
 

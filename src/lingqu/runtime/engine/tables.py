@@ -22,16 +22,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
-import duckdb
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import (
-    AddAction,
-    PostCommitHookProperties,
-    create_table_with_add_actions,
-)
-
 from lingqu.runtime.engine.jobs import SourceFile
+from lingqu.runtime.engine.libraries import delta_actions, delta_errors, deltalake, duckdb
 from lingqu.runtime.engine.projections import digest_of
 from lingqu.runtime.engine.refusals import (
     FileChanged,
@@ -111,8 +103,8 @@ def create_table(folder: Path, *, columns: tuple[Column, ...], name: str = "") -
     """
     schema = _schema(check_columns(columns))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(CommitFailedError):
-        create_table_with_add_actions(
+    with contextlib.suppress(delta_errors.CommitFailedError):
+        delta_actions.create_table_with_add_actions(
             str(folder),
             schema,
             [],
@@ -206,7 +198,7 @@ def commit_file(
         path = _publish(folder, staged, described)
         try:
             _commit(table, path, described, mode)
-        except CommitFailedError:
+        except delta_errors.CommitFailedError:
             time.sleep(0.005 * (attempt + 1))
             continue
         break
@@ -234,7 +226,7 @@ def _publish(folder: Path, staged: Path, described: TableFile) -> Path | None:
 
 
 def _commit(
-    table: DeltaTable,
+    table: deltalake.DeltaTable,
     path: Path | None,
     described: TableFile,
     mode: Mode,
@@ -243,7 +235,7 @@ def _commit(
     if path is not None:
         stats = json.dumps(_stats(described, _columns(table)), ensure_ascii=False)
         actions.append(
-            AddAction(
+            delta_actions.AddAction(
                 path=path.name,
                 size=described.size_bytes,
                 partition_values={},
@@ -262,12 +254,14 @@ def _commit(
         actions,
         mode,
         table.schema(),
-        commit_properties=CommitProperties(
+        commit_properties=deltalake.CommitProperties(
             custom_metadata=told,
-            app_transactions=[Transaction(described.load, 1)],
+            app_transactions=[deltalake.Transaction(described.load, 1)],
             max_commit_retries=0,
         ),
-        post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        post_commithook_properties=delta_actions.PostCommitHookProperties(
+            cleanup_expired_logs=False
+        ),
     )
 
 
@@ -321,29 +315,34 @@ def _read_commit(place: Path) -> tuple[_Entry, tuple[str, ...]]:
     return entry, tuple(unquote(action["add"]["path"]) for action in actions if "add" in action)
 
 
-def _open(folder: Path, version: int | None = None) -> DeltaTable:
+def _open(folder: Path, version: int | None = None) -> deltalake.DeltaTable:
     try:
-        return DeltaTable(str(folder), version=version)
-    except (TableNotFoundError, DeltaError, OSError, OverflowError) as error:
+        return deltalake.DeltaTable(str(folder), version=version)
+    except (
+        delta_errors.TableNotFoundError,
+        delta_errors.DeltaError,
+        OSError,
+        OverflowError,
+    ) as error:
         raise TableMissing(table=folder.name, version=version) from error
 
 
-def _schema(columns: tuple[Column, ...]) -> Schema:
+def _schema(columns: tuple[Column, ...]) -> deltalake.Schema:
     fields = [
         {"name": column.name, "type": delta_type(column), "nullable": True, "metadata": {}}
         for column in columns
     ]
-    return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
+    return deltalake.Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
 
 
-def _columns(table: DeltaTable) -> tuple[Column, ...]:
+def _columns(table: deltalake.DeltaTable) -> tuple[Column, ...]:
     fields = json.loads(table.schema().to_json())["fields"]
     return tuple(
         Column(name=field["name"], type=engine_type(str(field["type"]))) for field in fields
     )
 
 
-def _paths(table: DeltaTable) -> tuple[Path, ...]:
+def _paths(table: deltalake.DeltaTable) -> tuple[Path, ...]:
     return tuple(sorted(Path(unquote(uri.removeprefix("file://"))) for uri in table.file_uris()))
 
 

@@ -34,17 +34,10 @@ INTEGERS = {
     "UHUGEINT": (0, 2**128 - 1),
 }
 _DELTA = {
-    "BOOLEAN": "boolean",
-    "TINYINT": "byte",
-    "SMALLINT": "short",
-    "INTEGER": "integer",
-    "BIGINT": "long",
-    "DOUBLE": "double",
-    "VARCHAR": "string",
-    "BLOB": "binary",
-    "DATE": "date",
-    INSTANT: "timestamp",
-}
+    "BOOLEAN": "boolean", "TINYINT": "byte", "SMALLINT": "short", "INTEGER": "integer",
+    "BIGINT": "long", "DOUBLE": "double", "VARCHAR": "string", "BLOB": "binary",
+    "DATE": "date", INSTANT: "timestamp",
+}  # fmt: skip
 _ANSWERS = {*INTEGERS, *_DELTA, "FLOAT", "TIMESTAMP"}
 
 
