@@ -23,6 +23,7 @@ from lingqu.ui.pages import (
     account,
     catalog,
     comparing,
+    contracts,
     duties,
     evidence,
     grants,
@@ -30,10 +31,13 @@ from lingqu.ui.pages import (
     identities,
     jobs,
     ledger,
+    market,
     parties,
     procedures,
+    registry,
     rules,
     session,
+    supervising,
     system,
 )
 from lingqu.ui.provided import ApiDescription, SignIns, provide_desk, provide_form
@@ -52,6 +56,7 @@ UPLOAD_PATHS = (
     procedures.PROCEDURES_PATH,
     comparing.PATH,
     duties.IMPORT_PATH,
+    contracts.PATH,
 )
 """The addresses that take files."""
 
@@ -79,6 +84,11 @@ _HANDLERS: tuple[Any, ...] = (
     grants.grant_list, grants.grant_page, grants.revoke,
     ledger.account_list, ledger.statement, ledger.trial_balance,
     rules.rule_list, rules.compare_rules, rules.rule_page,
+    market.listing_list, market.listing_page, market.certificate,
+    contracts.contract_list, contracts.contract_page, contracts.sign, contracts.close,
+    contracts.document, contracts.bill, contracts.reconcile,
+    registry.registry_page, registry.registration_page, registry.certificate,
+    supervising.flow_list, supervising.flow_page, supervising.attempt_list,
     system.system_page, system.api_documentation,
     assets.static_file, assets.favicon,
 )  # fmt: skip

@@ -59,6 +59,25 @@ SECTIONS = (
         label="ui.nav.section.rights",
         entries=(
             Entry(path="/rights/grants", label="ui.nav.grants", roles=HOLDING | WATCHING | RUNNING),
+            Entry(path="/rights/registry", label="ui.nav.registry"),
+        ),
+    ),
+    Section(
+        label="ui.nav.section.market",
+        entries=(
+            Entry(path="/market/listings", label="ui.nav.listings"),
+            Entry(
+                path="/market/contracts",
+                label="ui.nav.contracts",
+                roles=TRADING | WATCHING | RUNNING,
+            ),
+        ),
+    ),
+    Section(
+        label="ui.nav.section.supervision",
+        entries=(
+            Entry(path="/supervision/flows", label="ui.nav.flows", roles=WATCHING),
+            Entry(path="/supervision/attempts", label="ui.nav.attempts", roles=WATCHING),
         ),
     ),
     Section(
@@ -97,7 +116,9 @@ SECTIONS = (
 """The navigation of whoever has signed in, in the order of the work."""
 
 PUBLIC = (
+    Entry(path="/market/listings", label="ui.nav.listings"),
     Entry(path="/supply/resources", label="ui.nav.resources"),
+    Entry(path="/rights/registry", label="ui.nav.registry"),
     Entry(path="/trust/rules", label="ui.nav.rules"),
     Entry(path="/trust/verify", label="ui.nav.verify"),
 )

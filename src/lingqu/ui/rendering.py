@@ -145,6 +145,11 @@ class Desk:
         return () if mine is None else sections_for([one.role for one in mine.roles])
 
     @property
+    def base(self) -> str:
+        """The address under which this installation is reached, for links that are printed."""
+        return (self.platform.settings.base_url or self.address).rstrip("/")
+
+    @property
     def public_entries(self) -> tuple[Entry, ...]:
         """The navigation of the public."""
         return PUBLIC

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from lingqu import ledger, rights, supply, trust
 from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.market import listings
+from lingqu.rights import registry
 from lingqu.runtime import Tx
 from lingqu.supply import Access, Wanted
 from lingqu.trust import Role, holds, jobs
@@ -30,8 +32,17 @@ def market_figures(desk: Desk, tx: Tx) -> tuple[Figure, ...]:
     hits = supply.search_resources(tx, wanted=Wanted(), size=0)
     opened = dict(hits.counts.get("opening", ()))
     freely = opened.get(Access.UNCONDITIONAL.value, 0)
-    graded = hits.total - dict(hits.counts.get("level", ())).get("0", 0)
+    offered = len(listings.find_listings(tx, page=PageRequest(size=SIZE_MAX)).items)
+    registered = len(registry.find_published(tx, page=PageRequest(size=SIZE_MAX)).items)
     return (
+        Figure(
+            words=desk.text("ui.figure.products"), value=f"{offered:,}", href="/market/listings"
+        ),
+        Figure(
+            words=desk.text("ui.figure.registered"),
+            value=f"{registered:,}",
+            href="/rights/registry",
+        ),
         Figure(
             words=desk.text("ui.figure.resources"),
             value=f"{hits.total:,}",
@@ -47,7 +58,6 @@ def market_figures(desk: Desk, tx: Tx) -> tuple[Figure, ...]:
             value=f"{freely:,}",
             href="/supply/resources?opening=unconditional",
         ),
-        Figure(words=desk.text("ui.figure.graded"), value=f"{graded:,}", href="/supply/resources"),
     )
 
 

@@ -28,6 +28,9 @@ SUBJECT_PAGES = {
     "res": "/supply/resources/{}",
     "dty": "/supply/duties",
     "grt": "/rights/grants/{}",
+    "reg": "/rights/registry/{}",
+    "lst": "/market/listings/{}",
+    "ctr": "/market/contracts/{}",
 }
 """Where the page of a thing stands, by the prefix of its id."""
 
