@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingqu import gate, interop, ledger, market, rights, supervision, supply, trust
+from lingqu.gate import lists
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
@@ -33,28 +34,15 @@ from lingqu.runtime.settings import (
     Settings,
     key_location,
     read_secret,
-    source_location,
 )
-from lingqu.supply import collection
 from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
-DOMAINS = (
-    trust,
-    ledger,
-    supply,
-    rights,
-    market,
-    settlement,
-    distribution,
-    bills,
-    gate,
-    supervision,
-    interop,
-)
+MARKET = (market, settlement, distribution, bills)
+DOMAINS = (trust, ledger, supply, rights, *MARKET, gate, supervision, interop)
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
 """Who follows the log, each in transactions of its own."""
@@ -139,6 +127,11 @@ class App:
             self.keyring.reload()
         signed = self.keyring.current(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
         return hashlib.sha256(signed.value).digest()
+
+    @property
+    def file_room(self) -> lists.FileRoom:
+        """Where tables for the gate wait, and their answers."""
+        return lists.FileRoom(self.settings.data_dir / GATE / "files")
 
     @property
     def lock_policy(self) -> identity.LockPolicy:
@@ -296,47 +289,6 @@ def succeed_log(app: App, caller: Caller, command_id: trust.CommandId) -> trust.
     )
 
 
-def deliver_file(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    *,
-    resource: supply.ResourceId,
-    name: str,
-    content: bytes,
-    mode: collection.LoadMode = collection.LoadMode.REPLACE,
-    source: collection.SourceId | None = None,
-) -> collection.Load:
-    """This will load a delivered file as the newest load of a resource; safe to send again.
-
-    The load's id is the command's in another form. Raises what the gates and `record_load` refuse;
-    then nothing is loaded.
-    """
-    load = collection.LoadId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        plan = collection.plan_load(tx, load=load, resource=resource, source=source)
-    delivery = collection.read_delivery(name, content, fields=plan.fields)
-    return _load(app, caller, command_id, plan, delivery, mode, source)
-
-
-def deliver_source(
-    app: App, caller: Caller, command_id: trust.CommandId, *, source: collection.SourceId
-) -> collection.Load:
-    """This will read a source where it lies and load what it holds now; safe to send again.
-
-    Raises UnreadableSecret, what the source's database refuses, and what `deliver_file` raises.
-    """
-    load = collection.LoadId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        held = collection.get_source(tx, source)
-        plan = collection.plan_load(tx, load=load, resource=held.resource, source=source)
-    if plan.done is not None:
-        return plan.done
-    connection = collection.connect_source(source_location(app.settings), held)
-    delivery = collection.read_source(app.engine, held, connection, fields=plan.fields)
-    return _load(app, caller, command_id, plan, delivery, collection.LoadMode.REPLACE, source)
-
-
 def publish_product(
     app: App,
     caller: Caller,
@@ -374,43 +326,6 @@ def publish_product(
         snapshot=snapshot,
         product=product,
         built=built,
-    )
-
-
-def _load(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    plan: collection.LoadPlan,
-    delivery: collection.Delivery,
-    mode: collection.LoadMode,
-    source: collection.SourceId | None,
-) -> collection.Load:
-    load = collection.LoadId.of(command_id.uuid)
-    if plan.done is not None:
-        if plan.done.content != delivery.content:
-            raise collection.LoadTaken(load=load)
-        return plan.done
-    landed = collection.land_delivery(
-        delivery,
-        load=load,
-        resource=plan.resource.id,
-        fields=plan.fields,
-        mode=mode,
-        current=plan.current,
-        tables=app.tables,
-        engine=app.engine,
-        entity_key=app.entity_key(),
-    )
-    return trust.execute(
-        app.database,
-        collection.record_load,
-        caller,
-        command_id,
-        load=load,
-        resource=plan.resource.id,
-        source=source,
-        landed=landed,
     )
 
 
@@ -612,8 +527,16 @@ def _gate_jobs(jobs: JobRegistry) -> None:
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
         gate.settle_overdue(app.database)
+        app.file_room.sweep(REAL_TIME.now())
         with app.database.transaction(trust.PLATFORM) as tx:
             gate.drop_old_replies(tx)
+
+    @jobs.job(lists.JOB)
+    def run_file(context: JobContext, job: str) -> None:
+        """Answer a table of subjects that was handed in."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        lists.run_file(app.database, app.desk, app.file_room, lists.FileJobId(job))
 
     jobs.periodic("gate.leases.settle", "* * * * *")
 

@@ -286,25 +286,6 @@ CREATE TABLE market.late_payment (
 CREATE INDEX late_payment_contract ON market.late_payment (contract, day);
 COMMENT ON TABLE market.late_payment IS 'What was short when it was charged and was posted out of funds frozen later; the id is the transfer''s.';
 
-GRANT SELECT, INSERT, UPDATE ON market.tally TO lingqu_app;
-GRANT SELECT, INSERT ON market.charge_batch, market.charge, market.late_payment TO lingqu_app;
-
--- Seen from above ---------------------------------------------------------------------------------
-
-CREATE VIEW market.pub_contract AS
-    SELECT id, listing, product, registration, seller, buyer, venue, grant_id, state, finalized_at, ended_at
-    FROM market.contract;
-COMMENT ON VIEW market.pub_contract IS 'Contracts, for packages above.';
-
-CREATE VIEW market.pub_charge_batch AS
-    SELECT id, metered, contract, day, calls, counted, units, amount, posted, transfer, charged_at
-    FROM market.charge_batch;
-COMMENT ON VIEW market.pub_charge_batch IS 'What metering batches were charged, for packages above.';
-
-CREATE VIEW market.pub_late_payment AS SELECT id, contract, day, amount FROM market.late_payment;
-COMMENT ON VIEW market.pub_late_payment IS 'What was short and was posted later, for packages above.';
-
-GRANT SELECT ON market.pub_contract, market.pub_charge_batch, market.pub_late_payment TO lingqu_app;
 CREATE TABLE market.correction (
     id            text        PRIMARY KEY,
     contract      text        NOT NULL REFERENCES market.contract,
@@ -403,3 +384,21 @@ GRANT SELECT, INSERT, UPDATE ON market.tally, market.plan, market.payable TO lin
 GRANT SELECT, INSERT ON
     market.charge_batch, market.charge, market.late_payment, market.correction, market.settlement, market.payout
     TO lingqu_app;
+
+
+-- Seen from above ---------------------------------------------------------------------------------
+
+CREATE VIEW market.pub_contract AS
+    SELECT id, listing, product, registration, seller, buyer, venue, grant_id, state, finalized_at, ended_at
+    FROM market.contract;
+COMMENT ON VIEW market.pub_contract IS 'Contracts, for packages above.';
+
+CREATE VIEW market.pub_charge_batch AS
+    SELECT id, metered, contract, day, calls, counted, units, amount, posted, transfer, charged_at
+    FROM market.charge_batch;
+COMMENT ON VIEW market.pub_charge_batch IS 'What metering batches were charged, for packages above.';
+
+CREATE VIEW market.pub_late_payment AS SELECT id, contract, day, amount FROM market.late_payment;
+COMMENT ON VIEW market.pub_late_payment IS 'What was short and was posted later, for packages above.';
+
+GRANT SELECT ON market.pub_contract, market.pub_charge_batch, market.pub_late_payment TO lingqu_app;

@@ -88,7 +88,6 @@ from lingqu.rights.issuing import (
     issue_root,
 )
 from lingqu.rights.obligations import ClockStart, Duty, ObligationKind
-from lingqu.rights.operation import Agreement, AgreementId, Scheme, SchemeId
 from lingqu.rights.quantities import Quantity
 from lingqu.rights.registry import (
     Registration,
@@ -113,8 +112,6 @@ from lingqu.rights.watching import watching
 
 __all__ = (
     "BEGETS",
-    "Agreement",
-    "AgreementId",
     "BadGround",
     "BorderClosed",
     "BorderNotAssessed",
@@ -159,8 +156,6 @@ __all__ = (
     "Relative",
     "RevocationCause",
     "RootNotAdopted",
-    "Scheme",
-    "SchemeId",
     "Sheet",
     "Standing",
     "Statement",

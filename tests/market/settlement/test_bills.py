@@ -247,3 +247,4 @@ def test_contributions_are_shares_of_answers_by_columns(world):
             begins=date(2026, 1, 1),
             ends=date(2026, 1, 1) + timedelta(days=401),
         )
+    world.place.sql("UPDATE market.listing SET terms = %s", (world.product.terms,))

@@ -5,11 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lingqu.kernel.time import parse_instant
-from lingqu.market import Answer, FeeSchedule, Tier, is_billed, price_of
+from lingqu.market import Answer, FeeSchedule, Tier
 from lingqu.market.distribution import share_more, share_total
 from lingqu.market.settlement import MeteredCall, price_batch
 
 AT = parse_instant("2026-03-02T04:00:00Z")
+
+
+def price_of(fees, number):
+    """What a counted unit costs, said plainly; the first is 1."""
+    steps = [one.unit_price_minor for one in fees.tiers if number > one.above]
+    return 0 if number <= fees.free_calls else [fees.unit_price_minor, *steps][-1]
 
 
 @st.composite
@@ -46,7 +52,7 @@ def test_a_price_is_that_of_its_units_however_they_are_cut(fees, calls, cut):
         if one.refusal is not None:
             continue
         answers = {Answer.YES: one.yes, Answer.NO: one.no, Answer.UNKNOWN: one.unknown}
-        units = sum(count for answer, count in answers.items() if is_billed(fees, answer))
+        units = sum(count for answer, count in answers.items() if answer in fees.billed)
         prices = [price_of(fees, number + at + 1) for at in range(units)]
         free = sum(number + at + 1 <= fees.free_calls for at in range(units))
         expected.append((one.call, units, free, sum(prices)))

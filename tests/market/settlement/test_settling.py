@@ -14,7 +14,7 @@ from lingqu.runtime import documents, new_id
 
 @pytest.fixture(scope="module")
 def settled(world, metered):
-    """Monday: one contract is charged 10.01 yuan, another is corrected by 1 yuan; all is shared."""
+    """Friday: one contract is charged 10.01 yuan, another is corrected by 1 yuan; all is shared."""
     world.common_plan()
     first = world.contract(frozen=10_000, unit_price_minor=91)
     second = world.contract(frozen=10_000, unit_price_minor=100)
@@ -22,8 +22,7 @@ def settled(world, metered):
     wrong = metered()
     world.charge(second, metered(), wrong)
     world.correct(second, wrong.call, 100)
-    world.tuesday = world.next_day()
-    return world.settle(world.tuesday), first, second, wrong
+    return world.settle(world.next_day()), first, second, wrong
 
 
 def test_the_waterfall_shares_every_fen(world, settled):
@@ -60,7 +59,7 @@ def test_a_payable_is_printed_and_closed_on_a_receipt(world, settled):
         distribution.find_payables, party=world.treasury, page=PageRequest(), caller=world.officer
     ).items
     assert (owed.amount, owed.number) == (293 + 29, "缴〔2026〕1号")
-    assert owed.due_on.isoformat() == "2026-03-10", "five working days after Tuesday"
+    assert owed.due_on.isoformat() == "2026-04-03", "five working days after Friday the 27th"
     for form in documents.Format:
         notice = world.read(distribution.draw_notice, owed.id, to=form, caller=world.officer)
         assert len(notice.content) > 5_000
@@ -157,11 +156,11 @@ def test_a_new_plan_counts_from_its_beginning_and_bad_ones_are_refused(world, me
 
 @pytest.mark.usefixtures("settled")
 def test_without_a_plan_nothing_is_settled(world, metered):
-    world.place.sql("UPDATE market.plan SET ended_at = now() WHERE ended_at IS NULL")
+    world.place.sql("UPDATE market.plan SET ended_at = 'infinity' WHERE ended_at IS NULL")
     contract = world.contract(frozen=1_000, unit_price_minor=3)
     world.charge(contract, metered())
     day = world.next_day()
     with pytest.raises(distribution.PlanNotFound):
         world.settle(day)
-    world.common_plan()
-    world.settle(day)
+    world.place.sql("UPDATE market.plan SET ended_at = NULL WHERE ended_at = 'infinity'")
+    assert world.settle(day).contracts == 1

@@ -18,6 +18,7 @@ from lingqu.cli.story import (
     building,
     collecting,
     contracting,
+    finding,
     opening,
     pricing,
 )
@@ -46,7 +47,12 @@ STORIES: Mapping[str, Story] = MappingProxyType({
         chapters=(
             Chapter(
                 name="collect",
-                scenes=(opening.register_actors, *collecting.GUANGXI),
+                scenes=(
+                    opening.register_actors,
+                    *collecting.GUANGXI,
+                    *finding.GUANGXI,
+                    collecting.confirm_levels,
+                ),
             ),
             Chapter(name="authorise", scenes=authorizing.SCENES),
             Chapter(name="build", scenes=building.SCENES),

@@ -6,15 +6,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from lingqu import gate, rights, supply
+from lingqu import gate, rights, trust
 from lingqu.cli.story.authorizing import columns_of
 from lingqu.cli.story.collecting import resource_of
 from lingqu.cli.story.papers import REGISTRATION
 from lingqu.cli.story.stage import Scene, Stage
+from lingqu.errands import publish_product
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.rights import registry
-from lingqu.supply import collection
-from lingqu.wiring import GATE
 
 EXACT, MEMBER = "city", "city_member"
 VALID = "valid"
@@ -165,7 +164,12 @@ def define_products(stage: Stage) -> None:
 def publish_products(stage: Stage) -> None:
     """The confined engine builds what each product answers from: keyed hashes, never rows."""
     for one in PRODUCTS:
-        made = _publish(stage, one)
+        made = publish_product(
+            stage.app,
+            stage.caller("operator"),
+            stage.id(trust.CommandId, f"publish/{one.key}"),
+            product=product_of(stage, one),
+        )
         stage.beat(
             "operator",
             "build.snapshot",
@@ -174,36 +178,6 @@ def publish_products(stage: Stage) -> None:
             records=made.records,
             kilobytes=made.bytes // 1024,
         )
-
-
-def _publish(stage: Stage, planned: Planned) -> gate.Snapshot:
-    snapshot = stage.id(gate.SnapshotId, planned.key)
-    with stage.reading("operator") as tx:
-        product = gate.get_product(tx, product_of(stage, planned))
-        known = {one.id: one for one in gate.find_snapshots(tx, product.id)}
-        wanted = {resource for resource, _ in gate.find_columns(gate.policy_of(product))}
-        tables = {
-            name: collection.find_table(tx, supply.ResourceId(name)) for name in sorted(wanted)
-        }
-        sealed = gate.find_sealed_key(tx, product.id)
-    if snapshot in known:
-        return known[snapshot]
-    built = gate.build_snapshot(
-        product,
-        tables=tables,
-        engine=stage.app.engine,
-        keyring=stage.app.keyring,
-        sealed=sealed,
-        folder=stage.app.settings.data_dir / GATE,
-    )
-    return stage.do(
-        "operator",
-        planned.key,
-        gate.publish_snapshot,
-        snapshot=snapshot,
-        product=product.id,
-        built=built,
-    )
 
 
 def grant_of(stage: Stage, planned: Planned) -> rights.GrantId:
@@ -311,7 +285,7 @@ def decide_registrations(stage: Stage) -> None:
     stage.beat("registrar", "build.published", count=len(filed))
     stage.on("2025-06-03")
     stage.clock(filed["p2"], "publicity", "build.publicity")
-    stage.on("2025-06-09")
+    stage.on("2025-06-10")
     for name in names:
         coded = stage.do(
             "registrar",

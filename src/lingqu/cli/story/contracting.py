@@ -38,7 +38,7 @@ def pay_in(stage: Stage) -> None:
     """The bank pays the venue; staff record it with the bank's reference."""
     stage.on("2026-07-27")
     stage.do(
-        "venue",
+        "venue/cashier",
         "paid in",
         market.record_deposit,
         deposit=stage.id(market.DepositId, "paid in"),
@@ -49,7 +49,7 @@ def pay_in(stage: Stage) -> None:
         reference="YH20260727000001",
         paid_on=stage.today(),
     )
-    stage.beat("venue", "contract.paid_in", amount=yuan(PAID_IN))
+    stage.beat("venue/cashier", "contract.paid_in", amount=yuan(PAID_IN))
 
 
 def sign_contracts(stage: Stage) -> None:

@@ -17,7 +17,7 @@ TRIAL_FEE = 50
 FEE = 80
 """Fen a call of P2 from its second year on."""
 TOO_HIGH = 101
-OPERATING_SINCE = {"p2": date(2025, 6, 10), "p3": date(2026, 6, 1)}
+OPERATING_SINCE = {"p2": date(2025, 6, 11), "p3": date(2026, 6, 1)}
 COSTS = prices.CostFile(
     platform=420_000_000,
     processing=180_000_000,
@@ -33,7 +33,7 @@ PLANNED_CALLS = 8_852_000
 
 def agree_first_trial(stage: Stage) -> None:
     """P2 begins with a trial fee, agreed by the authorising body."""
-    stage.on("2025-06-10")
+    stage.on("2025-06-11")
     _agree_trial(stage, P2, "first trial")
 
 
@@ -70,7 +70,7 @@ def _agree_trial(stage: Stage, planned: Planned, name: str) -> None:
 
 def permit_and_cap(stage: Stage) -> None:
     """In its second year P2 may not be charged by a trial fee any more; costs decide."""
-    stage.on("2026-06-11")
+    stage.on("2026-06-12")
     refusal = stage.refused(
         "operator",
         "trial again",

@@ -64,6 +64,7 @@ __all__ = (
     "BadCall",
     "BadCorrection",
     "BatchCharged",
+    "Charge",
     "ChargeBatch",
     "ChargeBatchId",
     "ChargeLine",

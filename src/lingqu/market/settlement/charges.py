@@ -36,7 +36,12 @@ from lingqu.market.settlement.pricing import (
     Rule,
     price_batch,
 )
-from lingqu.market.settlement.tallies import begin_tally, save_tally, stop_if_used_up
+from lingqu.market.settlement.tallies import (
+    begin_tally,
+    find_payable,
+    save_tally,
+    stop_if_used_up,
+)
 from lingqu.runtime import Tx, new_id
 
 CALLS_MAX = 100_000
@@ -160,7 +165,7 @@ def charge_calls(
     amount, units = sum(one.amount for one in charges), sum(one.units for one in charges)
     if known.charged + amount > ledger.AMOUNT_MAX:
         raise BadCall(call=batch[:40])
-    made, posted = new_id(ChargeBatchId), min(amount, deal.held_minor)
+    made, posted = new_id(ChargeBatchId), find_payable(tx, deal, amount)
     transfer = new_id(ledger.TransferId) if posted else None
     deal = draw_held(tx, contract=deal, amount=posted, reference=made, transfer=transfer)
     after = replace(
