@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "key": "lingqu.cli.accounts:key",
     "procedure": "lingqu.cli.procedures:procedure",
     "supply": "lingqu.cli.supply:supply",
+    "gate": "lingqu.cli.gate_lists:gate",
     "ledger": "lingqu.cli.ledger:books",
     "grant": "lingqu.cli.grants:grant",
     "policy": "lingqu.cli.policies:policy",
@@ -73,7 +74,8 @@ SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     ),
     "work": ("procedure",),
     "market": (
-        "supply", "ledger", "grant", "policy", "operation", "registry", "interop", "supervise",
+        "supply", "operation", "registry", "grant", "policy", "gate", "ledger", "supervise",
+        "interop",
     ),
     "proof": ("fact", "log", "audit", "document"),
     "law": ("rules",),

@@ -415,8 +415,8 @@ def _reconciled_lines(run: Invocation, made: supervision.Reconciliation) -> Iter
     for one in supervision.read_differences(made):
         yield "  " + run.word(
             "supervise.reconcile.difference",
-            what=translate(f"supervision.disagreement.{one.what.value}", run.language),
-            call=one.call or one.batch or "",
+            what=translate(f"supervision.difference.{one.kind.value}", run.language),
+            call=one.call or one.batch or one.transfer or "",
             expected=_yuan(one.expected),
             found=_yuan(one.found),
         )

@@ -199,9 +199,10 @@ class ReconcileContract(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
 class DifferenceView(msgspec.Struct, kw_only=True):
     """What does not agree: of which batch and call, what it should be and what it is, in fen."""
 
-    what: str
-    batch: str | None
+    kind: str
+    batch: str
     call: str | None
+    transfer: str | None
     expected: int
     found: int
 
@@ -552,9 +553,10 @@ def reconciliation_view(made: supervision.Reconciliation) -> ReconciliationView:
         found=made.found,
         differences=[
             DifferenceView(
-                what=one.what.value,
+                kind=one.kind.value,
                 batch=one.batch,
                 call=one.call,
+                transfer=one.transfer,
                 expected=one.expected,
                 found=one.found,
             )
