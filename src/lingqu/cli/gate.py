@@ -27,7 +27,6 @@ from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, plain, table
 from lingqu.cli.values import FILE_BYTES_MAX, IdType, Member, NotJson
 from lingqu.runtime import new_id
-from lingqu.wiring import publish_product
 
 PRODUCT, GRANT = IdType(gates.ProductId), IdType(rights.GrantId)
 CALL = IdType(gates.CallId)
