@@ -32,16 +32,18 @@ LAYERS = (
 OUTSIDE_THE_LINE = ("__main__", "migrations")
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision", "interop")
 SUB_FACES = (
+    "gate.lists",
     "cli.story",
     "rights.obligations",
     "market.bills",
     "market.distribution",
     "market.settlement",
     "supply.collection",
-    "supply.opening",
     "rights.operation",
     "rights.quantities",
     "rights.registry",
+    "supply.collection",
+    "supply.opening",
     "runtime.engine",
     "runtime.documents",
     "runtime.postgres",

@@ -385,6 +385,7 @@ GRANT SELECT, INSERT ON
     market.charge_batch, market.charge, market.late_payment, market.correction, market.settlement, market.payout
     TO lingqu_app;
 
+
 -- Seen from above ---------------------------------------------------------------------------------
 
 CREATE VIEW market.pub_contract AS

@@ -32,9 +32,12 @@ from lingqu.supply.duties import (
     DutyId,
     DutyNotFound,
     DutyTaken,
+    NewDuty,
+    check_duties,
     end_duty,
     find_duties,
     get_duty,
+    register_duties,
     register_duty,
 )
 from lingqu.supply.findings import (
@@ -82,6 +85,7 @@ from lingqu.supply.resources import (
     revise_resource,
     withdraw_resource,
 )
+from lingqu.supply.searching import HITS_MAX, Hits, Wanted, search_resources
 from lingqu.supply.tables import (
     BadTable,
     DeliveredTable,
@@ -92,6 +96,7 @@ from lingqu.supply.tables import (
 )
 
 __all__ = (
+    "HITS_MAX",
     "Access",
     "BadDuty",
     "BadFinding",
@@ -116,10 +121,12 @@ __all__ = (
     "FindingNotFound",
     "FindingOutdated",
     "Frequency",
+    "Hits",
     "KeyBook",
     "KeyMissing",
     "LoadedTable",
     "Mode",
+    "NewDuty",
     "NotLoaded",
     "NothingFound",
     "Observation",
@@ -133,7 +140,9 @@ __all__ = (
     "Ungraded",
     "UnknownColumn",
     "Unmatched",
+    "Wanted",
     "check_column",
+    "check_duties",
     "compare_loaded",
     "compare_tables",
     "describe_resource",
@@ -155,9 +164,11 @@ __all__ = (
     "read_fields",
     "read_loaded",
     "read_table",
+    "register_duties",
     "register_duty",
     "require_level",
     "revise_resource",
+    "search_resources",
     "withdraw_resource",
     "write_comparison",
 )

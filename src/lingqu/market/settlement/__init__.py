@@ -41,12 +41,14 @@ from lingqu.market.settlement.earnings import (
 )
 from lingqu.market.settlement.pricing import (
     BadCall,
+    Charge,
     MeteredCall,
     Rule,
     price_batch,
 )
 from lingqu.market.settlement.tallies import (
     BadAmount,
+    FundsAdded,
     NotInForce,
     StillShort,
     Tally,
@@ -63,6 +65,7 @@ __all__ = (
     "BadCall",
     "BadCorrection",
     "BatchCharged",
+    "Charge",
     "ChargeBatch",
     "ChargeBatchId",
     "ChargeLine",
@@ -70,6 +73,7 @@ __all__ = (
     "Correction",
     "CorrectionId",
     "Earned",
+    "FundsAdded",
     "MeteredCall",
     "MoreThanCharged",
     "NotInForce",
