@@ -151,8 +151,7 @@ def reconcile_contract(
     if not begins < ends <= begins + timedelta(days=YEAR):
         raise BadPeriod(begins=begins.isoformat(), ends=ends.isoformat())
     deal = market.get_contract(tx, contract)
-    if tx.one(_BEHIND, (METERED,))["behind"]:
-        raise NotFollowedYet
+    require_followed(tx)
     booked = settlement.find_batches(tx, contract=contract, begins=begins, ends=ends)
     meter = _meter(tx, contract, begins, ends, booked)
     found = [
@@ -281,6 +280,12 @@ def reconcile_day(database: Database, caller: Caller, *, day: date) -> tuple[Rec
         )
         for row in rows
     )
+
+
+def require_followed(tx: Tx) -> None:
+    """This will go on only where every metered batch is known here. Raises NotFollowedYet."""
+    if tx.one(_BEHIND, (METERED,))["behind"]:
+        raise NotFollowedYet
 
 
 def read_differences(made: Reconciliation) -> tuple[bills.Difference, ...]:

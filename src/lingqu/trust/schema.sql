@@ -506,3 +506,7 @@ CREATE VIEW trust.pub_subscription AS SELECT name, origin, next FROM trust.subsc
 COMMENT ON VIEW trust.pub_subscription IS 'How far each subscriber has read, for packages above.';
 
 GRANT SELECT ON trust.pub_procedure, trust.pub_step, trust.pub_fact, trust.pub_account, trust.pub_hold, trust.pub_subscription TO lingqu_app;
+
+CREATE VIEW trust.pub_row AS SELECT table_name, key, version, fact FROM trust.row_version;
+COMMENT ON VIEW trust.pub_row IS 'Which fact names which version of which row, for packages above.';
+GRANT SELECT ON trust.pub_row TO lingqu_app;

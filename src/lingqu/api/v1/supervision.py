@@ -161,6 +161,16 @@ class MovementView(msgspec.Struct, kw_only=True):
     day: str
 
 
+class PartView(msgspec.Struct, kw_only=True):
+    """Who received which part of what the contract earned on a settled day, in fen."""
+
+    settlement: str
+    day: str
+    share: str
+    party: str
+    amount: int
+
+
 class FactRefView(msgspec.Struct, kw_only=True):
     """A fact of a flow."""
 
@@ -183,6 +193,7 @@ class FlowPathView(msgspec.Struct, kw_only=True):
     contract_state: str | None
     charge: str | None
     entries: list[MovementView]
+    parts: list[PartView]
     held: list[str]
     facts: list[FactRefView]
 
@@ -527,6 +538,16 @@ def path_view(path: supervision.FlowPath) -> FlowPathView:
                 day=one.day.isoformat(),
             )
             for one in path.entries
+        ],
+        parts=[
+            PartView(
+                settlement=one.settlement,
+                day=one.day.isoformat(),
+                share=one.share,
+                party=one.party,
+                amount=one.amount,
+            )
+            for one in path.parts
         ],
         held=list(path.held),
         facts=[
