@@ -585,12 +585,34 @@ def _jobs() -> JobRegistry:
                 )
 
     _gate_jobs(jobs)
+    _market_jobs(jobs)
     jobs.periodic("rights.quotas.sweep", "* * * * *")
     jobs.periodic("rights.obligations.lapse", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
     return jobs
+
+
+def _market_jobs(jobs: JobRegistry) -> None:
+    @jobs.job("market.contracts.expire")
+    def expire_contracts(context: JobContext) -> None:
+        """End the contracts whose period is over, some at a time, until none is left."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        due = True
+        while due and not context.should_stop():
+            with app.database.reading(trust.PLATFORM) as tx:
+                due = market.has_due(tx)
+            if due:
+                trust.execute(
+                    app.database,
+                    market.expire_contracts,
+                    trust.PLATFORM,
+                    new_id(trust.CommandId),
+                )
+
+    jobs.periodic("market.contracts.expire", "*/5 * * * *")
 
 
 def _gate_jobs(jobs: JobRegistry) -> None:
