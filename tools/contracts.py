@@ -36,7 +36,6 @@ SUB_FACES = (
     "market.bills",
     "market.distribution",
     "market.settlement",
-    "rights.quantities",
     "supply.collection",
     "rights.operation",
     "rights.quantities",

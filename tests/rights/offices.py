@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A region with its offices on a story clock: bodies, an operator, a registrar, and their people."""
+"""A region with its offices on a story clock: bodies, an operator, a registrar, people."""
 
 import hashlib
 from datetime import UTC, datetime, time, timedelta, timezone
@@ -255,7 +255,7 @@ class Region:
 
     def operated(self, **changes):
         """A filed agreement, with everything before it."""
-        selection = self.selected(self.filed_scheme(), timedelta(days=7))
+        selection = self.selected(self.filed_scheme(), timedelta(days=14))
         agreement = self.draft_agreement(selection, **changes)
         self.move("body", agreement, "decide")
         self.sign("body", agreement)

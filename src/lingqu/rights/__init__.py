@@ -82,7 +82,6 @@ from lingqu.rights.issuing import (
     issue_root,
 )
 from lingqu.rights.obligations import ClockStart, Duty, ObligationKind
-from lingqu.rights.operation import Agreement, AgreementId, Scheme, SchemeId
 from lingqu.rights.quantities import Quantity
 from lingqu.rights.registry import (
     Registration,
@@ -107,8 +106,6 @@ from lingqu.rights.watching import watching
 
 __all__ = (
     "BEGETS",
-    "Agreement",
-    "AgreementId",
     "BadGround",
     "BorderClosed",
     "BorderNotAssessed",
@@ -151,8 +148,6 @@ __all__ = (
     "RegistrationState",
     "RevocationCause",
     "RootNotAdopted",
-    "Scheme",
-    "SchemeId",
     "Sheet",
     "Standing",
     "Statement",

@@ -73,6 +73,16 @@ def demand_all(tx: Tx, rule: str, given: Sequence[Statement]) -> None:
         ).grounded_in(cite(tx, rule))
 
 
+def state_all(tx: Tx, rule: str, given: Sequence[Statement]) -> str:
+    """This will give the canonical JSON of parts that are all there.
+
+    Raises StatementMissing, StatementUnknown, BadText.
+    """
+    stated = check_statements(tx, rule, given)
+    demand_all(tx, rule, stated)
+    return write_statements(stated)
+
+
 def cite(tx: Tx, rule: str) -> str:
     """This will give document and article of a rule as it is today."""
     return rulebook.of(tx).rule(rule).citation

@@ -40,6 +40,8 @@ MOVE = Command("trust.procedure.move", move_for_a_package, internal=True)
 class Desk:
     """One installation on a story clock, with a procedure in the hands of its people."""
 
+    opening = OPEN
+
     def __init__(self, place, day):
         self.place = place
         self.people = {}

@@ -28,10 +28,8 @@ from lingqu.rights.registry.registrations import (
 from lingqu.rights.standing import find_states
 from lingqu.rights.statements import (
     Statement,
-    check_statements,
     cite,
-    demand_all,
-    write_statements,
+    state_all,
 )
 from lingqu.rights.texts import check_line, check_prose
 from lingqu.runtime import Tx, new_id
@@ -155,27 +153,6 @@ def apply_registration(
     _refuse_open(tx, kind, subject)
     _check_right(tx, kind, subject, applicant, grant)
     named, told = check_description(tx, kind, title, summary)
-    stated = check_statements(tx, course.materials, materials)
-    demand_all(tx, course.materials, stated)
-    procedure = new_id(procedures.ProcedureId)
-    parts = [procedures.Part(role=course.applicant, party=applicant)]
-    parts += [procedures.Part(role=role, party=registrar) for role in course.decided_by]
-    if department is not None and registry_of(kind) is registry_of(RegistrationKind.RESOURCE):
-        parts.append(procedures.Part(role="department", party=department))
-    opened = procedures.begin_procedure(
-        tx,
-        procedure=procedure,
-        chart=course.chart,
-        subject=registration,
-        title=named,
-        owner=applicant,
-        parts=tuple(parts),
-    )
-    if course.submit is not None:
-        given = procedures.Given(files=files)
-        opened = procedures.advance_procedure(
-            tx, procedure=procedure, move=course.submit, given=given
-        )
     made = RegistrationRecord(
         id=registration,
         kind=kind,
@@ -185,14 +162,15 @@ def apply_registration(
         grant_id=grant,
         title=named,
         summary=told,
-        materials=write_statements(stated),
+        materials=state_all(tx, course.materials, materials),
         evidence=evidence,
-        procedure=procedure,
+        procedure=new_id(procedures.ProcedureId),
         code=None,
         coded_at=None,
         valid_until=None,
         applied_at=tx.now,
     )
+    opened = _open(tx, made, registrar, department, files)
     REGISTRATIONS.insert(tx, made)
     trust.record(
         tx,
@@ -213,6 +191,38 @@ def apply_registration(
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('rights.registration/' || %s, 4))"
 
 
+def _open(
+    tx: Tx,
+    made: RegistrationRecord,
+    registrar: trust.PartyId,
+    department: trust.PartyId | None,
+    files: tuple[procedures.GivenFile, ...],
+) -> procedures.Procedure:
+    """Begin the procedure of an application and submit it, where its registry has that step."""
+    course = COURSES[registry_of(made.kind)]
+    parts = [procedures.Part(role=course.applicant, party=made.applicant)]
+    parts += [procedures.Part(role=role, party=registrar) for role in course.decided_by]
+    if department is not None and course.overseen:
+        parts.append(procedures.Part(role="department", party=department))
+    opened = procedures.begin_procedure(
+        tx,
+        procedure=made.procedure,
+        chart=course.chart,
+        subject=made.id,
+        title=made.title,
+        owner=made.applicant,
+        parts=tuple(parts),
+    )
+    if course.submit is None:
+        return opened
+    return procedures.advance_procedure(
+        tx,
+        procedure=made.procedure,
+        move=course.submit,
+        given=procedures.Given(files=files),
+    )
+
+
 @trust.command("rights.registration.supplement")
 def supplement_registration(
     tx: Tx,
@@ -228,8 +238,7 @@ def supplement_registration(
     held = lock_registration(tx, registration)
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.REGISTRATION, owner=held.applicant)
     course = COURSES[registry_of(held.kind)]
-    stated = check_statements(tx, course.materials, materials)
-    demand_all(tx, course.materials, stated)
+    stated = state_all(tx, course.materials, materials)
     moved = procedures.advance_procedure(
         tx,
         procedure=held.procedure,
@@ -237,7 +246,7 @@ def supplement_registration(
         given=procedures.Given(files=files),
     )
     stored = REGISTRATIONS.get(tx, registration)
-    made = REGISTRATIONS.update(tx, stored, materials=write_statements(stated))
+    made = REGISTRATIONS.update(tx, stored, materials=stated)
     trust.record(
         tx,
         RegistrationSupplemented(registration=registration, materials=_digest(made.materials)),

@@ -31,10 +31,8 @@ from lingqu.rights.registry.registrations import (
 from lingqu.rights.standing import get_state
 from lingqu.rights.statements import (
     Statement,
-    check_statements,
     cite,
-    demand_all,
-    write_statements,
+    state_all,
 )
 from lingqu.runtime import Tx, new_id
 from lingqu.trust import procedures
@@ -67,6 +65,12 @@ class NotInForce(errors.Conflict):
     """The registration is not in force, so there is nothing to change."""
 
     code = "rights.registration.not_in_force"
+
+
+class PropertyChanged(errors.Rejected):
+    """Only registrations of public data are changed here; property is registered anew."""
+
+    code = "rights.registration_change.property"
 
 
 class ChangedByOther(errors.Rejected):
@@ -149,7 +153,9 @@ def apply_change(
     """
     held = lock_registration(tx, registration)
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.REGISTRATION, owner=party)
-    if held.kind is RegistrationKind.PROPERTY or not held.is_in_force(tx.now):
+    if held.kind is RegistrationKind.PROPERTY:
+        raise PropertyChanged(registration=registration)
+    if not held.is_in_force(tx.now):
         raise NotInForce(registration=registration)
     if kind is ChangeKind.CHANGE and party != held.applicant:
         raise ChangedByOther(registration=registration)
@@ -157,9 +163,7 @@ def apply_change(
         raise ProofMissing().grounded_in(cite(tx, "registration.correction_needs_consent"))
     if len(evidence) != DIGEST_BYTES:
         raise EvidenceMissing().grounded_in(cite(tx, "registration.evidence_first"))
-    rule = COURSES[registry_of(held.kind)].materials
-    stated = check_statements(tx, rule, materials)
-    demand_all(tx, rule, stated)
+    stated = state_all(tx, COURSES[registry_of(held.kind)].materials, materials)
     named, told = check_description(tx, held.kind, title, summary)
     procedure = new_id(procedures.ProcedureId)
     keeper = REGISTRARS.get(tx, held.registrar)
@@ -182,7 +186,7 @@ def apply_change(
         party=party,
         title=named,
         summary=told,
-        materials=write_statements(stated),
+        materials=stated,
         evidence=evidence,
         proof=proof,
         procedure=procedure,

@@ -106,6 +106,7 @@ class Course:
     validity: str
     words: Mapping[str, RegistrationState]
     decided_by: tuple[str, ...]
+    overseen: bool
 
 
 COURSES: Mapping[Registry, Course] = MappingProxyType({
@@ -120,6 +121,7 @@ COURSES: Mapping[Registry, Course] = MappingProxyType({
         validity="registration.validity",
         words=MappingProxyType(_SAME_WORDS | _PUBLIC_WORDS),
         decided_by=("registrar", "reviewer", "signer"),
+        overseen=True,
     ),
     Registry.PROPERTY: Course(
         chart="registration.property",
@@ -132,6 +134,7 @@ COURSES: Mapping[Registry, Course] = MappingProxyType({
         validity="property.validity_max",
         words=MappingProxyType(_SAME_WORDS | _PROPERTY_WORDS),
         decided_by=("registrar",),
+        overseen=False,
     ),
 })  # fmt: skip
 
