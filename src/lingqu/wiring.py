@@ -511,6 +511,25 @@ def _market_jobs(jobs: JobRegistry) -> None:
 
     jobs.periodic("market.days.settle", "37 17 * * *")
 
+    @jobs.job("market.contracts.expire")
+    def expire_contracts(context: JobContext) -> None:
+        """End the contracts whose period is over, some at a time, until none is left."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        due = True
+        while due and not context.should_stop():
+            with app.database.reading(trust.PLATFORM) as tx:
+                due = market.has_due(tx)
+            if due:
+                trust.execute(
+                    app.database,
+                    market.expire_contracts,
+                    trust.PLATFORM,
+                    new_id(trust.CommandId),
+                )
+
+    jobs.periodic("market.contracts.expire", "*/5 * * * *")
+
 
 def _gate_jobs(jobs: JobRegistry) -> None:
     @jobs.job("gate.leases.settle")

@@ -26,6 +26,7 @@ from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, plain, table
 from lingqu.cli.values import FILE_BYTES_MAX, IdType, Member, NotJson
+from lingqu.errands import publish_product
 from lingqu.runtime import new_id
 
 PRODUCT, GRANT = IdType(gates.ProductId), IdType(rights.GrantId)
