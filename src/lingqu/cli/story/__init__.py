@@ -21,6 +21,8 @@ from lingqu.cli.story import (
     finding,
     opening,
     pricing,
+    proving,
+    settling,
     using,
 )
 from lingqu.cli.story.actors import GUANGXI, QINZHOU, Actor
@@ -58,8 +60,10 @@ STORIES: Mapping[str, Story] = MappingProxyType({
             Chapter(name="authorise", scenes=authorizing.SCENES),
             Chapter(name="build", scenes=building.SCENES),
             Chapter(name="price", scenes=pricing.SCENES),
-            Chapter(name="contract", scenes=contracting.SCENES),
+            Chapter(name="contract", scenes=(*contracting.SCENES, settling.register_plans)),
             Chapter(name="use", scenes=using.SCENES),
+            Chapter(name="settle", scenes=settling.SCENES),
+            Chapter(name="prove", scenes=proving.SCENES),
         ),
     ),
     "qinzhou": Story(

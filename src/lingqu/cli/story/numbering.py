@@ -53,14 +53,14 @@ def keep_numbering_database(stage: Stage, source: Id, folder: Path) -> None:
         raise NotPossibleHere
     folder.mkdir(mode=0o700, exist_ok=True)
     password = secrets.token_urlsafe(24)
-    _psql(stage, admin, _MAKE, password=password)
+    run_psql(stage, admin, _MAKE, password=password)
     rows = slice_file("segments").read_text(encoding="utf-8")
-    _psql(stage, f"{admin} dbname={DATABASE}", f"BEGIN;{_FILL}{rows}\\.\nCOMMIT;\n")
+    run_psql(stage, f"{admin} dbname={DATABASE}", f"BEGIN;{_FILL}{rows}\\.\nCOMMIT;\n")
     reader = f"{admin} user={READER} password={password} dbname={DATABASE}"
     replace_file(folder / source, reader.encode(), mode=0o600)
 
 
-def _psql(stage: Stage, conninfo: str, text: str, **variables: str) -> None:
+def run_psql(stage: Stage, conninfo: str, text: str, **variables: str) -> None:
     dsn, secret = quiet_conninfo(conninfo)
     named = "".join(f"\\set {name} '{value}'\n" for name, value in variables.items())
     ended = subprocess.run(
