@@ -18,6 +18,7 @@ from lingqu.cli.story import (
     building,
     collecting,
     contracting,
+    deliveries,
     finding,
     opening,
     pricing,
@@ -26,6 +27,7 @@ from lingqu.cli.story import (
     using,
 )
 from lingqu.cli.story.actors import GUANGXI, QINZHOU, Actor
+from lingqu.cli.story.deliveries import Region
 from lingqu.cli.story.journal import Beat, Journal
 from lingqu.cli.story.machine import connect
 from lingqu.cli.story.opening import accounts_file, read_passwords
@@ -41,18 +43,20 @@ class Story:
     """A cast and the chapters it plays."""
 
     cast: Mapping[str, Actor]
+    region: Region
     chapters: tuple[Chapter, ...]
 
 
 STORIES: Mapping[str, Story] = MappingProxyType({
     "guangxi": Story(
         cast=GUANGXI,
+        region=deliveries.GUANGXI,
         chapters=(
             Chapter(
                 name="collect",
                 scenes=(
                     opening.register_actors,
-                    *collecting.GUANGXI,
+                    *collecting.SCENES,
                     *finding.GUANGXI,
                     collecting.confirm_levels,
                 ),
@@ -68,6 +72,7 @@ STORIES: Mapping[str, Story] = MappingProxyType({
     ),
     "qinzhou": Story(
         cast=QINZHOU,
+        region=deliveries.QINZHOU,
         chapters=(Chapter(name="collect", scenes=(opening.register_actors,)),),
     ),
 })  # fmt: skip

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 
 from lingqu import gate, rights, trust
 from lingqu.cli.story.authorizing import columns_of
 from lingqu.cli.story.collecting import resource_of
 from lingqu.cli.story.papers import REGISTRATION
 from lingqu.cli.story.stage import Scene, Stage
-from lingqu.errands import publish_product
+from lingqu.errands import Opening, open_file, publish_product
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.rights import registry
+from lingqu.supply import opening
 
 EXACT, MEMBER = "city", "city_member"
 VALID = "valid"
@@ -117,6 +119,61 @@ def _code_policy(stage: Stage) -> gate.Policy:
             ),
         ),
         sample=gate.Sample(least=20, most=200, altogether=400),
+    )
+
+
+CROSSWALK = "区划代码对照表（统计、民政）"
+
+
+def open_crosswalk(stage: Stage) -> None:
+    """P1: the lowest level, so it goes on the yearly list and is opened free, to everyone."""
+    stage.on("2025-05-09")
+    entry = stage.id(opening.OpenEntryId, "crosswalk")
+    resource, year = resource_of(stage, "nbs_towns"), 2025
+    stage.do(
+        "statistics",
+        "crosswalk",
+        opening.propose_entry,
+        entry=entry,
+        year=year,
+        territory=stage.region.prefix,
+        resource=resource,
+        criteria=("value", "urgent"),
+        due_on=date(year, 6, 30),
+    )
+    stage.do("bureau", "crosswalk", opening.confirm_entry, entry=entry)
+    stage.do("bureau", "crosswalk", opening.publish_list, year=year, territory=stage.region.prefix)
+    stage.beat(
+        "bureau",
+        "build.listed",
+        title=CROSSWALK,
+        year=str(year),
+        criteria="行业增值潜力显著、社会迫切需要",
+    )
+    made = open_file(
+        stage.app,
+        stage.caller("bureau"),
+        stage.id(trust.CommandId, "open/crosswalk"),
+        Opening(
+            entry=entry,
+            title=CROSSWALK,
+            summary="县级代码加规范名称为键，统计用区划代码与行政区划代码逐个对照。",
+            terms="无条件开放，注明来源",
+            recipe=opening.Recipe.CROSSWALK,
+            resource=resource,
+            other=resource_of(stage, "mca_towns"),
+            name="name",
+            parent="parent",
+            other_name="name",
+            other_parent="county",
+        ),
+    )
+    stage.beat(
+        "bureau",
+        "build.opened",
+        title=made.title,
+        rows=made.rows,
+        kilobytes=made.size_bytes // 1024,
     )
 
 

@@ -13,6 +13,7 @@ from lingqu.cli.facts import logs_of, verify_command, wait_until_sequenced
 from lingqu.cli.story.building import P2, P3
 from lingqu.cli.story.contracting import contract_of
 from lingqu.cli.story.stage import Scene, Stage
+from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
 from lingqu.runtime import documents
 from lingqu.trust import log as logs
@@ -20,6 +21,12 @@ from lingqu.trust import log as logs
 BUNDLE = "举证材料包-区划代码有效性核验合约.json"
 MONTH = date(2026, 9, 1)
 _PAGE = PageRequest(size=200)
+
+
+class BundleDisproved(errors.Unavailable):
+    """The bundle of a contract did not verify: this must never happen."""
+
+    code = "cli.demo.bundle_disproved"
 
 
 def see_flows(stage: Stage) -> None:
@@ -74,12 +81,14 @@ def hand_over_bundle(stage: Stage) -> None:
     if program is None:
         raise NoVerifier(program=words[0])
     ended = subprocess.run([str(program), *words[1:]], capture_output=True, timeout=60, check=False)
+    if ended.returncode != 0:
+        raise BundleDisproved(file=file.name)
     stage.beat(
         "regulator",
         "prove.bundle",
         file=file.name,
         kilobytes=len(text.encode()) // 1024,
-        verified=int(ended.returncode == 0),
+        facts=text.count('"kind":"'),
     )
 
 
