@@ -23,11 +23,13 @@ from lingqu.cli.story import (
     opening,
     pricing,
     proving,
+    qinzhou,
     settling,
     using,
 )
 from lingqu.cli.story.actors import GUANGXI, QINZHOU, Actor
 from lingqu.cli.story.deliveries import Region
+from lingqu.cli.story.elsewhere import folder_elsewhere
 from lingqu.cli.story.journal import Beat, Journal
 from lingqu.cli.story.machine import connect
 from lingqu.cli.story.opening import accounts_file, read_passwords
@@ -73,7 +75,22 @@ STORIES: Mapping[str, Story] = MappingProxyType({
     "qinzhou": Story(
         cast=QINZHOU,
         region=deliveries.QINZHOU,
-        chapters=(Chapter(name="collect", scenes=(opening.register_actors,)),),
+        chapters=(
+            Chapter(
+                name="collect",
+                scenes=(
+                    opening.register_actors,
+                    *collecting.SCENES,
+                    qinzhou.compare,
+                    qinzhou.mend,
+                    collecting.confirm_levels,
+                ),
+            ),
+            Chapter(name="authorise", scenes=authorizing.SCENES),
+            Chapter(name="open", scenes=qinzhou.OPENING),
+            Chapter(name="build", scenes=building.REGISTERED),
+            Chapter(name="venue", scenes=(*qinzhou.LISTING, qinzhou.prove)),
+        ),
     ),
 })  # fmt: skip
 """The story of each profile that has one."""
@@ -89,5 +106,6 @@ __all__ = (
     "Story",
     "accounts_file",
     "connect",
+    "folder_elsewhere",
     "read_passwords",
 )

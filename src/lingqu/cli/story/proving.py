@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 from collections import Counter
 from datetime import date
+from pathlib import Path
 
 from lingqu import supervision
 from lingqu.cli.doctor import NoVerifier, program_beside
@@ -90,6 +91,17 @@ def hand_over_bundle(stage: Stage) -> None:
         kilobytes=len(text.encode()) // 1024,
         facts=text.count('"kind":"'),
     )
+
+
+def verify_bundle(file: Path, key: str) -> None:
+    """This will let the stranger's program verify a bundle. Raises BundleDisproved, NoVerifier."""
+    words = verify_command(file, key)
+    program = program_beside(words[0])
+    if program is None:
+        raise NoVerifier(program=words[0])
+    ended = subprocess.run([str(program), *words[1:]], capture_output=True, timeout=60, check=False)
+    if ended.returncode != 0:
+        raise BundleDisproved(file=file.name)
 
 
 def report_month(stage: Stage) -> None:
