@@ -75,7 +75,7 @@ SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     ),
     "work": ("procedure",),
     "market": (
-        "supply", "operation", "registry", "grant", "policy", "market", "gate", "ledger",
+        "supply", "operation", "registry", "grant", "policy", "gate", "market", "ledger",
         "supervise", "interop",
     ),
     "proof": ("fact", "log", "audit", "document"),
