@@ -5,6 +5,7 @@ What every test may rely on, however the run was started.
 """
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -12,6 +13,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import conninfo as pg_conninfo
@@ -25,6 +27,11 @@ from lingqu.trust import LOCAL_ADMINISTRATOR, PLATFORM, CommandId, audit, facts,
 from lingqu_verify.notes import SignerKey
 
 ORIGIN = "lingqu.test/trust"
+
+# Everyday runs try some cases of what holds for all, the full matrix tries many.
+hypothesis.settings.register_profile("some", max_examples=30, deadline=None)
+hypothesis.settings.register_profile("many", max_examples=300, deadline=None)
+hypothesis.settings.load_profile("many" if os.environ.get("FULL_MATRIX") else "some")
 
 # A run started in the background inherits an ignored Ctrl-C, and so would every program the tests
 # interrupt on purpose.

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lingqu import supply, trust
+from lingqu import gate, supply, trust
 from lingqu.runtime import Caller
 from lingqu.runtime.settings import source_location
 from lingqu.supply import collection, opening
-from lingqu.wiring import App
+from lingqu.wiring import GATE, App
 
 
 def deliver_file(
@@ -236,3 +236,43 @@ def public_address(app: App) -> str:
     settings = app.settings
     host = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
     return settings.base_url or f"http://{host}:{settings.port}"
+
+
+def publish_product(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    *,
+    product: gate.ProductId,
+) -> gate.Snapshot:
+    """This will build a product's snapshot from what is loaded now and let it answer from that.
+
+    The snapshot's id is the command's in another form, so sending it again is safe. Raises what the
+    building and `publish_snapshot` refuse; then the product goes on as it was.
+    """
+    snapshot = gate.SnapshotId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        done = gate.find_snapshot(tx, snapshot)
+        if done is not None:
+            return done
+        found = gate.get_product(tx, product)
+        gate.check_may_publish(tx, found)
+        tables = gate.find_tables(tx, found, tables=app.tables)
+        sealed = gate.find_sealed_key(tx, product)
+    built = gate.build_snapshot(
+        found,
+        tables=tables,
+        engine=app.engine,
+        keyring=app.keyring,
+        sealed=sealed,
+        folder=app.settings.data_dir / GATE,
+    )
+    return trust.execute(
+        app.database,
+        gate.publish_snapshot,
+        caller,
+        command_id,
+        snapshot=snapshot,
+        product=product,
+        built=built,
+    )

@@ -15,9 +15,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lingqu import ledger, rights, supply, trust
+from lingqu import gate, interop, ledger, market, rights, supervision, supply, trust
+from lingqu.gate import lists
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
+from lingqu.market import bills, distribution, settlement
 from lingqu.rights import obligations, quantities
 from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
@@ -37,10 +39,15 @@ from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
-KEYS, BLOBS, LOGS, TABLES = "keys", "blobs", "log", "tables"
+KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
-DOMAINS = (trust, ledger, supply, rights)
+MARKET = (market, settlement, distribution, bills)
+DOMAINS = (trust, ledger, supply, rights, *MARKET, gate, supervision, interop)
 """Every domain: with them come their commands, facts and tables."""
+FOLLOWERS = (supervision.FOLLOWER,)
+"""Who follows the log, each in transactions of its own."""
+FOLLOWING_INTERVAL_S = 0.2
+"""How long a fact in the log waits at most before its followers are given it."""
 POSTING_INTERVAL_S = 0.1
 """How long queued transfers wait at most before the next batch begins."""
 
@@ -92,6 +99,7 @@ class App:
     readiness: Readiness
     postgres: PostgresServer
     openid: Provider | None
+    desk: gate.Desk
     one_engine: OneEngine
 
     @property
@@ -119,6 +127,11 @@ class App:
             self.keyring.reload()
         signed = self.keyring.current(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
         return hashlib.sha256(signed.value).digest()
+
+    @property
+    def file_room(self) -> lists.FileRoom:
+        """Where tables for the gate wait, and their answers."""
+        return lists.FileRoom(self.settings.data_dir / GATE / "files")
 
     @property
     def lock_policy(self) -> identity.LockPolicy:
@@ -185,7 +198,8 @@ def open_app(settings: Settings) -> Iterator[App]:
             app = _assemble(settings, postgres, database, jobs)
             _adopt(database, book)
             try:
-                yield app
+                with app.desk:
+                    yield app
             finally:
                 app.close()
         finally:
@@ -210,6 +224,10 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         target=_keep_posting, args=(app, stop), name="lingqu-posting", daemon=True
     )
     posting.start()
+    following = threading.Thread(
+        target=_keep_following, args=(app, stop), name="lingqu-following", daemon=True
+    )
+    following.start()
     worker = None
     if app.settings.worker_embedded:
         worker = Worker(app.jobs, app.database.conninfo, platform=app)
@@ -225,6 +243,7 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
             app.readiness.remove("worker")
         counting.join(timeout=10)
         posting.join(timeout=10)
+        following.join(timeout=10)
         sequencer.join(timeout=15)
 
 
@@ -303,6 +322,7 @@ def _assemble(
         readiness=Readiness(),
         postgres=postgres,
         openid=_openid(settings),
+        desk=gate.Desk(database, ring, settings.data_dir / GATE),
         one_engine=OneEngine(settings),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)
@@ -451,12 +471,34 @@ def _jobs() -> JobRegistry:
                     new_id(trust.CommandId),
                 )
 
+    _gate_jobs(jobs)
     jobs.periodic("rights.quotas.sweep", "* * * * *")
     jobs.periodic("rights.obligations.lapse", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
     return jobs
+
+
+def _gate_jobs(jobs: JobRegistry) -> None:
+    @jobs.job("gate.leases.settle")
+    def settle_leases(context: JobContext) -> None:
+        """Settle leases of a gate that ended without settling, and drop what need not be kept."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        gate.settle_overdue(app.database)
+        app.file_room.sweep(REAL_TIME.now())
+        with app.database.transaction(trust.PLATFORM) as tx:
+            gate.drop_old_replies(tx)
+
+    @jobs.job(lists.JOB)
+    def run_file(context: JobContext, job: str) -> None:
+        """Answer a table of subjects that was handed in."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        lists.run_file(app.database, app.desk, app.file_room, lists.FileJobId(job))
+
+    jobs.periodic("gate.leases.settle", "* * * * *")
 
 
 def _keep_counting(app: App, stop: threading.Event) -> None:
@@ -474,6 +516,23 @@ def _keep_posting(app: App, stop: threading.Event) -> None:
                 trust.execute(app.database, ledger.post_batch, trust.PLATFORM, command)
         except errors.LingquError as error:
             _log.warning("transfers_not_posted", code=error.code)
+
+
+def follow_log(app: App) -> int:
+    """This will hand every follower what it has not seen of the log; says how many facts."""
+    done = 0
+    for follower in FOLLOWERS:
+        while given := trust.deliver(app.database, follower):
+            done += given
+    return done
+
+
+def _keep_following(app: App, stop: threading.Event) -> None:
+    while not stop.wait(FOLLOWING_INTERVAL_S):
+        try:
+            follow_log(app)
+        except errors.LingquError as error:
+            _log.warning("log_not_followed", code=error.code)
 
 
 def _has_queued(app: App) -> bool:

@@ -15,7 +15,8 @@ from web_server import write
 from lingqu import trust
 from lingqu.api import COMMAND_ROUTES, READING_ROUTES, WITHOUT_ROUTE
 
-EXAMPLES = int(os.environ.get("LINGQU_FUZZ_EXAMPLES", "12"))
+_USUAL = 60 if os.environ.get("FULL_MATRIX") else 6
+EXAMPLES = int(os.environ.get("LINGQU_FUZZ_EXAMPLES") or _USUAL)
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,9 @@ def write(**headers: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, story_from: Instant | None = None, **overrides) -> Iterator[Server]:
+def running(
+    folder: Path, *, story_from: Instant | None = None, origin: str = "lingqu.test/web", **overrides
+) -> Iterator[Server]:
     """A founded installation, served until the block ends."""
     given = {
         "data_dir": str(folder / "data"),
@@ -87,7 +89,7 @@ def running(folder: Path, *, story_from: Instant | None = None, **overrides) -> 
         **overrides,
     }
     settings = load_settings({}, overrides=given)
-    wiring.initialize(settings, story_from=story_from, origin="lingqu.test/web")
+    wiring.initialize(settings, story_from=story_from, origin=origin)
     with wiring.open_app(settings) as app, _served(app) as url:
         yield _peopled(app, url)
 

@@ -270,6 +270,9 @@ TAMPERED = {
     "two balances": "UPDATE ledger.balance SET posted = posted + sign(posted)",
     "a transfer": "UPDATE ledger.transfer SET amount = amount + 1",
     "a missing transfer": "DELETE FROM ledger.transfer",
+    "a line of a statement": "UPDATE ledger.statement SET places = places[2:]",
+    "a missing line": "DELETE FROM ledger.statement",
+    "a line more": "INSERT INTO ledger.statement SELECT account, 77, '{3}' FROM ledger.account",
     "a limit of record": "UPDATE ledger.account SET ceiling = 5 WHERE floor = 0",
 }
 

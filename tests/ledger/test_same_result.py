@@ -166,7 +166,6 @@ def books(world):
     )
 
 
-@settings(max_examples=400, deadline=None)
 @given(submissions)
 def test_the_rules_are_what_the_oracle_says(drawn):
     world = World()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from policy_worlds import (
     CODES,
@@ -127,7 +127,6 @@ def full():
     )
 
 
-@settings(max_examples=120, deadline=None)
 @given(policies())
 def test_every_policy_comes_back_the_same(policy):
     text = canon.encode(to_odrl(policy))
@@ -153,7 +152,6 @@ def respell_key(key, draw):
     return draw(st.sampled_from([key, f"odrl:{key}", ODRL + key]))
 
 
-@settings(max_examples=60, deadline=None)
 @given(policies(), st.data())
 def test_order_lists_and_full_names_do_not_matter(policy, data):
     written = to_odrl(policy)
@@ -167,7 +165,6 @@ def test_order_lists_and_full_names_do_not_matter(policy, data):
     assert read_policy(spaced, vocabulary=VOCABULARY)[1] == policy
 
 
-@settings(max_examples=30, deadline=None)
 @given(policies(), policies())
 def test_equal_policies_and_no_others_have_equal_bytes(one, two):
     assert (canon.encode(to_odrl(one)) == canon.encode(to_odrl(two))) == (one == two)
@@ -208,7 +205,6 @@ FOREIGN = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
 @given(policies(), FOREIGN, st.data())
 def test_an_added_member_is_refused_or_only_narrows(policy, foreign, data):
     found = json.loads(json.dumps(to_odrl(policy)))
@@ -224,7 +220,6 @@ def test_an_added_member_is_refused_or_only_narrows(policy, foreign, data):
     assert result is None or is_narrower(result, policy)
 
 
-@settings(max_examples=150, deadline=None)
 @given(policies(), st.data())
 def test_a_value_replaced_by_rubbish_is_refused_by_its_place(policy, data):
     found = json.loads(json.dumps(to_odrl(policy)))
@@ -258,7 +253,6 @@ def raw_constraints(draw):
     return name, draw(st.sampled_from(sorted(OPERATORS))), draw(VALUES[name])
 
 
-@settings(max_examples=800, deadline=None)
 @given(
     st.lists(raw_constraints(), max_size=3),
     st.lists(st.sampled_from(CODES["actions"]), min_size=1, max_size=3),
@@ -296,14 +290,12 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(document())), JSON, max_size=7))
 def test_random_documents_never_break_the_reader(changes):
     result = outcome(read, document() | changes)
     assert result is None or read(to_odrl(result)) == result
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=60) | st.text(max_size=60))
 def test_random_bytes_are_refused_as_unreadable(data):
     with pytest.raises(errors.Rejected) as caught:
@@ -559,7 +551,6 @@ def test_the_words_tell_everything_in_both_languages():
     assert free in explain_policy(bare, "zh-CN")
 
 
-@settings(max_examples=30, deadline=None)
 @given(policies())
 def test_every_policy_has_words(policy):
     for language in ("zh-CN", "en"):

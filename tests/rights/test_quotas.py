@@ -2,6 +2,7 @@
 """Quantities of grants: given on, used, leased, and back to the living; nothing is ever lost."""
 
 import itertools
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -410,7 +411,7 @@ def test_quantities_are_conserved_under_any_sequence_of_acts(shared_stock):
         shared = shared_stock
 
     state = settings(
-        max_examples=20,
+        max_examples=40 if os.environ.get("FULL_MATRIX") else 8,
         stateful_step_count=16,
         deadline=None,
         suppress_health_check=list(HealthCheck),

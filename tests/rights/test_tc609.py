@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from policy_worlds import (
     CODES,
@@ -96,7 +96,6 @@ def refusal(found, code):
     return caught.value
 
 
-@settings(max_examples=120, deadline=None)
 @given(policies(narrow=True))
 def test_every_policy_comes_back_the_same(wanted):
     text = canon.encode(to_tc609(wanted))
@@ -105,7 +104,6 @@ def test_every_policy_comes_back_the_same(wanted):
     assert read_policy(text, vocabulary=VOCABULARY) == (PolicyFormat.TC609, wanted)
 
 
-@settings(max_examples=80, deadline=None)
 @given(policies())
 def test_a_policy_is_written_exactly_or_not_at_all(wanted):
     try:
@@ -117,7 +115,6 @@ def test_a_policy_is_written_exactly_or_not_at_all(wanted):
     assert read(json.loads(json.dumps(found))) == wanted
 
 
-@settings(max_examples=60, deadline=None)
 @given(policies(narrow=True))
 def test_through_both_formats_nothing_is_lost(wanted):
     other = from_odrl(json.loads(json.dumps(to_odrl(wanted))), vocabulary=VOCABULARY)
@@ -154,7 +151,6 @@ def respell(value, draw):
     return value
 
 
-@settings(max_examples=60, deadline=None)
 @given(policies(narrow=True), st.data())
 def test_both_spellings_of_the_standard_are_read(wanted, data):
     assert read(respell(to_tc609(wanted), data.draw)) == wanted
@@ -191,7 +187,6 @@ FOREIGN = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
 @given(policies(narrow=True), FOREIGN, st.data())
 def test_an_added_member_is_refused_or_only_narrows(wanted, foreign, data):
     found = json.loads(json.dumps(to_tc609(wanted)))
@@ -206,7 +201,6 @@ def test_an_added_member_is_refused_or_only_narrows(wanted, foreign, data):
     assert result is None or is_narrower(result, wanted)
 
 
-@settings(max_examples=150, deadline=None)
 @given(policies(narrow=True), st.data())
 def test_a_value_replaced_by_rubbish_is_refused_by_its_place(wanted, data):
     found = json.loads(json.dumps(to_tc609(wanted)))
@@ -269,7 +263,6 @@ def action(code):
     return MAPPED.get(code) or {"expansionItem": NAMESPACE + code}
 
 
-@settings(max_examples=800, deadline=None)
 @given(
     st.lists(raw_constraints(), max_size=3),
     st.lists(st.sampled_from(CODES["actions"]), min_size=1, max_size=3),

@@ -45,7 +45,7 @@ def rewritten(path, target, change):
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=3000), max_size=8))
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_was_put_in_comes_out(tmp_path, members):
     members = {
         name: data

@@ -12,7 +12,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lingqu.kernel import errors
@@ -91,7 +91,6 @@ def test_a_second_process_sees_a_rotation_after_reload(tmp_path, ring):
 
 
 @given(st.binary(max_size=200), st.data())
-@settings(max_examples=60)
 def test_any_flipped_bit_of_message_or_signature_is_refused(tmp_path_factory, message, data):
     folder = tmp_path_factory.getbasetemp() / "flips"
     folder.mkdir(exist_ok=True)
@@ -113,7 +112,6 @@ def test_any_flipped_bit_of_message_or_signature_is_refused(tmp_path_factory, me
 
 
 @given(st.data())
-@settings(max_examples=300)
 def test_any_flipped_bit_in_a_file_of_the_ring_is_refused(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "sealed"
     folder.mkdir(exist_ok=True)

@@ -15,7 +15,9 @@ from lingqu.runtime.migrate import migrate
 from lingqu.runtime.postgres import discard_postgres, open_postgres
 
 SOURCE = Path(__file__).parents[2] / "src" / "lingqu"
-LINE = ("runtime", "trust", "ledger", "supply", "rights", "market", "gate", "supervision")
+LINE = (
+    "runtime", "trust", "ledger", "supply", "rights", "market", "gate", "supervision", "interop"
+)  # fmt: skip
 """The packages from the ground up: a schema refers only to those before it."""
 SCHEMAS = [word for word in LINE if (SOURCE / word / "schema.sql").exists()]
 

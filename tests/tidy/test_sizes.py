@@ -13,6 +13,7 @@ PACKAGE_LINES = 9_000
 BUDGETS = {"kernel": 2_500, "runtime": 6_000}
 SUB_FACE_LINES = 3_500
 SUB_FACES = (
+    "cli/story",
     "rights/obligations",
     "rights/quantities",
     "supply/collection",

@@ -279,15 +279,15 @@ def test_a_moment_no_command_can_write_is_a_finding_and_ends_no_audit(counted, m
     place.do(trust.close_account, account=caller.account)
     seen = set()
     for table, column in instants(place, rows.AuditClass.AUDITED, rows.AuditClass.BATCH):
+        if not place.count(table):
+            continue
         place.sql(f"CREATE TABLE public.kept AS TABLE {table}")
         place.sql(f"UPDATE {table} SET {column} = %s", (moment,))
-        altered = place.count(table)
         found = [one for one in place.audit() if one.place == table]
-        assert bool(found) == bool(altered), (table, column)
-        if altered:
-            seen.add(table)
-            written = moment.removesuffix(" BC") in found[0].found
-            assert written or found[0].what is Discrepancy.BATCH_ALTERED
+        assert found, (table, column)
+        seen.add(table)
+        written = moment.removesuffix(" BC") in found[0].found
+        assert written or found[0].what is Discrepancy.BATCH_ALTERED
         place.sql(f"DELETE FROM {table}")
         place.sql(f"INSERT INTO {table} SELECT * FROM public.kept")
         place.sql("DROP TABLE public.kept")

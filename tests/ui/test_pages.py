@@ -132,18 +132,14 @@ def test_hostile_names_are_shown_as_text(server):
 ODD = st.one_of(st.text(max_size=60), st.sampled_from(["\x00", "Zm9v", "%", "a" * 5000, "\ud7ff"]))
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.sampled_from(["/trust/facts", "/trust/parties", "/trust/refusals", "/login"]), a=ODD)
 def test_no_odd_question_breaks_a_page(regulator, path, a):
     answer = regulator.get(path, params={"after": a, "kind": a, "subject": a, "next": a, "done": a})
     assert answer.status_code in {200, 303, 422}, answer.text
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fields=st.dictionaries(st.sampled_from(FIELDS), ODD), path=st.sampled_from(WRITES))
 def test_no_odd_form_breaks_a_page(regulator, server, fields, path):
     csrf = token(regulator.get("/account"))

@@ -4,15 +4,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from lingqu_verify import bundles, entries, merkle, notes, tiles
 
 ORIGIN = "log.example/qinzhou"
+
+# Everyday runs try some cases of what holds for all, the full matrix tries many.
+hypothesis.settings.register_profile("some", max_examples=30, deadline=None)
+hypothesis.settings.register_profile("many", max_examples=300, deadline=None)
+hypothesis.settings.load_profile("many" if os.environ.get("FULL_MATRIX") else "some")
 
 
 @dataclass(frozen=True)

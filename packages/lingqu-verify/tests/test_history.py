@@ -11,7 +11,7 @@ import sys
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lingqu_verify import entries, history, merkle, notes, tiles
@@ -131,7 +131,6 @@ def test_a_source_that_cannot_be_read_is_named(tmp_path, world):
             history.verify_log(history.open_source(location), keys=[world.key])
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_flipped_bit_in_any_file_of_a_log_is_detected(world, folder, data):
     files = files_of(folder)

@@ -7,7 +7,7 @@ import hashlib
 
 import pymerkle
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pymerkle.proof import InclusionProof, InvalidProof
 
@@ -155,7 +155,6 @@ def test_inclusion_proofs_equal_the_definition_and_those_of_pymerkle(tree, roots
             assert [leaf, *proof] == peer.prove_inclusion(index + 1, size).path
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_verdicts_on_damaged_inclusion_proofs_equal_those_of_pymerkle(tree, roots, peer, data):
     size = data.draw(st.integers(1, SIZES))
@@ -193,7 +192,6 @@ def test_verdicts_on_damaged_inclusion_proofs_equal_those_of_pymerkle(tree, root
 SIZE = st.integers(1, SIZES)
 
 
-@settings(max_examples=200, deadline=None)
 @given(SIZE, SIZE, SIZE, SIZE, st.booleans(), st.booleans())
 def test_verdicts_on_claimed_roots_equal_those_of_pymerkle(
     tree, roots, peer, one, other, stray, astray, wrong_old, wrong_new
@@ -215,7 +213,6 @@ def test_verdicts_on_claimed_roots_equal_those_of_pymerkle(
         assert not good
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_any_flipped_bit_in_a_proof_leaf_or_root_is_detected(tree, roots, data):
     new = data.draw(st.integers(2, SIZES))

@@ -17,7 +17,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lingqu_verify import client, merkle, notes, witness
@@ -373,7 +373,6 @@ class Watch:
         )
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     steps=st.lists(
         st.tuples(

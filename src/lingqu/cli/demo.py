@@ -23,11 +23,13 @@ import click
 
 from lingqu.cli import serve as server
 from lingqu.cli.acting import caller
-from lingqu.cli.demonstration import Script, Story, Told, read_script, write_script
+from lingqu.cli.demonstration import Telling, Told
 from lingqu.cli.doctor import NoVerifier, program_beside
 from lingqu.cli.grammar import command, option
 from lingqu.cli.invocation import Invocation
+from lingqu.cli.story import BEGINS, STORIES, Journal
 from lingqu.kernel import errors
+from lingqu.kernel.time import parse_instant
 from lingqu.runtime.blobs import storage_errors
 from lingqu.runtime.observability import configure_logging
 from lingqu.runtime.postgres import discard_postgres
@@ -37,6 +39,7 @@ from lingqu.trust import rulebook
 from lingqu.wiring import App, initialize, open_app
 
 DATA_DIR = Path(".lingqu/demo")
+FOUNDED = "founded"
 ORIGIN = "demo.lingqu.example"
 WITNESS_NAME = "witness.demo.lingqu.example"
 _LIBC = ctypes.CDLL(None)
@@ -57,6 +60,18 @@ class NotADemo(errors.Conflict):
     code = "cli.demo.not_a_demo"
 
 
+class AnotherStory(errors.Conflict):
+    """The folder holds the story of another region."""
+
+    code = "cli.demo.another_story"
+
+
+class NoStory(errors.Rejected):
+    """No story is told for this region."""
+
+    code = "cli.demo.no_story"
+
+
 class WitnessFailed(errors.Unavailable):
     """The witness did not start."""
 
@@ -72,21 +87,21 @@ def demo(run: Invocation, fresh: bool, port: str | None, profile: str | None) ->
     """Show Lingqu's main job and leave it running."""
     began = time.monotonic()
     settings = _settings(run, port, profile)
-    script = _prepare(settings, fresh=fresh)
+    journal, known = _prepare(settings, fresh=fresh)
     run.tell(run.word("demo.title"))
     run.tell(run.word("demo.where", folder=str(settings.data_dir)))
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(_log_file(settings))
         configure_logging("json", "info", stream=stream)
         run.tell()
-        run.tell(run.word("demo.begun" if script.told else "demo.beginning"))
-        key = _begin(run, settings, known=script.told)
+        run.tell(run.word("demo.begun" if known else "demo.beginning"))
+        key = _begin(run, settings, journal)
         witness = stack.enter_context(_witness(settings, key))
         settings = replace(settings, witnesses=(witness,))
         app = stack.enter_context(open_app(settings))
         run.tell(_region(run, app))
-        story = Story(run=run, app=app, script=script, witness=witness)
-        told = _serve(story, began)
+        telling = Telling(run=run, app=app, journal=journal, witness=witness)
+        told = _serve(telling, began)
     if run.as_json:
         run.answer(told, [])
     else:
@@ -105,9 +120,15 @@ def _region(run: Invocation, app: App) -> str:
 def _settings(run: Invocation, port: str | None, profile: str | None) -> Settings:
     """Those of the machine, but never its database, keys, address or witnesses."""
     loaded = run.settings(data_dir=run.data_dir or DATA_DIR, port=port, profile=profile)
+    chosen = loaded.profile or "guangxi"
+    if chosen not in STORIES:
+        raise NoStory(profile=chosen, known=", ".join(STORIES))
+    if run.data_dir is None and chosen != "guangxi":
+        loaded = replace(loaded, data_dir=DATA_DIR.with_name(f"{DATA_DIR.name}-{chosen}"))
     loaded = replace(
         loaded,
         data_dir=loaded.data_dir.resolve(),
+        profile=chosen,
         database_url=None,
         database_owner_url=None,
         key_file=None,
@@ -140,10 +161,13 @@ def _taken(settings: Settings) -> bool:
     return False
 
 
-def _prepare(settings: Settings, *, fresh: bool) -> Script:
-    """The script in the demonstration's folder; `fresh` deletes what a demonstration made there."""
-    folder = settings.data_dir
-    known = read_script(folder)
+def _prepare(settings: Settings, *, fresh: bool) -> tuple[Journal, bool]:
+    """The journal in the demonstration's folder, and whether it was there before.
+
+    `fresh` deletes what a demonstration made there. Raises NotADemo, AnotherStory.
+    """
+    folder, profile = settings.data_dir, settings.profile or "guangxi"
+    known = Journal.open(folder)
     with storage_errors(folder):
         occupied = folder.exists() and any(folder.iterdir())
         if occupied and known is None:
@@ -156,9 +180,10 @@ def _prepare(settings: Settings, *, fresh: bool) -> Script:
             known = None
         folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     if known is None:
-        known = Script.new()
-        write_script(folder, known)
-    return known
+        return Journal.begin(folder, profile), False
+    if known.profile != profile:
+        raise AnotherStory(folder=str(folder), profile=known.profile)
+    return known, True
 
 
 @contextlib.contextmanager
@@ -169,13 +194,23 @@ def _log_file(settings: Settings) -> Iterator[TextIO]:
     configure_logging("auto", "error")
 
 
-def _begin(run: Invocation, settings: Settings, *, known: bool) -> str:
+def _begin(run: Invocation, settings: Settings, journal: Journal) -> str:
     """Make the installation where there is none, and give the log's first key."""
-    if not known and not (settings.data_dir / "postgres.json").exists():
+    if not journal.is_over(FOUNDED):
         with run.step("demo.step_init"):
-            initialize(settings, story_from=None, origin=settings.origin)
+            _found(settings)
+        journal.end(FOUNDED)
     with open_app(settings) as app, app.database.reading(caller(run)) as tx:
         return str(logs.own_log(tx).keys[0].verifier)
+
+
+def _found(settings: Settings) -> None:
+    """Begin the installation on a demonstration clock; one that was killed meanwhile goes on."""
+    try:
+        initialize(settings, story_from=parse_instant(BEGINS), origin=settings.origin)
+    except errors.Conflict as refusal:
+        if refusal.code != "trust.installation.already_founded":
+            raise
 
 
 def _witness_folder(settings: Settings) -> Path:
@@ -230,20 +265,20 @@ def _done(words: list[str]) -> str:
     return ended.stdout
 
 
-def _serve(story: Story, began: float) -> Told:
+def _serve(telling: Telling, began: float) -> Told:
     """Serve until the end; the story is told by a thread once requests are answered."""
     stop = threading.Event()
     outcome: list[Told | BaseException] = []
 
     def tell(address: str) -> None:
         try:
-            outcome.append(story.tell(address, began))
+            outcome.append(telling.tell(address, began))
         except BaseException as error:  # noqa: BLE001  # raised again below, in the main thread
             if not stop.is_set():
                 outcome.append(error)
             stop.set()
         else:
-            if story.run.as_json:
+            if telling.run.as_json:
                 stop.set()
 
     thread = threading.Thread(target=lambda: None)
@@ -253,7 +288,7 @@ def _serve(story: Story, began: float) -> Told:
         thread = threading.Thread(target=tell, args=(address,), name="demo", daemon=True)
         thread.start()
 
-    server.serve(story.app, stop, started=started)
+    server.serve(telling.app, stop, started=started)
     if thread.ident is not None:
         thread.join(_START_S)
     if not outcome:

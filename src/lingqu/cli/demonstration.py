@@ -1,43 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the demonstration does and says, act by act.
+"""One telling of a demonstration: the story, the proof of everything it left, and where to look.
 
-Its script holds the id of every command it will send, made once and kept in the folder. Telling
-the story again sends the same commands, which changes nothing: the platform's own promise.
+The story itself is in `story`; here it is given its stage, and afterwards the log's proof is handed
+to a program of its own, with and without an alteration.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from lingqu import trust
-from lingqu.cli.accounts import new_password
-from lingqu.cli.acting import act, caller, made_by
+from lingqu.cli.acting import caller
 from lingqu.cli.doctor import NoVerifier, program_beside
 from lingqu.cli.facts import logs_of, verify_command, wait_until_sequenced
 from lingqu.cli.invocation import Invocation
+from lingqu.cli.story import STORIES, Beat, Journal, Stage, accounts_file, connect, read_passwords
 from lingqu.cli.text import labelled
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
-from lingqu.runtime import new_id
 from lingqu.runtime.blobs import replace_file
 from lingqu.runtime.settings import key_location
 from lingqu.trust import log as logs
 from lingqu.wiring import App
 
-MARK = "demo.json"
-ACCOUNTS = "demo-accounts.txt"
 EVIDENCE = "demo-evidence.json"
-BUREAU = "〈灵渠市数据局〉（演示）"
-OPERATOR = "〈灵渠数据运营公司〉（演示）"
-OPERATOR_RENAMED = "〈灵渠数据运营有限公司〉（演示）"
-LOGIN = "demo"
+FILES = "demo-files"
 _WITNESS_S = 10.0
 _PAUSE_S = 0.05
 
@@ -49,40 +42,16 @@ class DemoDisproved(errors.Unavailable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
-    """The command ids of the story, and whether it was told to its end once."""
-
-    bureau: str
-    operator: str
-    account: str
-    role: str
-    rename: str
-    refused: str
-    told: bool = False
-
-    @classmethod
-    def new(cls) -> Self:
-        """This will make every id anew."""
-        return cls(
-            bureau=new_id(trust.CommandId),
-            operator=new_id(trust.CommandId),
-            account=new_id(trust.CommandId),
-            role=new_id(trust.CommandId),
-            rename=new_id(trust.CommandId),
-            refused=new_id(trust.CommandId),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """The figures of a story that was told to its end."""
+    """The figures of a story that was told to its end. `figures` are named `beat.figure`."""
 
+    profile: str
     data_dir: str
     address: str
-    party: str
-    account: str
-    login: str
     accounts_file: str
+    files: str
+    figures: dict[str, int | str]
+    beats: tuple[Beat, ...]
     facts: int
     refused: int
     log_size: int
@@ -97,68 +66,55 @@ class Told:
     total_s: float
 
 
-def read_script(folder: Path) -> Script | None:
-    """This will read the script of a demonstration's folder; None where it is none of ours."""
-    try:
-        plain = json.loads((folder / MARK).read_bytes())
-        script = Script(**plain["script"])
-        for name in ("bureau", "operator", "account", "role", "rename", "refused"):
-            trust.CommandId(getattr(script, name))
-    except (OSError, ValueError, TypeError, KeyError, errors.Rejected):
-        return None
-    return script
-
-
-def write_script(folder: Path, script: Script) -> None:
-    """This will keep the script, which also marks the folder as a demonstration's."""
-    text = json.dumps({"lingqu": "demo", "script": asdict(script)}, indent=1)
-    replace_file(folder / MARK, text.encode() + b"\n")
-
-
 @dataclass(slots=True, kw_only=True)
-class Story:
+class Telling:
     """One telling. `witness` is the key and the address of the witness."""
 
     run: Invocation
     app: App
-    script: Script
+    journal: Journal
     witness: str
 
     def tell(self, address: str, began: float) -> Told:
-        """This will do every act and say what happened; gives the figures.
+        """This will play the story, prove what it left, and say where to look; gives the figures.
 
         Raises what a command raises, or DemoDisproved.
         """
-        self._chapter("demo.act_party")
-        party, password = self._parties()
+        story = STORIES[self.journal.profile]
+        stage = Stage(
+            run=self.run,
+            app=self.app,
+            journal=self.journal,
+            cast=story.cast,
+            address=address,
+            connect=connect,
+            files=self.files,
+        )
+        self.files.mkdir(exist_ok=True)
+        stage.play(story.chapters)
         waited = time.monotonic()
-        facts = self._facts()
+        facts = self._facts(stage)
         self._chapter("demo.act_log")
         wait_until_sequenced(self.run, self.app, facts)
         seconds = time.monotonic() - waited
         status = self.app.sequencer.status()
         root = "" if status.root is None else status.root.hex()
-        self._lines(
-            ("head.log_size", status.size),
-            ("head.root", root),
-            ("head.seconds", f"{seconds:.2f}"),
-        )
+        self._lines(("head.log_size", status.size), ("head.root", root))
         witness, size = self._witnessed(status.size)
         words, verified, altered = self._prove(facts, witnessed=bool(witness))
-        fact_count, refused = self._counts()
-        if not self.script.told:
-            self.script = replace(self.script, told=True)
-            write_script(self.app.settings.data_dir, self.script)
-        self._farewell(address, password)
+        with self.app.database.reading(caller(self.run)) as tx:
+            counted = trust.count_facts(tx)
+        self._farewell(address)
         return Told(
+            profile=self.journal.profile,
             data_dir=str(self.app.settings.data_dir),
             address=address,
-            party=party,
-            account=made_by(trust.CommandId(self.script.account), trust.AccountId),
-            login=LOGIN,
-            accounts_file=str(self._accounts_file),
-            facts=fact_count,
-            refused=refused,
+            accounts_file=str(accounts_file(self.app.settings.data_dir)),
+            files=str(self.files),
+            figures=self._figures(),
+            beats=self.journal.beats(),
+            facts=counted.facts,
+            refused=counted.refused,
             log_size=status.size,
             log_root=root,
             checkpoint_s=round(seconds, 3),
@@ -172,112 +128,29 @@ class Story:
         )
 
     @property
+    def files(self) -> Path:
+        """The folder of what the story wrote for people: letters, tables, evidence."""
+        return self.app.settings.data_dir / FILES
+
+    @property
     def _evidence(self) -> Path:
         return self.app.settings.data_dir / EVIDENCE
 
-    @property
-    def _accounts_file(self) -> Path:
-        return self.app.settings.data_dir / ACCOUNTS
+    def _figures(self) -> dict[str, int | str]:
+        return {
+            f"{beat.name}.{name}": value
+            for beat in self.journal.beats()
+            for name, value in beat.figures.items()
+        }
 
-    def _parties(self) -> tuple[trust.PartyId, str]:
-        bureau = self._register("bureau", BUREAU)
-        operator = self._register("operator", OPERATOR)
-        password = self._password()
-        command = trust.CommandId(self.script.account)
-        account = made_by(command, trust.AccountId)
-        act(
-            self.run,
-            self.app,
-            trust.open_account,
-            command,
-            account=account,
-            party=bureau,
-            kind=trust.AccountKind.PERSON,
-            login=LOGIN,
-            password=trust.hash_password(password),
-        )
-        command = trust.CommandId(self.script.role)
-        act(
-            self.run,
-            self.app,
-            trust.assign_role,
-            command,
-            assignment=made_by(command, trust.AssignmentId),
-            account=account,
-            role=trust.Role.ADMINISTRATOR,
-            party=bureau,
-        )
-        command = trust.CommandId(self.script.rename)
-        act(
-            self.run,
-            self.app,
-            trust.rename_party,
-            command,
-            party=operator,
-            name=OPERATOR_RENAMED,
-        )
-        self._be_refused(operator)
-        self._lines(("head.party", f"{BUREAU}  {bureau}"), ("head.account", LOGIN))
-        self.run.tell(f"  {self.run.word('demo.renamed', name=OPERATOR_RENAMED)}")
-        self.run.tell(f"  {self.run.word('demo.refused')}")
-        return bureau, password
-
-    def _register(self, command_name: str, name: str) -> trust.PartyId:
-        command = trust.CommandId(getattr(self.script, command_name))
-        made = act(
-            self.run,
-            self.app,
-            trust.register_party,
-            command,
-            party=made_by(command, trust.PartyId),
-            kind=trust.PartyKind.ORGANIZATION,
-            name=name,
-        )
-        return made.id
-
-    def _be_refused(self, party: trust.PartyId) -> None:
-        """Once: ask for what is not allowed, so that the refusal stands in the log."""
-        if self.script.told:
-            return
-        try:
-            command = trust.CommandId(self.script.refused)
-            act(self.run, self.app, trust.rename_party, command, party=party, name="")
-        except errors.Rejected:
-            return
-
-    def _password(self) -> str:
-        """The password of this folder's account; kept for its owner, so that it can be shown."""
-        try:
-            text = self._accounts_file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            text = ""
-        for line in text.splitlines():
-            login, _, password = line.partition("\t")
-            if login == LOGIN and password:
-                return password
-        password = new_password()
-        replace_file(self._accounts_file, f"{LOGIN}\t{password}\n".encode(), mode=0o600)
-        return password
-
-    def _facts(self) -> tuple[trust.FactId, ...]:
-        """What the story's own acts left, in the order of the log."""
-        subjects = (
-            made_by(trust.CommandId(self.script.bureau), trust.PartyId),
-            made_by(trust.CommandId(self.script.operator), trust.PartyId),
-            made_by(trust.CommandId(self.script.account), trust.AccountId),
-            made_by(trust.CommandId(self.script.role), trust.AssignmentId),
-        )
+    def _facts(self, stage: Stage) -> tuple[trust.FactId, ...]:
+        """What the actors' own registration left, in the order of the log."""
         found: set[trust.FactId] = set()
         with self.app.database.reading(caller(self.run)) as tx:
-            for subject in subjects:
-                page = trust.find_facts(tx, page=PageRequest(size=50), subject=subject)
+            for actor in stage.cast:
+                page = trust.find_facts(tx, page=PageRequest(size=50), subject=stage.account(actor))
                 found |= {one.id for one in page.items}
         return tuple(sorted(found))
-
-    def _counts(self) -> tuple[int, int]:
-        with self.app.database.reading(caller(self.run)) as tx:
-            counted = trust.count_facts(tx)
-        return counted.facts, counted.refused
 
     def _prove(
         self, facts: tuple[trust.FactId, ...], *, witnessed: bool
@@ -294,7 +167,7 @@ class Story:
         for line in said.splitlines():
             self.run.tell(f"    {line}")
         altered = self._evidence.with_name("demo-altered.json")
-        replace_file(altered, text.replace("trust.party.", "trust.partx.", 1).encode())
+        replace_file(altered, text.replace("trust.account.", "trust.accounx.", 1).encode())
         try:
             altered_verified, said = self._verify([*verify_command(altered, key), *outside])
         finally:
@@ -346,19 +219,32 @@ class Story:
         )
         return one.witness, one.size
 
-    def _farewell(self, address: str, password: str) -> None:
+    def _farewell(self, address: str) -> None:
         data = self.app.settings.data_dir
         self._chapter("demo.act_look")
         self._lines(
             ("demo.look_home", address),
-            ("demo.look_login", f"{LOGIN}  /  {password}"),
             ("demo.look_log", f"{address}/log/"),
             ("demo.look_api", f"{address}/api/docs"),
             ("demo.look_status", f"lingqu status --data-dir {shlex.quote(str(data))}"),
             ("demo.look_audit", f"lingqu audit --data-dir {shlex.quote(str(data))}"),
-            ("demo.look_accounts", self._accounts_file),
+            ("demo.look_files", self.files),
             ("demo.look_key", key_location(self.app.settings)),
         )
+        self._chapter("demo.look_login")
+        passwords = read_passwords(accounts_file(data))
+        known = {actor.login: actor.name for actor in STORIES[self.journal.profile].cast.values()}
+        for line in labelled(
+            [
+                (
+                    f"{self.run.word(f'story.role.{login}')}  {known.get(login, '')}",
+                    f"{login}  /  {password}",
+                )
+                for login, password in passwords.items()
+            ]
+        ):
+            self.run.tell(line)
+        self._lines(("demo.look_accounts", accounts_file(data)))
         self.run.tell()
         self.run.tell(self.run.word("demo.stop"))
 

@@ -1,7 +1,172 @@
 # SPDX-License-Identifier: Apache-2.0
-"""应用: use without seeing: decisions, verification, governed queries.
+"""应用 gate: use without seeing: products, their policies, decisions, answers and metering.
 
-Nothing here yet: the name and its place in the line are kept.
+An operator defines a **product** over granted columns, under a closed **policy** everyone concerned
+can read. A **snapshot** is built from loaded tables by the confined engine and holds keyed hashes,
+no subject. A **call** under a buyer's grant is **decided** by pure rules over the request, the
+effective grant, the policy and the log of what was asked, never over the data; it spends a
+**lease** of the grant's quantity, is answered from the snapshot, and its answer leaves only when
+its metering is durable. A refused call is metered as well, with its code and article.
+
+Start reading in `products` and `policies`, then `decisions`, `desk`, `metering`, `building`.
 """
 
-__all__: tuple[str, ...] = ()
+from lingqu.gate import lists  # noqa: F401 - its tables and commands belong to the package
+from lingqu.gate.building import BuildTable, build_snapshot, find_tables
+from lingqu.gate.decisions import (
+    CallIdUsed,
+    Enumerating,
+    Explained,
+    NotHolder,
+    NotPublished,
+    OtherProduct,
+    OverQuota,
+    ProductHeld,
+    PurposeUnknown,
+    WrongPurpose,
+)
+from lingqu.gate.desk import Asker, Desk, GateBusy, find_asker
+from lingqu.gate.leasing import settle_overdue
+from lingqu.gate.metering import (
+    CallsMetered,
+    RefusedCount,
+    drop_old_replies,
+    find_batch_calls,
+    find_calls,
+    settle_by_meter,
+)
+from lingqu.gate.policies import (
+    Answer,
+    BadPolicy,
+    Characters,
+    CountPolicy,
+    Enumeration,
+    Evidence,
+    Form,
+    Matching,
+    OpenFilePolicy,
+    Policy,
+    Predicate,
+    Relation,
+    Sample,
+    SubjectShape,
+    VerificationPolicy,
+    find_columns,
+    parse_policy,
+)
+from lingqu.gate.products import (
+    CALL,
+    Product,
+    ProductDefined,
+    ProductId,
+    ProductNotFound,
+    ProductWithdrawn,
+    SnapshotId,
+    define_product,
+    fields_of,
+    find_products,
+    get_product,
+    policy_of,
+    revise_product,
+    withdraw_product,
+)
+from lingqu.gate.requests import (
+    SUBJECTS_MOST,
+    CallAnswer,
+    CallId,
+    CallRequest,
+    MeterBatchId,
+    MeteredCall,
+    Subject,
+    SubjectAnswer,
+)
+from lingqu.gate.snapshots import (
+    KEY_PURPOSE,
+    BuiltSnapshot,
+    Snapshot,
+    SourceVersion,
+    check_may_publish,
+    find_sealed_key,
+    find_snapshot,
+    find_snapshots,
+    get_snapshot,
+    publish_snapshot,
+    read_sources,
+)
+
+__all__ = (
+    "CALL",
+    "KEY_PURPOSE",
+    "SUBJECTS_MOST",
+    "Answer",
+    "Asker",
+    "BadPolicy",
+    "BuildTable",
+    "BuiltSnapshot",
+    "CallAnswer",
+    "CallId",
+    "CallIdUsed",
+    "CallRequest",
+    "CallsMetered",
+    "Characters",
+    "CountPolicy",
+    "Desk",
+    "Enumerating",
+    "Enumeration",
+    "Evidence",
+    "Explained",
+    "Form",
+    "GateBusy",
+    "Matching",
+    "MeterBatchId",
+    "MeteredCall",
+    "NotHolder",
+    "NotPublished",
+    "OpenFilePolicy",
+    "OtherProduct",
+    "OverQuota",
+    "Policy",
+    "Predicate",
+    "Product",
+    "ProductDefined",
+    "ProductHeld",
+    "ProductId",
+    "ProductNotFound",
+    "ProductWithdrawn",
+    "PurposeUnknown",
+    "RefusedCount",
+    "Relation",
+    "Sample",
+    "Snapshot",
+    "SnapshotId",
+    "SourceVersion",
+    "Subject",
+    "SubjectAnswer",
+    "SubjectShape",
+    "VerificationPolicy",
+    "WrongPurpose",
+    "build_snapshot",
+    "check_may_publish",
+    "define_product",
+    "drop_old_replies",
+    "fields_of",
+    "find_asker",
+    "find_batch_calls",
+    "find_calls",
+    "find_columns",
+    "find_products",
+    "find_sealed_key",
+    "find_snapshot",
+    "find_snapshots",
+    "find_tables",
+    "get_product",
+    "get_snapshot",
+    "parse_policy",
+    "policy_of",
+    "publish_snapshot",
+    "read_sources",
+    "revise_product",
+    "settle_by_meter",
+    "settle_overdue",
+    "withdraw_product",
+)

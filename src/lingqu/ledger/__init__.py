@@ -73,9 +73,11 @@ from lingqu.ledger.posting import (
     submit_transfers,
 )
 from lingqu.ledger.statements import (
+    Entry,
     StatementLine,
     TrialBalance,
     TrialLine,
+    find_entries,
     find_transfers,
     trial_balance,
 )
@@ -133,6 +135,7 @@ __all__ = (
     "DayClosed",
     "DayNotFound",
     "DayNotOver",
+    "Entry",
     "FloorCrossed",
     "HotAccount",
     "LedgerAccount",
@@ -165,6 +168,7 @@ __all__ = (
     "find_balances",
     "find_closes",
     "find_currencies",
+    "find_entries",
     "find_transfers",
     "find_verdicts",
     "get_account",

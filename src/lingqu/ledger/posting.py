@@ -17,7 +17,7 @@ with the transfer, and a repetition gets the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lingqu import trust
@@ -25,7 +25,8 @@ from lingqu.kernel import errors
 from lingqu.kernel.time import format_instant
 from lingqu.ledger.accounts import may_read
 from lingqu.ledger.days import local_day
-from lingqu.ledger.rules import Books, Decision, Reservation, Standing, decide
+from lingqu.ledger.rules import Books, Decision, Reservation, Standing, decide_pieces
+from lingqu.ledger.statements import note_places, write_places
 from lingqu.ledger.transfers import (
     BATCH_MAX,
     REFUSALS,
@@ -88,6 +89,7 @@ _TAKE = """
     ) AS counted WHERE total <= %s ORDER BY place
 """
 _DROP = "DELETE FROM ledger.queue WHERE place = ANY(%s)"
+_ACCEPTED, _REUSED = Outcome.ACCEPTED.value, Outcome.ID_REUSED.value
 _write_columns = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, separators=(",", ":")
 ).encode
@@ -131,10 +133,10 @@ def post_transfers(tx: Tx, *, transfers: Sequence[Transfer]) -> tuple[Verdict, .
     """
     decided = _decide_now(tx, transfers)
     for one in decided:
-        if one.outcome not in {Outcome.ACCEPTED.value, Outcome.LINKED_REFUSED.value}:
+        if one.outcome not in {_ACCEPTED, Outcome.LINKED_REFUSED.value}:
             raise _refusal(one)
     for one in decided:
-        if one.outcome != Outcome.ACCEPTED.value:
+        if one.outcome != _ACCEPTED:
             raise _refusal(one)
     return _verdicts(decided)
 
@@ -183,8 +185,8 @@ def post_batch(tx: Tx) -> BatchResult:
     if taken:
         tx.execute(_DROP, ([row["place"] for row in taken],))
     new = [one for one in decided if one.new]
-    accepted = sum(one.outcome == Outcome.ACCEPTED.value for one in new)
-    reused = sum(one.outcome == Outcome.ID_REUSED.value for one in decided)
+    accepted = sum(one.outcome == _ACCEPTED for one in new)
+    reused = sum(one.outcome == _REUSED for one in decided)
     trust.record(tx, TransfersPosted(batch=batch, accepted=accepted, refused=len(new) - accepted))
     return BatchResult(
         batch=TransferBatchId(batch.id),
@@ -233,7 +235,7 @@ def get_verdict(tx: Tx, transfer: TransferId) -> Verdict:
 def _decide_now(tx: Tx, transfers: Sequence[Transfer], *, always: bool = False) -> list[Decision]:
     rows = plain_rows(transfers)
     decided, batch = _post(tx, [rows], in_command=True)
-    accepted = sum(one.new and one.outcome == Outcome.ACCEPTED.value for one in decided)
+    accepted = sum(one.new and one.outcome == _ACCEPTED for one in decided)
     if batch.count or always:
         refused = batch.count - accepted
         trust.record(tx, TransfersPosted(batch=batch, accepted=accepted, refused=refused))
@@ -250,14 +252,27 @@ def _post(
         account: (one.posted, one.pending_out, one.pending_in)
         for account, one in books.standings.items()
     }
-    decided = [one for submission in submissions for one in decide(books, submission)]
-    at = format_instant(tx.now)
-    new = [one for one in decided if one.new]
-    rows = [
-        (number + place, *plain[:9], day, at, outcome, debit_after, credit_after)
-        for place, (plain, day, outcome, debit_after, credit_after, _) in enumerate(new)
-    ]
-    batch = TRANSFERS.append(tx, new_id(TransferBatchId), rows)
+    decided: list[Decision] = []
+    places: dict[str, list[int]] = {}
+
+    def pieces() -> Iterator[list[tuple[object, ...]]]:
+        """Decide while the database stores what was decided before."""
+        at, place = format_instant(tx.now), 0
+        for submission in submissions:
+            for some in decide_pieces(books, submission):
+                decided.extend(some)
+                new = [one for one in some if one.new]
+                yield [
+                    (number + offset, *plain[:9], day, at, outcome, debit_after, credit_after)
+                    for offset, (plain, day, outcome, debit_after, credit_after, _) in enumerate(
+                        new, place
+                    )
+                ]
+                note_places(places, new, place)
+                place += len(new)
+
+    batch = TRANSFERS.append_pieces(tx, new_id(TransferBatchId), pieces())
+    write_places(tx, number, places)
     moved = [
         (account, one.posted, one.pending_out, one.pending_in)
         for account, one in books.standings.items()

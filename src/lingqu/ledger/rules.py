@@ -16,7 +16,7 @@ the debtor's floor and the creditor's ceiling alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -90,11 +90,23 @@ class Books:
     known: dict[str, Decision] = field(default_factory=dict)
 
 
+PIECE = 1000
+"""How many decisions are given at once, give or take a group."""
+
+
 def decide(books: Books, submission: Sequence[Plain]) -> list[Decision]:
     """This will decide the transfers of one submission in their order, group by group."""
+    return [one for piece in decide_pieces(books, submission) for one in piece]
+
+
+def decide_pieces(books: Books, submission: Sequence[Plain]) -> Iterator[list[Decision]]:
+    """This will decide a submission and give the decisions in pieces, as they are made."""
     decided: list[Decision] = []
     start, count = 0, len(submission)
     while start < count:
+        if len(decided) >= PIECE:
+            yield decided
+            decided = []
         member = submission[start]
         group, end = member[7], start + 1
         if group is None:
@@ -108,7 +120,7 @@ def decide(books: Books, submission: Sequence[Plain]) -> list[Decision]:
                 end += 1
         decided += _decide_group(books, submission[start:end])
         start = end
-    return decided
+    yield decided
 
 
 def _decide_plainly(books: Books, member: Plain) -> Decision | None:

@@ -90,12 +90,18 @@ CREATE TABLE ledger.transfer (
     CHECK ((debit_after IS NULL) = (credit_after IS NULL))
 );
 CREATE UNIQUE INDEX transfer_settled_once ON ledger.transfer (pending) WHERE pending IS NOT NULL AND verdict = 'accepted';
-CREATE INDEX transfer_debit ON ledger.transfer (debit, number) WHERE verdict = 'accepted';
-CREATE INDEX transfer_credit ON ledger.transfer (credit, number) WHERE verdict = 'accepted';
 CREATE INDEX transfer_day ON ledger.transfer USING brin (day);
 COMMENT ON TABLE ledger.transfer IS 'Every transfer that was decided, with its verdict; a refused one moved nothing. Append-only, batch-audited.';
 COMMENT ON COLUMN ledger.transfer.debit IS 'The account the amount leaves.';
 COMMENT ON COLUMN ledger.transfer.debit_after IS 'What that account had posted right after this transfer; null where it was refused.';
+
+CREATE TABLE ledger.statement (
+    account text       NOT NULL,
+    block   bigint     NOT NULL,
+    places  smallint[] NOT NULL,
+    PRIMARY KEY (account, block)
+);
+COMMENT ON TABLE ledger.statement IS 'Where the accepted transfers of an account stand: a block of 8192 numbers, and the places in it, ascending. A cache, recomputed by the audit.';
 
 CREATE TABLE ledger.queue (
     place     bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -123,7 +129,7 @@ COMMENT ON TABLE ledger.day_close IS 'Closed days, one row a currency: how much 
 -- Books only grow: nothing here can be deleted, no transfer changed, and balances only moved. ------
 
 GRANT SELECT, INSERT, UPDATE ON ledger.account TO lingqu_app;
-GRANT SELECT, INSERT ON ledger.currency, ledger.transfer, ledger.day_close TO lingqu_app;
+GRANT SELECT, INSERT ON ledger.currency, ledger.transfer, ledger.statement, ledger.day_close TO lingqu_app;
 GRANT SELECT, INSERT (account, currency, floor, ceiling, hot),
     UPDATE (floor, ceiling, open, posted, pending_out, pending_in) ON ledger.balance TO lingqu_app;
 GRANT SELECT, INSERT, DELETE ON ledger.queue TO lingqu_app;

@@ -10,7 +10,8 @@ a grant in the database; `EffectiveGrants` answers the same from memory and hear
 revocation and hold in the instant it commits.
 
 What may be used and how much of it stands in `rights.quantities`, what is owed in
-`rights.obligations`. Start reading in `grants`, then `issuing`, `endings`, `checks`, `effective`.
+`rights.obligations`; how an operator comes to its grant in `rights.operation`, the two registries
+in `rights.registry`. Start reading in `grants`, then `issuing`, `endings`, `checks`, `effective`.
 """
 
 from lingqu.rights import exchange
@@ -25,6 +26,7 @@ from lingqu.rights.checks import (
     check_grant,
     get_freshness,
     judge_use,
+    refusal_of,
 )
 from lingqu.rights.effective import EffectiveGrants
 from lingqu.rights.endings import (
@@ -33,6 +35,7 @@ from lingqu.rights.endings import (
     RootNotAdopted,
     Succession,
     adopt_children,
+    end_grant,
     narrow_grant,
     revoke_grant,
 )
@@ -57,6 +60,7 @@ from lingqu.rights.grants import (
     find_life,
     get_grant,
     read_form,
+    refuse_dead,
 )
 from lingqu.rights.grounds import (
     BadGround,
@@ -73,11 +77,22 @@ from lingqu.rights.issuing import (
     GrantsNothing,
     KindNotBegotten,
     TooDeep,
+    begin_grant,
     issue_grant,
     issue_root,
 )
 from lingqu.rights.obligations import ClockStart, Duty, ObligationKind
 from lingqu.rights.quantities import Quantity
+from lingqu.rights.registry import (
+    Registration,
+    RegistrationId,
+    RegistrationKind,
+    RegistrationState,
+    find_by_code,
+    get_registration,
+)
+from lingqu.rights.sheets import Sheet
+from lingqu.rights.statements import Statement, StatementMissing, StatementUnknown
 from lingqu.rights.vocabulary import (
     Code,
     CodeTaken,
@@ -127,9 +142,17 @@ __all__ = (
     "ObligationKind",
     "PartyUnknown",
     "Quantity",
+    "Registration",
+    "RegistrationId",
+    "RegistrationKind",
+    "RegistrationState",
     "RevocationCause",
     "RootNotAdopted",
+    "Sheet",
     "Standing",
+    "Statement",
+    "StatementMissing",
+    "StatementUnknown",
     "Succession",
     "TooDeep",
     "TreeName",
@@ -137,16 +160,20 @@ __all__ = (
     "UseOutside",
     "Verdict",
     "adopt_children",
+    "begin_grant",
     "check_grant",
+    "end_grant",
     "exchange",
     "explain_grant",
     "explanation_lines",
+    "find_by_code",
     "find_codes",
     "find_grants",
     "find_life",
     "get_freshness",
     "get_grant",
     "get_ground",
+    "get_registration",
     "issue_grant",
     "issue_root",
     "judge_use",
@@ -154,6 +181,8 @@ __all__ = (
     "narrow_grant",
     "read_form",
     "record_ground",
+    "refusal_of",
+    "refuse_dead",
     "register_code",
     "revoke_grant",
     "watching",

@@ -240,11 +240,15 @@ def refuse_stale(known: Freshness, demanded: Freshness) -> None:
 
 def raise_refused(grant: str, verdict: Verdict) -> None:
     """This will raise the refusal a verdict stands for, with its ground; nothing if permitted."""
-    if verdict.permitted:
-        return
+    if not verdict.permitted:
+        raise refusal_of(grant, verdict)
+
+
+def refusal_of(grant: str, verdict: Verdict) -> errors.LingquError:
+    """This will give the refusal that a verdict, which permits nothing, stands for."""
     refusal = _REFUSALS[str(verdict.code)](grant=grant, part=verdict.part)
     refusal.article = verdict.article  # the ground of the grant grounds it
-    raise refusal
+    return refusal
 
 
 def get_freshness(tx: Tx, grant: GrantId) -> Freshness:

@@ -181,6 +181,14 @@ class EffectiveGrants:
             return _NOT_BEGUN
         return outside_verdict(find_outside(request, entry.limits), entry.article)
 
+    def find_hold(self, subject: str) -> Verdict | None:
+        """This will say by what a thing of another domain is held, None where it is free."""
+        return self._held.get(subject)
+
+    def has(self, grant: str) -> bool:
+        """Whether the grant is known here."""
+        return grant in self._entries
+
     def check(
         self, grant: str, use: Use, now: Instant, *, at_least: Freshness | None = None
     ) -> None:

@@ -125,9 +125,19 @@ def revoke_grant(
     tx: Tx, *, grant: GrantId, cause: RevocationCause, article: str | None = None
 ) -> Ending:
     """This will end a grant and all below it at once. Raises GrantRevoked, GrantSucceeded."""
+    trust.authorize(tx, trust.Action.END, trust.Kind.GRANT, owner=_giver(tx, GRANTS.get(tx, grant)))
+    return end_grant(tx, grant=grant, cause=cause, article=article)
+
+
+def end_grant(
+    tx: Tx, *, grant: GrantId, cause: RevocationCause, article: str | None = None
+) -> Ending:
+    """This will revoke a grant and all below it inside another command, which authorised it.
+
+    Raises GrantNotFound, GrantRevoked, GrantSucceeded.
+    """
     held = GRANTS.get(tx, grant)
     epoch = lock_tree(tx, held.root)
-    trust.authorize(tx, trust.Action.END, trust.Kind.GRANT, owner=_giver(tx, held))
     _refuse_ended(tx, held)
     ending = Ending(
         grant_id=grant,
@@ -319,6 +329,12 @@ def _giver(tx: Tx, held: Grant) -> trust.PartyId:
         if trust.is_allowed(tx, trust.Action.END, trust.Kind.GRANT, owner=giver):
             return giver
     return givers[0]
+
+
+def is_revoked(tx: Tx, grant: GrantId) -> bool:
+    """This will say whether a grant itself was revoked before, whatever became of those above."""
+    known = ENDINGS.find(tx, "WHERE grant_id = %s", (grant,))
+    return bool(known) and known[0].kind is EndingKind.REVOKED
 
 
 def _refuse_ended(tx: Tx, held: Grant) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from lingqu import trust
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.kernel.time import format_instant
 from lingqu.rights.grants import GRANTS, Grant, GrantId, Life, find_life, get_grant, read_form
-from lingqu.rights.grounds import GROUNDS, Ground
+from lingqu.rights.grounds import GROUNDS, Ground, GroundId
 from lingqu.rights.vocabulary import Label, find_codes
 from lingqu.runtime import Tx
 from lingqu.runtime.i18n import Language, translate
@@ -22,13 +23,15 @@ _LISTS = {"zh-CN": "、", "en": ", "}
 class Explained:
     """Why a grant is what it is: its ground, the grants from the root down to it, its standing.
 
-    The title of the ground is shown where the caller may read the ground.
+    The title of the ground is shown where the caller may read the ground; `bases` are the
+    agreements and contracts single steps rest on.
     """
 
     grant: GrantId
     ground: Ground
     titled: bool
     path: tuple[Grant, ...]
+    bases: Mapping[GroundId, Ground]
     life: Life
     labels: tuple[Label, ...]
 
@@ -40,11 +43,14 @@ def explain_grant(tx: Tx, grant: GrantId) -> Explained:
         tx, "WHERE id = ANY(%s) ORDER BY cardinality(ancestors)", (list(found.ancestors),)
     )
     ground = GROUNDS.get(tx, found.ground)
+    steps = [one.basis for one in (*above, found) if one.basis is not None]
+    rested = GROUNDS.find(tx, "WHERE id = ANY(%s)", (steps,)) if steps else ()
     return Explained(
         grant=grant,
         ground=ground,
         titled=trust.is_allowed(tx, trust.Action.READ, trust.Kind.GROUND, owner=ground.party),
         path=(*above, found),
+        bases=MappingProxyType({one.id: one for one in rested}),
         life=find_life(tx, found),
         labels=find_codes(tx),
     )
@@ -73,6 +79,8 @@ def _lines(explained: Explained, language: Language) -> Iterator[str]:
         )
         if one.succeeds is not None:
             yield "   " + translate("rights.explain.succeeds", language, grant=one.succeeds)
+        if one.basis is not None:
+            yield from _basis_lines(explained.bases[one.basis], language)
         own = [*_terms(read_form(one.terms), words, language)]
         for part, text in own:
             yield "   " + translate("rights.explain.own", language, part=part, terms=text)
@@ -90,6 +98,18 @@ def _lines(explained: Explained, language: Language) -> Iterator[str]:
         yield translate(
             "rights.explain.standing_by", language, standing=standing, by=explained.life.by
         )
+
+
+def _basis_lines(basis: Ground, language: Language) -> Iterator[str]:
+    yield "   " + translate(
+        "rights.explain.basis",
+        language,
+        kind=translate(f"rights.ground_kind.{basis.kind.value}", language),
+        when=format_instant(basis.recorded_at),
+        evidence=basis.evidence.hex(),
+    )
+    for article in basis.articles:
+        yield "   " + translate("rights.explain.article", language, article=article)
 
 
 def _ground_lines(explained: Explained, language: Language) -> Iterator[str]:

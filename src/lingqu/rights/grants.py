@@ -118,7 +118,8 @@ class Grant:
 
     `ancestors` go from the root down to the parent; `succeeds` is the grant whose place it took.
     `watched` are all ids a hold on which suspends it: its chain, and whatever those succeeded, so
-    that a hold is not shaken off by a change of terms.
+    that a hold is not shaken off by a change of terms. `basis` is what this step down rests on, an
+    agreement or a contract, beside the ground of the whole tree.
     """
 
     id: GrantId
@@ -134,6 +135,7 @@ class Grant:
     effective: str
     issued_at: Instant
     version: int = 1
+    basis: GroundId | None = None
 
     @property
     def chain(self) -> tuple[GrantId, ...]:
@@ -167,7 +169,17 @@ class Ending:
     version: int = 1
 
 
-GRANTS = trust.Table("rights.grant", Grant, not_found=GrantNotFound)
+_FIRST_SHAPE = (
+    "id", "ground", "parent", "root", "ancestors", "watched", "succeeds", "holder", "kind", "terms",
+    "effective", "issued_at", "version",
+)  # fmt: skip
+GRANTS = trust.Table(
+    "rights.grant",
+    Grant,
+    shapes=(_FIRST_SHAPE, (*_FIRST_SHAPE, "basis")),
+    defaults={"basis": None},
+    not_found=GrantNotFound,
+)
 ENDINGS = trust.Table("rights.ending", Ending, key="grant_id")
 trust.declare(trust.AuditClass.OPERATIONAL, "rights.tree")
 
@@ -235,6 +247,18 @@ def find_life(tx: Tx, grant: Grant, *, but_hold: bool = False) -> Life:
     if form.valid is not None and tx.now < form.valid.start:
         return Life(standing=Standing.NOT_BEGUN, by=grant.id)
     return Life(standing=Standing.ALIVE)
+
+
+_SUCCESSOR = "SELECT successor FROM rights.ending WHERE grant_id = %s AND successor IS NOT NULL"
+
+
+def find_successor(tx: Tx, grant: GrantId) -> GrantId:
+    """This will give the grant that stands where this one stood: its last successor, or itself."""
+    row = tx.maybe(_SUCCESSOR, (grant,))
+    while row is not None:
+        grant = GrantId(row["successor"])
+        row = tx.maybe(_SUCCESSOR, (grant,))
+    return grant
 
 
 def refuse_dead(grant: Grant, life: Life) -> None:

@@ -112,6 +112,33 @@ def record_ground(
     `title` may be personal data (a consent); it is never in a fact. Raises GroundTaken, BadGround.
     """
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.GROUND)
+    return keep_ground(
+        tx,
+        ground=ground,
+        kind=kind,
+        title=title,
+        party=party,
+        evidence=evidence,
+        articles=articles,
+        assessment=assessment,
+    )
+
+
+def keep_ground(
+    tx: Tx,
+    *,
+    ground: GroundId,
+    kind: GroundKind,
+    title: str,
+    party: trust.PartyId,
+    evidence: bytes,
+    articles: tuple[str, ...] = (),
+    assessment: bytes | None = None,
+) -> Ground:
+    """This will record a ground inside another command, which authorised it.
+
+    Raises PartyUnknown, GroundTaken, BadGround.
+    """
     confirm_party(tx, party)
     if tx.maybe("SELECT 1 FROM rights.ground WHERE id = %s", (ground,)):
         raise GroundTaken(ground=ground)

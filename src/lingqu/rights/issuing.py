@@ -76,6 +76,7 @@ class GrantIssued(trust.Fact):
     quotas: tuple[Quantity, ...]
     duties: tuple[Duty, ...]
     epoch: int
+    basis: GroundId | None = None
 
 
 @trust.command("rights.root.issue")
@@ -134,10 +135,42 @@ def issue_grant(
     and the refusal of a parent that is not alive.
     """
     above = GRANTS.get(tx, parent)
-    epoch = lock_tree(tx, above.root)
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.GRANT, owner=above.holder)
+    return begin_grant(
+        tx,
+        grant=grant,
+        parent=parent,
+        holder=holder,
+        kind=kind,
+        terms=terms,
+        quotas=quotas,
+        duties=duties,
+    )
+
+
+def begin_grant(
+    tx: Tx,
+    *,
+    grant: GrantId,
+    parent: GrantId,
+    holder: trust.PartyId,
+    kind: GrantKind,
+    terms: TermsForm,
+    quotas: tuple[Quantity, ...] = (),
+    duties: tuple[Duty, ...] = (),
+    basis: GroundId | None = None,
+) -> Grant:
+    """This will give a part of a right on inside another command, which authorised it.
+
+    `basis` is the agreement or contract this step rests on, recorded as a ground. Raises as
+    `issue_grant`, and GroundNotFound.
+    """
+    above = GRANTS.get(tx, parent)
+    epoch = lock_tree(tx, above.root)
     confirm_party(tx, holder)
     _refuse_taken(tx, grant)
+    if basis is not None:
+        GROUNDS.get(tx, basis)
     refuse_dead(above, find_life(tx, above, but_hold=True))
     if kind not in BEGETS[above.kind]:
         raise KindNotBegotten(parent=above.kind.value, kind=kind.value)
@@ -152,6 +185,7 @@ def issue_grant(
         holder=holder,
         kind=kind,
         terms=(vocabulary.read(terms), read_terms(vocabulary, above.effective)),
+        basis=basis,
     )
     holds.refuse_held(tx, subjects=(*above.subjects, holder))
     GRANTS.insert(tx, made)
@@ -170,6 +204,7 @@ def _made(
     holder: trust.PartyId,
     kind: GrantKind,
     terms: tuple[Terms, Terms],
+    basis: GroundId | None = None,
 ) -> Grant:
     own, above = terms
     effective = meet(above, own)
@@ -188,6 +223,7 @@ def _made(
         terms=write_terms(own.form()),
         effective=write_terms(effective.form()),
         issued_at=tx.now,
+        basis=basis,
     )
 
 
@@ -207,6 +243,7 @@ def _record(
             quotas=quotas,
             duties=duties,
             epoch=epoch,
+            basis=made.basis,
         ),
     )
     announce(tx, Notice(root=made.root, epoch=epoch, reload=True))

@@ -206,8 +206,10 @@ class Tx:
     def copy_text(self, sql: str, pieces: Iterable[str]) -> None:
         """This will load rows that are written out already, by `COPY ... FROM STDIN`.
 
-        The server works on one piece while the next is made.
+        The server works on one piece while the next is made, so nothing else of this transaction
+        may be asked of it meanwhile.
         """
+        self._send()
         with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
             for piece in pieces:
                 copy.write(piece)

@@ -38,6 +38,7 @@ PACKAGES = (
     "api",
     "ui",
     "cli",
+    "cli/story",
 )
 """The packages that may hold a catalog."""
 

@@ -99,6 +99,7 @@ from lingqu.trust.sessions import (
     identify_session,
     sign_in,
 )
+from lingqu.trust.subscriptions import DeliveredFact, Subscription, deliver, subscriptions
 
 __all__ = (
     "LOCAL_ADMINISTRATOR",
@@ -116,6 +117,7 @@ __all__ = (
     "BatchTable",
     "Command",
     "CommandId",
+    "DeliveredFact",
     "Fact",
     "FactId",
     "FactRecord",
@@ -130,6 +132,7 @@ __all__ = (
     "Role",
     "SignInRefused",
     "StrangerRefusals",
+    "Subscription",
     "Table",
     "assign_role",
     "authorize",
@@ -142,6 +145,7 @@ __all__ = (
     "count_facts_by",
     "declare",
     "declared_tables",
+    "deliver",
     "drop_expired_sessions",
     "erase_party",
     "execute",
@@ -177,6 +181,7 @@ __all__ = (
     "revoke_api_key",
     "secret_hash",
     "sign_in",
+    "subscriptions",
     "succeed_log",
     "withdraw_role",
 )

@@ -112,6 +112,25 @@ class Kind(enum.Enum):
     RIGHTS_CODE = "rights_code"
     GROUND = "ground"
     GRANT = "grant"
+    PEER = "peer"
+    REMOTE_LISTING = "remote_listing"
+    FLOW = "flow"
+    CASE = "case"
+    REPORT = "report"
+    VENUE = "venue"
+    MEMBERSHIP = "membership"
+    PRICE = "price"
+    LISTING = "listing"
+    CONTRACT = "contract"
+    FUND = "fund"
+    CHARGE = "charge"
+    SETTLEMENT = "settlement"
+    PAYABLE = "payable"
+    PRODUCT = "product"
+    OPERATION = "operation"
+    REGISTRAR = "registrar"
+    REGISTRATION = "registration"
+    OBJECTION = "objection"
 
 
 class Reach(enum.Enum):
@@ -175,6 +194,10 @@ _IN_BUSINESS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.LEDGER_ACCOUNT): _OWN,
     (_A.READ, _K.GROUND): _OWN,
     (_A.READ, _K.GRANT): _OWN,
+    (_A.READ, _K.OPERATION): _OWN,
+    (_A.READ, _K.REGISTRATION): _OWN,
+    (_A.CREATE, _K.REGISTRATION): _OWN,
+    (_A.CREATE, _K.OBJECTION): _OWN,
 })  # fmt: skip
 """What everyone who acts for a party sees of it and moves for it, whatever the business."""
 _GRANTS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
@@ -184,6 +207,21 @@ _GRANTS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.OPERATE, _K.GRANT): _OWN,
 })  # fmt: skip
 """What whoever holds rights does with them: gives on, narrows, ends, uses."""
+_OFFERS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CREATE, _K.PRODUCT): _OWN,
+    (_A.CHANGE, _K.PRODUCT): _OWN,
+    (_A.END, _K.PRODUCT): _OWN,
+})  # fmt: skip
+"""What whoever operates data does with its products: defines, publishes, withdraws."""
+_OPERATES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CREATE, _K.OPERATION): _OWN,
+    (_A.CHANGE, _K.OPERATION): _OWN,
+})  # fmt: skip
+"""What a body does about authorised operation: schemes, selections, agreements, their filing."""
+_REGISTERS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CHANGE, _K.REGISTRATION): _OWN,
+})  # fmt: skip
+"""What the people of a registrar, and whoever applied, do with a registration."""
 _PROVIDES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.CREATE, _K.DUTY): _OWN,
     (_A.END, _K.DUTY): _OWN,
@@ -200,6 +238,49 @@ _PROVIDES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.END, _K.OPENING): _OWN,
 })  # fmt: skip
 """What a body does with the data it answers for; its level is confirmed by another."""
+_TRADES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.MEMBERSHIP): _OWN,
+    (_A.CREATE, _K.MEMBERSHIP): _OWN,
+    (_A.READ, _K.CONTRACT): _OWN,
+    (_A.CREATE, _K.CONTRACT): _OWN,
+    (_A.CHANGE, _K.CONTRACT): _OWN,
+    (_A.END, _K.CONTRACT): _OWN,
+    (_A.READ, _K.FUND): _OWN,
+})  # fmt: skip
+"""What whoever buys or sells at a venue does there."""
+_SELLS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.PRICE): _OWN,
+    (_A.CREATE, _K.PRICE): _OWN,
+    (_A.CHANGE, _K.PRICE): _OWN,
+    (_A.READ, _K.LISTING): _OWN,
+    (_A.CREATE, _K.LISTING): _OWN,
+    (_A.END, _K.LISTING): _OWN,
+    (_A.READ, _K.REMOTE_LISTING): _OWN,
+    (_A.CREATE, _K.REMOTE_LISTING): _OWN,
+    (_A.CHANGE, _K.REMOTE_LISTING): _OWN,
+    (_A.END, _K.REMOTE_LISTING): _OWN,
+})  # fmt: skip
+"""What a seller does with the fee and the listing of a product."""
+_RUNS_VENUE: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.CHANGE, _K.CHARGE): _OWN,
+    (_A.READ, _K.SETTLEMENT): _OWN,
+    (_A.CREATE, _K.SETTLEMENT): _OWN,
+    (_A.READ, _K.PAYABLE): _OWN,
+    (_A.READ, _K.MEMBERSHIP): _OWN,
+    (_A.CHANGE, _K.MEMBERSHIP): _OWN,
+    (_A.READ, _K.LISTING): _OWN,
+    (_A.CHANGE, _K.LISTING): _OWN,
+    (_A.END, _K.LISTING): _OWN,
+    (_A.READ, _K.CONTRACT): _OWN,
+    (_A.READ, _K.FUND): _OWN,
+    (_A.READ, _K.REMOTE_LISTING): _OWN,
+})  # fmt: skip
+"""What the staff of a venue decide there; they never trade themselves."""
+_PRICES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.PRICE): _OWN,
+    (_A.ASSIGN, _K.PRICE): _OWN,
+})  # fmt: skip
+"""What fixes permitted revenue, ceilings and trial fees; who sets the fee below is another."""
 _COORDINATES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.SOURCE): _ANY,
     (_A.READ, _K.LOAD): _ANY,
@@ -213,6 +294,11 @@ _COORDINATES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
 })  # fmt: skip
 """What the department that coordinates public data does: it compares, finds, and opens."""
 _CLEARS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.SETTLEMENT): _OWN,
+    (_A.CREATE, _K.SETTLEMENT): _OWN,
+    (_A.READ, _K.PAYABLE): _OWN,
+    (_A.READ, _K.FUND): _OWN,
+    (_A.CREATE, _K.FUND): _OWN,
     (_A.READ, _K.LEDGER_ACCOUNT): _ANY,
     (_A.CREATE, _K.LEDGER_ACCOUNT): _ANY,
     (_A.CHANGE, _K.LEDGER_ACCOUNT): _ANY,
@@ -224,6 +310,8 @@ _CLEARS: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.END, _K.LEDGER_DAY): _ANY,
 })  # fmt: skip
 _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
+    (_A.READ, _K.SETTLEMENT): _ANY,
+    (_A.READ, _K.PAYABLE): _ANY,
     (_A.READ, _K.PARTY): _ANY,
     (_A.READ, _K.ACCOUNT): _ANY,
     (_A.READ, _K.ROLE): _ANY,
@@ -238,14 +326,33 @@ _SUPERVISES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.READ, _K.LEDGER_DAY): _ANY,
     (_A.READ, _K.GROUND): _ANY,
     (_A.READ, _K.GRANT): _ANY,
+    (_A.READ, _K.REMOTE_LISTING): _ANY,
+    (_A.READ, _K.FLOW): _ANY,
+    (_A.OPERATE, _K.FLOW): _ANY,
+    (_A.READ, _K.CASE): _ANY,
+    (_A.CREATE, _K.CASE): _ANY,
+    (_A.CHANGE, _K.CASE): _ANY,
+    (_A.END, _K.CASE): _ANY,
+    (_A.READ, _K.REPORT): _ANY,
+    (_A.CREATE, _K.REPORT): _ANY,
+    (_A.READ, _K.MEMBERSHIP): _ANY,
+    (_A.READ, _K.PRICE): _ANY,
+    (_A.READ, _K.LISTING): _ANY,
+    (_A.READ, _K.CONTRACT): _ANY,
+    (_A.READ, _K.FUND): _ANY,
     (_A.READ, _K.SOURCE): _ANY,
     (_A.READ, _K.LOAD): _ANY,
     (_A.READ, _K.FINDING): _ANY,
+    (_A.READ, _K.OPERATION): _ANY,
+    (_A.READ, _K.REGISTRATION): _ANY,
 })  # fmt: skip
-"""A supervisor sees everything, holds and frees, and changes nothing else."""
+"""A supervisor sees everything, holds and frees, keeps its own cases, and changes nothing else."""
 
 RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.PLATFORM: {
+        (_A.CREATE, _K.CHARGE): _ANY,
+        (_A.READ, _K.SETTLEMENT): _ANY,
+        (_A.CREATE, _K.SETTLEMENT): _ANY,
         (_A.CREATE, _K.REFUSAL): _ANY,
         (_A.END, _K.SESSION): _ANY,
         (_A.OPERATE, _K.LOG): _ANY,
@@ -268,8 +375,22 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.GRANT): _ANY,
         (_A.END, _K.GRANT): _ANY,
         (_A.OPERATE, _K.GRANT): _ANY,
+        (_A.READ, _K.FLOW): _ANY,
+        (_A.OPERATE, _K.FLOW): _ANY,
+        (_A.CREATE, _K.CASE): _ANY,
+        (_A.READ, _K.REPORT): _ANY,
+        (_A.CREATE, _K.REPORT): _ANY,
+        (_A.READ, _K.LISTING): _ANY,
+        (_A.READ, _K.CONTRACT): _ANY,
+        (_A.CHANGE, _K.CONTRACT): _ANY,
+        (_A.END, _K.CONTRACT): _ANY,
     },
     Role.ADMINISTRATOR: {
+        (_A.CHANGE, _K.CHARGE): _ANY,
+        (_A.READ, _K.SETTLEMENT): _ANY,
+        (_A.CREATE, _K.SETTLEMENT): _ANY,
+        (_A.READ, _K.PAYABLE): _ANY,
+        (_A.END, _K.PAYABLE): _ANY,
         (_A.READ, _K.PARTY): _ANY,
         (_A.CREATE, _K.PARTY): _ANY,
         (_A.CHANGE, _K.PARTY): _ANY,
@@ -323,6 +444,10 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.END, _K.SOURCE): _ANY,
         (_A.CREATE, _K.LOAD): _ANY,
         (_A.CREATE, _K.RIGHTS_CODE): _ANY,
+        (_A.READ, _K.OPERATION): _ANY,
+        (_A.READ, _K.REGISTRATION): _ANY,
+        (_A.CREATE, _K.REGISTRAR): _ANY,
+        (_A.END, _K.REGISTRAR): _ANY,
         (_A.READ, _K.GROUND): _ANY,
         (_A.CREATE, _K.GROUND): _ANY,
         (_A.ASSIGN, _K.GROUND): _ANY,
@@ -331,11 +456,42 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.CHANGE, _K.GRANT): _ANY,
         (_A.END, _K.GRANT): _ANY,
         (_A.OPERATE, _K.GRANT): _ANY,
+        (_A.CREATE, _K.PEER): _ANY,
+        (_A.END, _K.PEER): _ANY,
+        (_A.READ, _K.REMOTE_LISTING): _ANY,
+        (_A.CREATE, _K.REMOTE_LISTING): _ANY,
+        (_A.CHANGE, _K.REMOTE_LISTING): _ANY,
+        (_A.END, _K.REMOTE_LISTING): _ANY,
+        (_A.OPERATE, _K.REMOTE_LISTING): _ANY,
+        (_A.READ, _K.FLOW): _ANY,
+        (_A.OPERATE, _K.FLOW): _ANY,
+        (_A.READ, _K.CASE): _ANY,
+        (_A.CREATE, _K.CASE): _ANY,
+        (_A.CHANGE, _K.CASE): _ANY,
+        (_A.END, _K.CASE): _ANY,
+        (_A.READ, _K.REPORT): _ANY,
+        (_A.CREATE, _K.REPORT): _ANY,
+        (_A.READ, _K.VENUE): _ANY,
+        (_A.CREATE, _K.VENUE): _ANY,
+        (_A.READ, _K.MEMBERSHIP): _ANY,
+        (_A.READ, _K.PRICE): _ANY,
+        (_A.READ, _K.LISTING): _ANY,
+        (_A.READ, _K.CONTRACT): _ANY,
+        (_A.READ, _K.FUND): _ANY,
+        (_A.CREATE, _K.FUND): _ANY,
+        (_A.CREATE, _K.PRODUCT): _ANY,
+        (_A.CHANGE, _K.PRODUCT): _ANY,
+        (_A.END, _K.PRODUCT): _ANY,
     },
     Role.MEMBER: {
         **_IN_BUSINESS,
         **_GRANTS,
+        **_OFFERS,
         **_PROVIDES,
+        **_TRADES,
+        **_SELLS,
+        **_OPERATES,
+        **_REGISTERS,
         (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
         (_A.READ, _K.CERTIFICATE): _OWN,
         (_A.READ, _K.ACCOUNT): _OWN,
@@ -347,12 +503,23 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.REGULATOR: _SUPERVISES,
     Role.FINANCIAL_REGULATOR: _SUPERVISES,
     Role.PROVIDER: {**_IN_BUSINESS, **_PROVIDES, **_GRANTS},
-    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS, **_COORDINATES},
-    Role.OPERATOR: {**_IN_BUSINESS, **_GRANTS},
-    Role.CLERK: _IN_BUSINESS,
-    Role.REVIEWER: _IN_BUSINESS,
-    Role.PRICE_AUTHORITY: _IN_BUSINESS,
-    Role.TREASURY: _IN_BUSINESS,
+    Role.IMPLEMENTER: {**_IN_BUSINESS, **_GRANTS, **_PRICES, **_COORDINATES, **_OPERATES},
+    Role.OPERATOR: {
+        **_IN_BUSINESS,
+        **_GRANTS,
+        **_OFFERS,
+        **_TRADES,
+        **_SELLS,
+        (_A.CHANGE, _K.OPERATION): _OWN,
+    },
+    Role.CLERK: {**_IN_BUSINESS, **_REGISTERS},
+    Role.REVIEWER: {**_IN_BUSINESS, **_REGISTERS},
+    Role.PRICE_AUTHORITY: {**_IN_BUSINESS, **_PRICES},
+    Role.TREASURY: {
+        **_IN_BUSINESS,
+        (_A.READ, _K.PAYABLE): _OWN,
+        (_A.END, _K.PAYABLE): _OWN,
+    },
     Role.CHIEF_DATA_OFFICER: {
         **_IN_BUSINESS,
         (_A.CHANGE, _K.SECURITY_LEVEL): _OWN,
@@ -362,9 +529,9 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
         (_A.READ, _K.CERTIFICATE): _OWN,
     },
     Role.CLEARING: _CLEARS,
-    Role.VENUE: _IN_BUSINESS,
-    Role.MERCHANT: {**_IN_BUSINESS, **_GRANTS},
-    Role.BUYER: {**_IN_BUSINESS, **_GRANTS},
+    Role.VENUE: {**_IN_BUSINESS, **_RUNS_VENUE},
+    Role.MERCHANT: {**_IN_BUSINESS, **_GRANTS, **_OFFERS, **_TRADES, **_SELLS},
+    Role.BUYER: {**_IN_BUSINESS, **_GRANTS, **_TRADES},
     Role.SERVICE_BODY: _IN_BUSINESS,
     Role.PERSON: _IN_BUSINESS,
     Role.SIGNED_IN: {
@@ -375,6 +542,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     },
     Role.VISITOR: {
         (_A.SIGN_IN, _K.SESSION): _ANY,
+        (_A.OPERATE, _K.REMOTE_LISTING): _ANY,
     },
 })  # fmt: skip
 """The whole table. Its readable form is `docs/reference/permissions.txt`."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -268,24 +268,52 @@ class BatchTable:
 
     def append(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
         """This will add the rows of one batch; its fact must carry the root this gives."""
+        if all(set(map(type, column)) <= _SIMPLE for column in zip(*rows, strict=True)):
+            return self.append_pieces(tx, batch, (rows,))
         names = ", ".join(("batch", "position", *self._columns))
-        copy = f"COPY {self.name} ({names}) FROM STDIN"
-        written, leaves = _written(rows), list[bytes]()
-        if written is None:
-            leaves += [batch_leaf(row) for row in rows]
-            numbered = ((batch, position, *row) for position, row in enumerate(rows))
-            tx.copy_in(copy, numbered)
-        else:
-            pieces = _pieces(batch, written, leaves)
-            tx.copy_text(f"{copy} (FORMAT csv, NULL 'null')", pieces)
-        root = merkle.root_of(leaves).hex()
+        tx.copy_in(
+            f"COPY {self.name} ({names}) FROM STDIN",
+            ((batch, position, *row) for position, row in enumerate(rows)),
+        )
+        root = merkle.root_of(batch_leaf(row) for row in rows).hex()
         return BatchRoot(table=self.name, id=batch, count=len(rows), root=root)
+
+    def append_pieces(
+        self, tx: Tx, batch: str, pieces: Iterable[Sequence[Sequence[object]]]
+    ) -> BatchRoot:
+        """This will add the rows of one batch piece by piece, the database beside us at work.
+
+        For large batches of plain JSON values. Making a piece must not ask the database anything.
+        """
+        names = ", ".join(("batch", "position", *self._columns))
+        frontier = merkle.Frontier()
+        tx.copy_text(
+            f"COPY {self.name} ({names}) FROM STDIN (FORMAT csv, NULL 'null')",
+            _lines(batch, pieces, frontier),
+        )
+        return BatchRoot(table=self.name, id=batch, count=frontier.size, root=frontier.root().hex())
 
 
 _write_rows = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, separators=(",", ":")
 ).encode
 _SIMPLE = frozenset({str, int, bool, type(None)})
+
+
+def _lines(
+    batch: str, pieces: Iterable[Sequence[Sequence[object]]], frontier: merkle.Frontier
+) -> Iterator[str]:
+    """Each piece as lines of CSV; the hash of each row goes into the frontier."""
+    for rows in pieces:
+        written = _written(rows)
+        start = frontier.size
+        if written is not None:
+            yield "".join([f"{batch},{start + at},{one}\n" for at, one in enumerate(written)])
+            frontier.extend([merkle.leaf_hash(f"[{one}]".encode()) for one in written])
+        elif rows:
+            cells = (",".join(map(_cell, (batch, start + at, *row))) for at, row in enumerate(rows))
+            yield "".join([f"{line}\n" for line in cells])
+            frontier.extend(map(batch_leaf, rows))
 
 
 def _written(rows: Sequence[Sequence[object]]) -> list[str] | None:
@@ -298,23 +326,23 @@ def _written(rows: Sequence[Sequence[object]]) -> list[str] | None:
         kinds = set(map(type, column))
         if not kinds <= _SIMPLE:
             return None
-        if int in kinds and max(abs(one) for one in column if type(one) is int) > MAX_INTEGER:
-            return None
+        if int in kinds:
+            whole = column if kinds == {int} else [one for one in column if type(one) is int]
+            if max(whole) > MAX_INTEGER or min(whole) < -MAX_INTEGER:
+                return None
     text = _write_rows(rows)
     if not rows or "\\" in text or text.count("],[") != len(rows) - 1:
         return None
     return text[2:-2].split("],[")
 
 
-_PIECE = 1000
-
-
-def _pieces(batch: str, written: Sequence[str], leaves: list[bytes]) -> Iterator[str]:
-    """The rows as lines of CSV, piece by piece; adds the hash of each to `leaves`."""
-    for start in range(0, len(written), _PIECE):
-        some = written[start : start + _PIECE]
-        yield "".join([f"{batch},{start + at},{one}\n" for at, one in enumerate(some)])
-        leaves += [merkle.leaf_hash(f"[{one}]".encode()) for one in some]
+def _cell(value: object) -> str:
+    """A plain JSON value in a line of CSV."""
+    if isinstance(value, str):
+        quoted = value.replace('"', '""')
+        return f'"{quoted}"'
+    assert type(value) in _SIMPLE, "large batches are of plain JSON values"
+    return _write_rows(value)
 
 
 def batch_leaf(row: Sequence[object]) -> bytes:

@@ -479,3 +479,30 @@ COMMENT ON COLUMN trust.procedure_timer.counted_from IS 'Start of the present st
 GRANT SELECT, INSERT ON trust.chart, trust.procedure_step, trust.procedure_attachment TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE ON trust.procedure, trust.procedure_participant, trust.procedure_timer
     TO lingqu_app;
+
+-- Seen from above ---------------------------------------------------------------------------------
+
+CREATE VIEW trust.pub_procedure AS
+    SELECT id, code, subject, owner, state, turn, moved_at, ended_at, version FROM trust.procedure;
+COMMENT ON VIEW trust.pub_procedure IS 'Where procedures stand, for packages above.';
+
+CREATE VIEW trust.pub_step AS
+    SELECT procedure, ordinal, move, source, target, role, reason, at FROM trust.procedure_step;
+COMMENT ON VIEW trust.pub_step IS 'What happened in procedures, for packages above.';
+
+CREATE VIEW trust.pub_fact AS
+    SELECT f.id, f.kind, f.at, f.body, l.origin, l.index
+    FROM trust.fact f LEFT JOIN trust.log_leaf l ON l.fact = f.id;
+COMMENT ON VIEW trust.pub_fact IS 'Facts with their place in the log, for packages above.';
+
+CREATE VIEW trust.pub_account AS SELECT id, party FROM trust.account;
+COMMENT ON VIEW trust.pub_account IS 'Whose account it is, for packages above.';
+
+CREATE VIEW trust.pub_hold AS
+    SELECT id, subject, reason, article, placed_at, lifted_at FROM trust.hold;
+COMMENT ON VIEW trust.pub_hold IS 'What is and was held, for packages above.';
+
+CREATE VIEW trust.pub_subscription AS SELECT name, origin, next FROM trust.subscription;
+COMMENT ON VIEW trust.pub_subscription IS 'How far each subscriber has read, for packages above.';
+
+GRANT SELECT ON trust.pub_procedure, trust.pub_step, trust.pub_fact, trust.pub_account, trust.pub_hold, trust.pub_subscription TO lingqu_app;

@@ -98,6 +98,20 @@ SAMPLES = MappingProxyType(
             ],
             "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         },
+        "scheme": {
+            "issuer": "灵渠市数据局",
+            "number": "2f1c09aa-2",
+            "dated_on": "2026-03-02",
+            "title": "行政区划代码授权运营",
+            "authority": "灵渠市人民政府",
+            "department": "灵渠省数据局",
+            "mode": "依场景授权",
+            "term": "3年",
+            "edition": 2,
+            "resources": ["行政区划代码（res_0001）", "地名地址（res_0002）"],
+            "clauses": ["授权运营名称：行政区划代码授权运营。", "其他事项：无。"],
+            "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        },
         "statement": {
             "issuer": "灵渠数据要素市场",
             "number": "DZ-2026-02-0009",
@@ -119,6 +133,60 @@ SAMPLES = MappingProxyType(
                     "balance": {"currency": "CNY", "minor": 92654322 - i * 100},
                 }
                 for i in range(60)
+            ],
+        },
+        "bill": {
+            "issuer": "灵渠数据要素市场",
+            "number": "ctr_0000000001/20260301-20260331",
+            "dated_on": "2026-04-01",
+            "contract": "ctr_0000000001",
+            "buyer": "灵渠城市商业银行",
+            "seller": "桂北数据服务有限公司",
+            "begins_on": "2026-03-01",
+            "ends_on": "2026-03-31",
+            "calls": 14755,
+            "units": 14361,
+            "charged": {"currency": "CNY", "minor": 430830},
+            "corrected": {"currency": "CNY", "minor": 90},
+            "net": {"currency": "CNY", "minor": 430740},
+            "posted": {"currency": "CNY", "minor": 430830},
+            "late": {"currency": "CNY", "minor": 0},
+            "rows": [
+                {
+                    "day": f"2026-03-{i + 1:02d}",
+                    "rule": "按单价" if i else "免费",
+                    "calls": 475 + i,
+                    "units": 460 + i,
+                    "amount": {"currency": "CNY", "minor": 13800 + i * 30},
+                }
+                for i in range(31)
+            ],
+        },
+        "contribution": {
+            "issuer": "灵渠数据要素市场",
+            "number": "20260301-20260331",
+            "dated_on": "2026-04-01",
+            "venue": "灵渠数据要素市场",
+            "begins_on": "2026-03-01",
+            "ends_on": "2026-03-31",
+            "units": 14755,
+            "rows": [
+                {
+                    "body": "灵渠市民政局",
+                    "table": "行政区划代码变更",
+                    "columns": 3,
+                    "calls": 120,
+                    "units": 14755,
+                    "share": "75.00%",
+                },
+                {
+                    "body": "灵渠市统计局",
+                    "table": "统计用区划代码",
+                    "columns": 1,
+                    "calls": 120,
+                    "units": 14755,
+                    "share": "25.00%",
+                },
             ],
         },
         "payment": {

@@ -7,7 +7,7 @@ import zipfile
 
 import docx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from printed import docx_texts, has_chinese_fonts, needs_chinese_fonts, pdf_texts
 from samples import SAMPLES
@@ -72,7 +72,6 @@ def test_what_somebody_typed_is_never_a_template(text):
     assert text.replace(" ", "")[:8] in body.replace(" ", "")
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=60))
 def test_any_text_is_shown_as_it_is_or_refused(text):
     data = {**SAMPLES["refusal"], "matter": text}

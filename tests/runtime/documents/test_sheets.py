@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lingqu.runtime import documents
@@ -62,7 +62,6 @@ def repacked(content, **parts):
     return target.getvalue()
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(ROW, max_size=6))
 def test_a_table_comes_back_as_it_left(rows):
     reading = documents.read_sheet(written(rows), columns=COLUMNS)

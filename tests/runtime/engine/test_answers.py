@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lingqu.kernel.errors import LingquError
@@ -305,7 +305,6 @@ def test_a_cell_survives_its_journey_and_another_kind_breaks_it(data):
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300)
 def test_no_bytes_of_a_worker_do_more_than_break_the_frame(body):
     readers = [frames.reader_of(kind) for kind in CELLS]
     with contextlib.suppress(frames.Broken):

@@ -265,7 +265,7 @@ def _is_amount(text):
     return fine and (not dot or (places.isdecimal() and len(places) <= 2))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(CELL, CELL, CELL, CELL), max_size=12))
 def test_rows_are_accepted_or_rejected_as_a_second_implementation_says(tmp_path, rows):
     with stage_rows(tmp_path, rows=rows, columns=COLUMNS) as staged:
@@ -280,7 +280,7 @@ def test_rows_are_accepted_or_rejected_as_a_second_implementation_says(tmp_path,
         ]
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.lists(st.text(st.sampled_from('a"\n\r,甲'), max_size=6), min_size=2, max_size=3),

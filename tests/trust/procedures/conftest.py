@@ -8,6 +8,7 @@ import pytest
 from lingqu import trust
 from lingqu.runtime import new_id
 from lingqu.trust import PLATFORM, procedures
+from lingqu.trust.commands import Command
 from lingqu.trust.procedures import GivenFile, Part
 
 CHINA = timezone(timedelta(hours=8))
@@ -19,8 +20,27 @@ def at(day, hour=10):
     return datetime.combine(day, time(hour), CHINA).astimezone(UTC)
 
 
+def open_for_a_package(tx, **given):
+    """What the command of the package does that the chart's opening is `through`."""
+    trust.authorize(tx, trust.Action.CREATE, trust.Kind.PROCEDURE, owner=given["owner"])
+    return procedures.begin_procedure(tx, **given)
+
+
+def move_for_a_package(tx, *, procedure, move, version, **given):
+    """What the command of the package does that a move is `through`."""
+    return procedures.advance_procedure(
+        tx, procedure=procedure, move=move, version=version, given=procedures.Given(**given)
+    )
+
+
+OPEN = Command("trust.procedure.open", open_for_a_package, internal=True)
+MOVE = Command("trust.procedure.move", move_for_a_package, internal=True)
+
+
 class Desk:
     """One installation on a story clock, with a procedure in the hands of its people."""
+
+    opening = OPEN
 
     def __init__(self, place, day):
         self.place = place
@@ -53,7 +73,7 @@ class Desk:
             parts.append(Part(role=role.name, party=self.parties[role.name]))
         self.procedure = new_id(procedures.ProcedureId)
         self.place.do(
-            procedures.open_procedure,
+            OPEN if known.through else procedures.open_procedure,
             self.person(opener),
             procedure=self.procedure,
             chart=chart,
@@ -69,8 +89,10 @@ class Desk:
         """Make a move as whoever plays the role, with everything any move may ask for."""
         seen = self.view().procedure.version if version is None else version
         more = {"opinion": "同意。", "reason": "依据充分。", "files": (FILE,)} | given
+        moves = {one.name: one for one in self.view().chart.moves}
+        elsewhere = name in moves and moves[name].through == "rights"
         return self.place.do(
-            procedures.move_procedure,
+            MOVE if elsewhere else procedures.move_procedure,
             self.person(role),
             procedure=self.procedure,
             move=name,

@@ -70,9 +70,7 @@ def office(trust_server, place_type, desk_type):
     place.close()
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(attempts=st.lists(tries, min_size=4, max_size=14))
 def test_random_moves_end_where_the_oracle_says(office, attempts):
     office.open(CHART.code, opener="applicant")

@@ -28,7 +28,7 @@ def filed(office, count):
     found = [new_id(procedures.ProcedureId) for _ in range(count)]
     for procedure in found:
         office.place.do(
-            procedures.open_procedure,
+            office.opening,
             office.person("applicant"),
             procedure=procedure,
             chart="registration.property",

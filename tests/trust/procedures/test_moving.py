@@ -190,7 +190,7 @@ def test_who_applies_cannot_also_decide(desk):
     party = office.parties["applicant"]
     with pytest.raises(records.RolesNotApart):
         office.place.do(
-            procedures.open_procedure,
+            office.opening,
             office.person("applicant"),
             procedure=new_id(procedures.ProcedureId),
             chart="registration.property",
@@ -208,7 +208,7 @@ def test_the_one_who_begins_must_be_named(desk):
     for parts in ((), (Part(role="cook", party=party),), (Part(role="applicant"),)):
         with pytest.raises(records.RoleNotNamed):
             office.place.do(
-                procedures.open_procedure,
+                office.opening,
                 office.person("applicant"),
                 procedure=new_id(procedures.ProcedureId),
                 chart="registration.property",
@@ -229,7 +229,7 @@ def test_an_id_is_used_once_and_an_unknown_chart_is_not_found(filed):
     }
     with pytest.raises(records.ProcedureExists):
         filed.place.do(
-            procedures.open_procedure,
+            filed.opening,
             filed.person("applicant"),
             chart="registration.property",
             **more,

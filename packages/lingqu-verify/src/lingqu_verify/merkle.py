@@ -177,8 +177,7 @@ def _fold_consistency(old: int, new: int, path: Sequence[bytes]) -> tuple[bytes,
 def root_of(leaf_hashes: Iterable[bytes]) -> bytes:
     """This will compute the root over a sequence of leaf hashes."""
     frontier = Frontier()
-    for leaf in leaf_hashes:
-        frontier.append(leaf)
+    frontier.extend(leaf_hashes)
     return frontier.root()
 
 
@@ -215,9 +214,19 @@ class Frontier:
         self.size += 1
 
     def extend(self, leaves: Iterable[bytes]) -> None:
-        """This will add leaf hashes in their order."""
-        for leaf in leaves:
-            self.append(leaf)
+        """This will add leaf hashes in their order, one level of the tree at a time."""
+        level = list(leaves)
+        _check_hashes(*level)
+        remaining, edge = self.size, []
+        self.size += len(level)
+        while level:
+            if remaining & 1:
+                level.insert(0, self._hashes.pop())
+            if len(level) & 1:
+                edge.append(level.pop())
+            level = [node_hash(*pair) for pair in zip(level[::2], level[1::2], strict=True)]
+            remaining >>= 1
+        self._hashes += reversed(edge)
 
     def root(self) -> bytes:
         """This will compute the root of everything appended."""

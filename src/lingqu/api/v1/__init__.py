@@ -9,27 +9,52 @@ from lingqu.api.v1 import (
     collection,
     divisions,
     findings,
+    gate,
     holds,
     identity,
+    interop,
     ledger,
+    market,
     opening,
+    operation,
     policies,
     procedures,
+    registry,
     rights,
+    supervision,
     supply,
     trust,
 )
 
-_WORDS = (trust, identity, holds, procedures, ledger, supply, collection, findings, opening, rights)
+_WORDS = (
+    trust,
+    identity,
+    holds,
+    procedures,
+    ledger,
+    supply,
+    collection,
+    findings,
+    opening,
+    rights,
+    operation,
+    registry,
+    market,
+    gate,
+    supervision,
+    interop,
+)
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
-READING_ROUTES = (*policies.READING_ROUTES, *findings.READING_ROUTES)
+READING_ROUTES = (
+    *policies.READING_ROUTES,
+    *findings.READING_ROUTES,
+    *gate.READING_ROUTES,
+)
 """Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
-
-
 UPLOAD_PATHS = (collection.UPLOAD_PATH,)
 """Where longer bodies are taken than elsewhere."""
 

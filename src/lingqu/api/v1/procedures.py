@@ -268,7 +268,7 @@ def make_move(write: FromWrite, procedure: FromPath[str], data: JSONBody[MakeMov
         version=data.version,
         opinion=data.opinion,
         reason=data.reason,
-        files=tuple(_keep(write.platform, one) for one in data.files),
+        files=tuple(keep_file(write.platform, one) for one in data.files),
         terms=data.terms,
     )
     return _ref(moved)
@@ -335,7 +335,8 @@ def recount_deadlines(write: FromWrite, data: JSONBody[RecountDeadlines]) -> Rec
     return RecountedView(looked_at=done.looked_at, changed=done.changed, after=done.after)
 
 
-def _keep(platform: App, file: FileGiven) -> GivenFile:
+def keep_file(platform: App, file: FileGiven) -> GivenFile:
+    """This will put a file into the store. Raises FileUnreadable, BlobTooLarge."""
     try:
         content = base64.b64decode(file.content, validate=True)
     except (binascii.Error, ValueError):

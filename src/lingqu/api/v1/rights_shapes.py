@@ -247,6 +247,7 @@ class GrantView(msgspec.Struct, kw_only=True):
     terms: dict[str, Any]
     effective: dict[str, Any]
     issued_at: str
+    basis: str | None
 
 
 class GrantPage(msgspec.Struct, kw_only=True):
@@ -374,6 +375,7 @@ def grant_view(grant: rights.Grant) -> GrantView:
         terms=_terms(grant.terms),
         effective=_terms(grant.effective),
         issued_at=format_instant(grant.issued_at),
+        basis=grant.basis,
     )
 
 

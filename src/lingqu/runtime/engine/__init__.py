@@ -38,7 +38,7 @@ from lingqu.runtime.engine.tables import (
     get_version,
     sweep_orphans,
 )
-from lingqu.runtime.engine.types import Column
+from lingqu.runtime.engine.types import Column, quoted
 
 __all__ = (
     "Cancel",
@@ -73,6 +73,7 @@ __all__ = (
     "open_engine",
     "open_source_table",
     "parse",
+    "quoted",
     "stage_csv",
     "stage_query",
     "stage_rows",

@@ -42,6 +42,7 @@ from lingqu.trust.log.origins import (
     own_logs,
 )
 from lingqu.trust.log.receipts import (
+    MOST_FACTS,
     NotYetSequenced,
     Receipt,
     bundle,
@@ -56,6 +57,7 @@ from lingqu.trust.log.witnesses import Cosigned, Witness, witnessed
 
 __all__ = (
     "CHANNEL",
+    "MOST_FACTS",
     "Cosigned",
     "LogFault",
     "LogFinding",

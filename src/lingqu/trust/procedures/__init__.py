@@ -42,7 +42,11 @@ from lingqu.trust.procedures.moving import (
     open_procedure,
 )
 from lingqu.trust.procedures.papers import Paper, document_data, find_documents
-from lingqu.trust.procedures.participants import name_participant, release_participant
+from lingqu.trust.procedures.participants import (
+    add_participant,
+    name_participant,
+    release_participant,
+)
 from lingqu.trust.procedures.reads import (
     Clock,
     ProcedureView,
@@ -87,6 +91,7 @@ __all__ = (
     "TimerPassed",
     "Todo",
     "Urgency",
+    "add_participant",
     "advance_procedure",
     "begin_procedure",
     "document_data",

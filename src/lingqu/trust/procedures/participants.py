@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lingqu.runtime import Tx
 from lingqu.trust.access import AccountId, Action, Kind, PartyId, authorize, is_allowed
 from lingqu.trust.commands import command
@@ -18,6 +20,7 @@ from lingqu.trust.procedures.records import (
     ParticipantNamed,
     ParticipantNotFound,
     ParticipantReleased,
+    Procedure,
     ProcedureId,
     RoleNotNamed,
 )
@@ -48,26 +51,48 @@ def name_participant(
         authorize(tx, Action.ASSIGN, Kind.PROCEDURE, owner=party)
     else:
         authorize(tx, Action.ASSIGN, Kind.PROCEDURE)
+    return _add(tx, held, participant, Part(role=role, party=party, account=account), parts)
+
+
+def add_participant(
+    tx: Tx, *, participant: ParticipantId, procedure: ProcedureId, part: Part
+) -> Participant:
+    """This will name who plays a role inside the command of another package, which authorised it.
+
+    Raises ProcedureNotFound, PartyNotFound, RoleNotNamed, RolesNotApart.
+    """
+    held = PROCEDURES.lock(tx, procedure)
+    return _add(tx, held, participant, part, PARTICIPANTS.find(tx, _LIVING, (procedure,)))
+
+
+def _add(
+    tx: Tx,
+    held: Procedure,
+    participant: ParticipantId,
+    part: Part,
+    parts: Sequence[Participant],
+) -> Participant:
     if held.ended_at is not None:
-        raise RoleNotNamed(role=role[:60])
+        raise RoleNotNamed(role=part.role[:60])
     known = [Part(role=one.role, party=one.party, account=one.account) for one in parts]
-    check_parts(
-        compiled_chart(tx, held.chart),
-        (*known, Part(role=role, party=party, account=account)),
-    )
-    if party is not None:
-        PARTIES.get(tx, party)
+    check_parts(compiled_chart(tx, held.chart), (*known, part))
+    if part.party is not None:
+        PARTIES.get(tx, part.party)
     named = Participant(
         id=participant,
-        procedure=procedure,
-        role=role,
-        party=party,
-        account=account,
+        procedure=held.id,
+        role=part.role,
+        party=part.party,
+        account=part.account,
         named_at=tx.now,
     )
     PARTICIPANTS.insert(tx, named)
     fact = ParticipantNamed(
-        procedure=procedure, participant=participant, role=role, party=party, account=account
+        procedure=held.id,
+        participant=participant,
+        role=part.role,
+        party=part.party,
+        account=part.account,
     )
     record(tx, fact)
     return named

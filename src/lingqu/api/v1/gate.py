@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API of 应用 gate: products, their snapshots, calls, explanations and what was metered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Router, get, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from lingqu import errands, gate, rights, trust
+from lingqu.api.v1 import gate_shapes as shapes
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.kernel.time import parse_instant
+
+COMMAND_ROUTES = {
+    "gate.product.define": "POST /api/v1/gate/products",
+    "gate.product.revise": "POST /api/v1/gate/products/{product}/revise",
+    "gate.product.withdraw": "POST /api/v1/gate/products/{product}/withdraw",
+    "gate.snapshot.publish": "POST /api/v1/gate/products/{product}/snapshots",
+}
+READING_ROUTES = (
+    "POST /api/v1/gate/calls",
+    "POST /api/v1/gate/explain",
+)
+"""A call carries its own id and is metered by the gate; an explanation changes nothing."""
+
+Size = Annotated[
+    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
+]
+After = Annotated[
+    str | None,
+    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
+]
+
+
+@get("/products", sync_to_thread=True, summary="List products")
+def find_products(
+    platform: FromPlatform,
+    visit: FromVisit,
+    size: Size = 50,
+    after: After = None,
+    owner: Annotated[str | None, QueryParameter(name="owner", max_length=60)] = None,
+    grant: Annotated[str | None, QueryParameter(name="grant", max_length=60)] = None,
+) -> shapes.ProductPage:
+    """This will list products that are offered, newest first."""
+    with platform.database.reading(visit.caller) as tx:
+        page = gate.find_products(
+            tx,
+            page=PageRequest(size=size, after=after),
+            owner=None if owner is None else trust.PartyId(owner),
+            grant=None if grant is None else rights.GrantId(grant),
+        )
+    return shapes.ProductPage(
+        items=[shapes.product_view(one) for one in page.items], next=page.next
+    )
+
+
+@post("/products", sync_to_thread=True, command="gate.product.define", summary="Define a product")
+def define_product(write: FromWrite, data: JSONBody[shapes.DefineProduct]) -> shapes.ProductView:
+    """This will define a product under its product grant."""
+    form = gate.Form(data.form)
+    made = write.execute(
+        gate.define_product,
+        product=gate.ProductId(data.product),
+        grant=rights.GrantId(data.grant),
+        form=form,
+        title=data.title,
+        summary=data.summary,
+        policy=gate.parse_policy(form, data.policy),
+        territory=data.territory,
+        currency=data.currency,
+    )
+    return shapes.product_view(made)
+
+
+@get("/products/{product:str}", sync_to_thread=True, summary="Read a product and its policy")
+def get_product(
+    platform: FromPlatform, visit: FromVisit, product: FromPath[str]
+) -> shapes.ProductView:
+    """This will read one product with the policy everyone concerned may read."""
+    with platform.database.reading(visit.caller) as tx:
+        return shapes.product_view(gate.get_product(tx, gate.ProductId(product)))
+
+
+@post(
+    "/products/{product:str}/revise",
+    sync_to_thread=True,
+    status_code=200,
+    command="gate.product.revise",
+    summary="Give a product another policy",
+)
+def revise_product(
+    platform: FromPlatform,
+    write: FromWrite,
+    product: FromPath[str],
+    data: JSONBody[shapes.ReviseProduct],
+) -> shapes.ProductView:
+    """This will give a product its next edition, in force with its next published snapshot."""
+    wanted = gate.ProductId(product)
+    with platform.database.reading(write.visit.caller) as tx:
+        form = gate.get_product(tx, wanted).form
+    policy = gate.parse_policy(form, data.policy)
+    return shapes.product_view(write.execute(gate.revise_product, product=wanted, policy=policy))
+
+
+@post(
+    "/products/{product:str}/withdraw",
+    sync_to_thread=True,
+    status_code=200,
+    command="gate.product.withdraw",
+    summary="Withdraw a product",
+)
+def withdraw_product(write: FromWrite, product: FromPath[str]) -> shapes.ProductView:
+    """This will stop a product from answering."""
+    return shapes.product_view(
+        write.execute(gate.withdraw_product, product=gate.ProductId(product))
+    )
+
+
+@post(
+    "/products/{product:str}/snapshots",
+    sync_to_thread=True,
+    command="gate.snapshot.publish",
+    summary="Publish a snapshot",
+)
+def publish_product(
+    platform: FromPlatform, write: FromWrite, product: FromPath[str]
+) -> shapes.SnapshotView:
+    """This will build a snapshot from the tables as they are loaded now, and answer from it."""
+    write.visit.commanded = True
+    made = errands.publish_product(
+        platform, write.visit.caller, write.command, product=gate.ProductId(product)
+    )
+    return shapes.snapshot_view(made)
+
+
+@get("/products/{product:str}/snapshots", sync_to_thread=True, summary="List snapshots")
+def find_snapshots(
+    platform: FromPlatform, visit: FromVisit, product: FromPath[str]
+) -> shapes.SnapshotList:
+    """This will list the snapshots a product answered from, newest first."""
+    wanted = gate.ProductId(product)
+    with platform.database.reading(visit.caller) as tx:
+        gate.get_product(tx, wanted)
+        found = gate.find_snapshots(tx, wanted)
+    return shapes.SnapshotList(items=[shapes.snapshot_view(one) for one in found])
+
+
+@post("/calls", sync_to_thread=True, status_code=200, summary="Call a product")
+def call_product(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.CallShape]
+) -> shapes.AnswerView:
+    """This will answer a call under a grant once it is metered; the same id again is free."""
+    request = shapes.read_call(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+    return shapes.answer_view(platform.desk.ask(request, asker))
+
+
+@post("/explain", sync_to_thread=True, status_code=200, summary="Explain a decision")
+def explain_call(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.CallShape]
+) -> shapes.ExplanationView:
+    """This will say how a call would be decided now, rule by rule, without doing it."""
+    request = shapes.read_call(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+        told = platform.desk.explain(tx, request, may_call=asker.may_call)
+    return shapes.explanation_view(told)
+
+
+@get("/calls", sync_to_thread=True, summary="List metered calls")
+def find_calls(
+    platform: FromPlatform,
+    visit: FromVisit,
+    size: Size = 50,
+    after: After = None,
+    grant: Annotated[str | None, QueryParameter(name="grant", max_length=60)] = None,
+    product: Annotated[str | None, QueryParameter(name="product", max_length=60)] = None,
+    start: Annotated[str | None, QueryParameter(name="start", max_length=40)] = None,
+    end: Annotated[str | None, QueryParameter(name="end", max_length=40)] = None,
+    refused: Annotated[bool, QueryParameter(name="refused")] = False,  # noqa: FBT002  # a filter of a URL
+) -> shapes.CallPage:
+    """This will list what was asked, answered and refused, newest first."""
+    with platform.database.reading(visit.caller) as tx:
+        page = gate.find_calls(
+            tx,
+            page=PageRequest(size=size, after=after),
+            grant=None if grant is None else rights.GrantId(grant),
+            product=None if product is None else gate.ProductId(product),
+            start=None if start is None else parse_instant(start),
+            end=None if end is None else parse_instant(end),
+            is_refused=refused,
+        )
+    return shapes.CallPage(items=[shapes.metered_view(one) for one in page.items], next=page.next)
+
+
+def routers() -> tuple[Router, ...]:
+    """This will give the routes; all need someone who is known."""
+    handlers: list[Any] = [
+        find_products, define_product, get_product, revise_product, withdraw_product,
+        publish_product, find_snapshots, call_product, explain_call, find_calls,
+    ]  # fmt: skip
+    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
+    return (
+        Router(
+            "/api/v1/gate",
+            route_handlers=handlers,
+            guards=[signed_in],
+            tags=["gate"],
+            security=security,
+        ),
+    )

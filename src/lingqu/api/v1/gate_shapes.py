@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What travels over the API for the gate: shapes of JSON, and how values become them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from lingqu import gate, rights
+from lingqu.kernel import canon
+from lingqu.kernel.time import format_instant
+
+FormName = Literal["verification", "count", "open_file"]
+AnswerName = Literal["yes", "no", "once", "unknown"]
+
+
+class DefineProduct(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A new product under an id the caller made (`prd_...`); `policy` is of the form."""
+
+    product: str
+    grant: str
+    form: FormName
+    title: str
+    summary: str
+    policy: dict[str, Any]
+    territory: str = "china"
+    currency: str = gate.CALL
+
+
+class ReviseProduct(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Another policy of the product's form."""
+
+    policy: dict[str, Any]
+
+
+class ProductView(msgspec.Struct, kw_only=True):
+    """A product with its policy; `snapshot` is null until the first was published."""
+
+    id: str
+    grant: str
+    owner: str
+    form: FormName
+    title: str
+    summary: str
+    territory: str
+    currency: str
+    level: int
+    policy: dict[str, Any]
+    edition: int
+    snapshot: str | None
+    defined_at: str
+    withdrawn_at: str | None
+    version: int
+
+
+class ProductPage(msgspec.Struct, kw_only=True):
+    """Some products, and the cursor of the page after them (null: this was the last)."""
+
+    items: list[ProductView]
+    next: str | None
+
+
+class SourceView(msgspec.Struct, kw_only=True):
+    """Which version of a resource's table a snapshot was built from."""
+
+    resource: str
+    version: int
+    as_of: str
+
+
+class SnapshotView(msgspec.Struct, kw_only=True):
+    """A snapshot a product answers or answered from."""
+
+    id: str
+    product: str
+    edition: int
+    digest: str
+    bytes: int
+    records: int
+    skipped: int
+    sources: list[SourceView]
+    as_of: str
+    published_at: str
+
+
+class SnapshotList(msgspec.Struct, kw_only=True):
+    """The snapshots of a product, newest first."""
+
+    items: list[SnapshotView]
+
+
+class SubjectShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A subject by its key, with the value to compare where the predicate takes one."""
+
+    key: Annotated[str, msgspec.Meta(max_length=200)]
+    value: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class CallShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A call under an id the caller made (`cal_...`); a count names no subjects."""
+
+    call: str
+    grant: str
+    product: str
+    purpose: Annotated[str, msgspec.Meta(max_length=60)]
+    subjects: Annotated[list[SubjectShape], msgspec.Meta(max_length=gate.SUBJECTS_MOST)] = []
+    predicate: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    territory: Annotated[str, msgspec.Meta(max_length=60)] = ""
+
+
+class SubjectAnswerView(msgspec.Struct, kw_only=True):
+    """The answer about one subject, in the order of the request."""
+
+    answer: AnswerName
+    evidence: list[dict[str, str]]
+
+
+class ReceiptView(msgspec.Struct, kw_only=True):
+    """What proves a call later: the batch it was metered in, and its digest there."""
+
+    batch: str
+    digest: str
+
+
+class AnswerView(msgspec.Struct, kw_only=True):
+    """An answer whose metering is durable; `released` holds the counts of a count."""
+
+    call: str
+    grant: str
+    product: str
+    snapshot: str
+    as_of: str
+    answers: list[SubjectAnswerView]
+    released: dict[str, Any] | None
+    units: int
+    receipt: ReceiptView
+    repeated: bool
+
+
+class RuleView(msgspec.Struct, kw_only=True):
+    """What one rule says of a call; `code` and `article` where it refuses."""
+
+    rule: str
+    passed: bool
+    code: str | None
+    article: str | None
+
+
+class ExplanationView(msgspec.Struct, kw_only=True):
+    """A decision with every rule considered, and the versions it rests on."""
+
+    allowed: bool
+    code: str | None
+    article: str | None
+    units: int
+    edition: int
+    rules: str
+    considered: list[RuleView]
+
+
+class MeteredCallView(msgspec.Struct, kw_only=True):
+    """One metered call; `outcome` is an answer, `mixed`, `counted` or `refused`."""
+
+    call: str
+    batch: str
+    grant: str
+    product: str
+    holder: str
+    account: str
+    purpose: str
+    at: str
+    subjects: int
+    hits: int
+    misses: int
+    unknowns: int
+    outcome: str
+    refusal: str | None
+    article: str | None
+    units: int
+    digest: str
+
+
+class CallPage(msgspec.Struct, kw_only=True):
+    """Some metered calls, and the cursor of the page after them (null: this was the last)."""
+
+    items: list[MeteredCallView]
+    next: str | None
+
+
+def read_call(data: CallShape) -> gate.CallRequest:
+    """This will read a call; raises BadId."""
+    return gate.CallRequest(
+        call=gate.CallId(data.call),
+        grant=rights.GrantId(data.grant),
+        product=gate.ProductId(data.product),
+        purpose=data.purpose,
+        subjects=tuple(gate.Subject(key=one.key, value=one.value) for one in data.subjects),
+        predicate=data.predicate,
+        territory=data.territory,
+    )
+
+
+def product_view(one: gate.Product) -> ProductView:
+    """This will show a product."""
+    gone = one.withdrawn_at
+    return ProductView(
+        id=one.id,
+        grant=one.grant_id,
+        owner=one.owner,
+        form=one.form.value,
+        title=one.title,
+        summary=one.summary,
+        territory=one.territory,
+        currency=one.currency,
+        level=one.level,
+        policy=canon.decode(one.policy),
+        edition=one.edition,
+        snapshot=one.snapshot,
+        defined_at=format_instant(one.defined_at),
+        withdrawn_at=None if gone is None else format_instant(gone),
+        version=one.version,
+    )
+
+
+def snapshot_view(one: gate.Snapshot) -> SnapshotView:
+    """This will show a snapshot."""
+    sources = [
+        SourceView(
+            resource=source.resource, version=source.version, as_of=format_instant(source.as_of)
+        )
+        for source in gate.read_sources(one)
+    ]
+    return SnapshotView(
+        id=one.id,
+        product=one.product,
+        edition=one.edition,
+        digest=one.digest,
+        bytes=one.bytes,
+        records=one.records,
+        skipped=one.skipped,
+        sources=sources,
+        as_of=format_instant(one.as_of),
+        published_at=format_instant(one.published_at),
+    )
+
+
+def answer_view(one: gate.CallAnswer) -> AnswerView:
+    """This will show an answer with its receipt."""
+    return AnswerView(
+        call=one.call,
+        grant=one.grant,
+        product=one.product,
+        snapshot=one.snapshot,
+        as_of=format_instant(one.as_of),
+        answers=[
+            SubjectAnswerView(answer=answer.answer.value, evidence=list(answer.evidence))
+            for answer in one.answers
+        ],
+        released=one.released,
+        units=one.units,
+        receipt=ReceiptView(batch=one.batch, digest=one.digest),
+        repeated=one.repeated,
+    )
+
+
+def explanation_view(told: gate.Explained) -> ExplanationView:
+    """This will show an explanation."""
+    return ExplanationView(
+        allowed=told.allowed,
+        code=told.code,
+        article=told.article,
+        units=told.units,
+        edition=told.edition,
+        rules=told.rules,
+        considered=[
+            RuleView(rule=one.rule, passed=one.passed, code=one.code, article=one.article)
+            for one in told.considered
+        ],
+    )
+
+
+def metered_view(one: gate.MeteredCall) -> MeteredCallView:
+    """This will show a metered call."""
+    return MeteredCallView(
+        call=one.call,
+        batch=one.batch,
+        grant=one.grant,
+        product=one.product,
+        holder=one.holder,
+        account=one.account,
+        purpose=one.purpose,
+        at=format_instant(one.at),
+        subjects=one.subjects,
+        hits=one.hits,
+        misses=one.misses,
+        unknowns=one.unknowns,
+        outcome=one.outcome,
+        refusal=one.refusal,
+        article=one.article,
+        units=one.units,
+        digest=one.digest,
+    )

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leases of the gate: units taken from the ledger in lots, spent in memory, settled by the meter.
+
+One thread uses a purse. A lease is settled by what the durable rows say, never by what memory
+remembers, so a crash between the two costs nobody anything.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lingqu import ledger, rights, trust
+from lingqu.gate.metering import settle_by_meter
+from lingqu.kernel import errors
+from lingqu.rights import quantities
+from lingqu.runtime import REAL_TIME, Database, new_id
+from lingqu.runtime.observability import get_logger
+
+LOT = 1_000
+"""So many units are leased at once where the grant has ten times as many."""
+LEASE_FOR = timedelta(minutes=10)
+IDLE_NS = 1_000_000_000
+"""A lease nobody spent from for so long is settled, so that balances are true again."""
+MARGIN = timedelta(seconds=30)
+_log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Held:
+    lease: quantities.Lease
+    left: int
+    touched: bool = False
+    used_at: int = 0
+
+
+class Purse:
+    """The open leases of one process, by grant and currency."""
+
+    def __init__(self, database: Database) -> None:
+        """Hold nothing yet."""
+        self._database = database
+        self._held: dict[tuple[str, str], _Held] = {}
+
+    def left(self, grant: rights.GrantId, currency: str) -> int:
+        """This will give what a grant can spend now: what is leased here and what is available."""
+        held = self._held.get((grant, currency))
+        return self._available(grant, currency) + (held.left if held else 0)
+
+    def take(self, grant: rights.GrantId, currency: str, units: int) -> quantities.LeaseId | None:
+        """This will spend units of a lease, a new one where needed; None: the quota is too small.
+
+        Raises Deferred where the open lease must first be settled after this window.
+        """
+        held = self._held.get((grant, currency))
+        fresh = held is not None and held.lease.expires_at - MARGIN > REAL_TIME.now()
+        if held is None or held.left < units or not fresh:
+            if held is not None:
+                if held.touched:
+                    raise Deferred
+                self._settle(grant, currency)
+            held = self._open(grant, currency, units)
+            if held is None:
+                return None
+        held.left -= units
+        held.touched = True
+        held.used_at = time.monotonic_ns()
+        return held.lease.id
+
+    def committed(self) -> None:
+        """This will note that everything spent is durable."""
+        for held in self._held.values():
+            held.touched = False
+
+    def failed(self) -> None:
+        """This will give up every lease spent from since: the meter says what was used."""
+        for key, held in list(self._held.items()):
+            if held.touched:
+                self._settle(*key)
+
+    def forget(self) -> None:
+        """This will leave every lease to `settle_overdue`."""
+        self._held.clear()
+
+    def settle_idle(self, *, every: bool = False) -> bool:
+        """This will settle leases nobody uses; gives whether any is still open."""
+        now = time.monotonic_ns()
+        for key, held in list(self._held.items()):
+            if every or now - held.used_at >= IDLE_NS:
+                self._settle(*key)
+        return bool(self._held)
+
+    def _open(self, grant: rights.GrantId, currency: str, units: int) -> _Held | None:
+        available = self._available(grant, currency)
+        if available < units:
+            return None
+        amount = min(available, max(units, min(LOT, available // 10)))
+        try:
+            lease = trust.execute(
+                self._database,
+                quantities.take_lease,
+                trust.PLATFORM,
+                new_id(trust.CommandId),
+                lease=new_id(quantities.LeaseId),
+                grant=grant,
+                currency=currency,
+                amount=amount,
+                expires_at=REAL_TIME.now() + LEASE_FOR,
+            )
+        except (ledger.FloorCrossed, quantities.NoQuota):
+            return None
+        made = self._held[grant, currency] = _Held(lease, lease.amount)
+        return made
+
+    def _available(self, grant: rights.GrantId, currency: str) -> int:
+        with self._database.reading(trust.PLATFORM) as tx:
+            states = quantities.get_quota(tx, grant)
+        return sum(one.available + one.unswept for one in states if one.currency == currency)
+
+    def _settle(self, grant: str, currency: str) -> None:
+        held = self._held.pop((grant, currency))
+        settle_lease(self._database, held.lease.id)
+
+
+class Deferred(Exception):
+    """The open lease is spent from in this window, so the call waits for the next one."""
+
+
+def settle_lease(database: Database, lease: quantities.LeaseId) -> None:
+    """This will settle one lease by the meter; one that is closed already stays as it is."""
+    try:
+        trust.execute(
+            database,
+            settle_by_meter,
+            trust.PLATFORM,
+            new_id(trust.CommandId),
+            lease=lease,
+        )
+    except quantities.LeaseClosed:
+        pass
+    except errors.Unavailable as error:
+        # The lease stays open until `settle_overdue` finds it.
+        _log.warning("lease_not_settled", code=error.code)
+
+
+def settle_overdue(database: Database) -> int:
+    """This will settle the gate's leases whose time is over, as after a crash; gives how many."""
+    with database.reading(trust.PLATFORM) as tx:
+        account = trust.AccountId(trust.PLATFORM.account)
+        overdue = quantities.find_overdue_leases(tx, now=REAL_TIME.now(), taker=account)
+    for one in overdue:
+        settle_lease(database, one.id)
+    return len(overdue)

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""计量 metering: what was asked, answered and refused, durable before any answer leaves.
+
+One transaction writes all calls and refusals of a window, one fact for each grant and product in
+it, with the Merkle root of the rows. Stored answers and what was asked about whom (by keyed hash)
+are written beside them, so that a repeat costs nothing and an enumeration is seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lingqu import rights, trust
+from lingqu.gate.products import ProductId
+from lingqu.gate.requests import CallId, MeterBatchId, MeteredCall
+from lingqu.kernel.paging import Page, PageRequest, cursor
+from lingqu.kernel.time import Instant
+from lingqu.kernel.values import from_row
+from lingqu.rights import quantities
+from lingqu.runtime import REAL_TIME, DatabaseConflict, Row, Tx
+
+REPLY_HOURS = 24
+"""How long a repeated call id is given the stored answer; afterwards it is refused."""
+COLUMNS = (
+    "call", "grant_id", "product", "holder", "account", "purpose", "at", "subjects", "hits",
+    "misses", "unknowns", "outcome", "refusal", "article", "lease", "units", "snapshot", "digest",
+)  # fmt: skip
+CALLS = trust.BatchTable("gate.call", COLUMNS)
+trust.declare(trust.AuditClass.OPERATIONAL, "gate.reply", "gate.asked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedCount:
+    """How many calls of a batch were refused by one code."""
+
+    code: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsMetered(trust.Fact):
+    """Calls under one grant were answered or refused; each is a row of the batch.
+
+    `units` were used; `yes`, `no`, `once` and `unknown` count answers about subjects as they were
+    given.
+    """
+
+    kind = "gate.batch.metered"
+    batch: trust.BatchTable.Root
+    grant: rights.GrantId
+    product: ProductId
+    holder: trust.PartyId
+    answered: int
+    units: int
+    yes: int
+    no: int
+    once: int
+    unknown: int
+    refused: tuple[RefusedCount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBatch:
+    """The calls of one grant and product in a window; `rows` is JSON of rows in COLUMNS."""
+
+    batch: MeterBatchId
+    grant: rights.GrantId
+    product: ProductId
+    holder: trust.PartyId
+    answered: int
+    units: int
+    yes: int
+    no: int
+    once: int
+    unknown: int
+    refused: tuple[RefusedCount, ...]
+    rows: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a window keeps beside its calls, as JSON: stored answers, and values asked about.
+
+    `leases` are those the window spends from.
+    """
+
+    replies: str
+    asked: str
+    leases: tuple[quantities.LeaseId, ...]
+
+
+_REPLIES = """
+    INSERT INTO gate.reply (grant_id, call, request, answer, kept_until)
+    SELECT r.grant_id, r.call, r.request, r.answer, %s
+    FROM json_to_recordset(%s::json) AS r (grant_id text, call text, request text, answer text)
+"""
+_ASKED = """
+    INSERT INTO gate.asked AS a (product, holder, subject, place, value, until)
+    SELECT r.product, r.holder, decode(r.subject, 'hex'), r.place, decode(r.value, 'hex'), r.until
+    FROM json_to_recordset(%(asked)s::json)
+        AS r (product text, holder text, subject text, place int, value text, until timestamptz)
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (product, holder, subject, place) DO UPDATE
+        SET value = excluded.value, until = excluded.until WHERE a.until <= %(now)s
+"""
+
+
+@trust.command("gate.calls.meter", internal=True)
+def meter_calls(tx: Tx, *, batches: tuple[NewBatch, ...], beside: Beside) -> None:
+    """This will write a window of calls, each grant's as a batch of its own.
+
+    Raises LeaseClosed, LeaseNotFound and DatabaseConflict where another process was faster: the
+    window is then decided anew.
+    """
+    for lease in sorted(beside.leases):
+        held = quantities.lock_lease(tx, lease)
+        if held.closed_at is not None:
+            raise quantities.LeaseClosed(lease=lease)
+    trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT)
+    if beside.asked != "[]":
+        wanted = len(json.loads(beside.asked))
+        if tx.execute(_ASKED, {"asked": beside.asked, "now": tx.now}) != wanted:
+            raise DatabaseConflict(constraint="asked")
+    if beside.replies != "[]":
+        kept_until = REAL_TIME.now() + timedelta(hours=REPLY_HOURS)
+        tx.later(_REPLIES, (kept_until, beside.replies))
+    for one in batches:
+        root = CALLS.append(tx, one.batch, json.loads(one.rows))
+        trust.record(
+            tx,
+            CallsMetered(
+                batch=root,
+                grant=one.grant,
+                product=one.product,
+                holder=one.holder,
+                answered=one.answered,
+                units=one.units,
+                yes=one.yes,
+                no=one.no,
+                once=one.once,
+                unknown=one.unknown,
+                refused=one.refused,
+            ),
+        )
+
+
+@trust.command("gate.lease.settle", internal=True)
+def settle_by_meter(tx: Tx, *, lease: quantities.LeaseId) -> int:
+    """This will settle a lease by its durable metering rows and give the units that were used.
+
+    Raises LeaseNotFound, LeaseClosed.
+    """
+    quantities.lock_lease(tx, lease)
+    used: int = tx.one(_USED, (lease,))["used"]
+    quantities.settle_lease(tx, lease=lease, used=used)
+    return used
+
+
+_USED = "SELECT coalesce(sum(units), 0)::bigint AS used FROM gate.call WHERE lease = %s"
+_SELECT = """
+    SELECT position, call, batch, grant_id AS grant, product, holder, account, purpose, at,
+           subjects, hits, misses, unknowns, outcome, refusal, article, units, digest
+    FROM gate.call
+"""
+_BATCH = f"{_SELECT} WHERE batch = %s ORDER BY position"  # joined from constants
+_FIND = f"""{_SELECT}
+    WHERE (%(grant)s::text IS NULL OR grant_id = %(grant)s)
+      AND (%(product)s::text IS NULL OR product = %(product)s)
+      AND (%(start)s::timestamptz IS NULL OR at >= %(start)s)
+      AND (%(end)s::timestamptz IS NULL OR at < %(end)s)
+      AND (NOT %(refused)s OR refusal IS NOT NULL)
+      AND (%(batch)s::text IS NULL OR (batch, position) < (%(batch)s, %(position)s))
+    ORDER BY batch DESC, position DESC LIMIT %(limit)s
+"""
+
+
+def find_batch_calls(tx: Tx, batch: MeterBatchId) -> tuple[MeteredCall, ...]:
+    """This will give the calls of one batch in their order.
+
+    For those who account for it: the caller must be let see the batch's grant by the platform.
+    """
+    return tuple(_metered(row) for row in tx.all(_BATCH, (batch,)))
+
+
+def find_calls(
+    tx: Tx,
+    *,
+    page: PageRequest,
+    grant: rights.GrantId | None = None,
+    product: ProductId | None = None,
+    start: Instant | None = None,
+    end: Instant | None = None,
+    is_refused: bool = False,
+) -> Page[MeteredCall]:
+    """This will list metered calls, the newest batch first: of one grant, or all for a supervisor.
+
+    Raises GrantNotFound, AccessDenied.
+    """
+    if grant is not None:
+        rights.get_grant(tx, grant)
+    elif not trust.is_allowed(tx, trust.Action.READ, trust.Kind.GRANT):
+        raise trust.AccessDenied(action=trust.Action.READ.value, kind=trust.Kind.GRANT.value)
+    batch, position = None, 0
+    if page.key is not None:
+        batch, _, place = page.key.partition("/")
+        position = int(place) if place.isascii() and place.isdigit() else 0
+    rows = tx.all(
+        _FIND,
+        {
+            "grant": grant, "product": product, "start": start, "end": end,
+            "refused": is_refused, "batch": batch, "position": position, "limit": page.size + 1,
+        },
+    )  # fmt: skip
+    more = len(rows) > page.size
+    rows = rows[: page.size]
+    last = f"{rows[-1]['batch']}/{rows[-1]['position']}" if rows else ""
+    return Page(items=tuple(map(_metered, rows)), next=cursor(last) if more else None)
+
+
+def _metered(row: Row) -> MeteredCall:
+    return from_row(MeteredCall, {name: row[name] for name in row if name != "position"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedCall:
+    """That a call id was answered before: its request and the stored answer, None once purged."""
+
+    request: str | None
+    answer: str | None
+
+
+_KNOWN = """
+    SELECT w.grant_id, w.call, r.request, r.answer
+    FROM unnest(%(grants)s::text[], %(calls)s::text[]) AS w (grant_id, call)
+    LEFT JOIN gate.reply r
+        ON r.grant_id = w.grant_id AND r.call = w.call AND r.kept_until > %(real)s
+    WHERE r.call IS NOT NULL OR EXISTS (
+        SELECT FROM gate.call c
+        WHERE c.grant_id = w.grant_id AND c.call = w.call AND c.refusal IS NULL
+    )
+"""
+
+
+def find_used(
+    tx: Tx, wanted: Sequence[tuple[rights.GrantId, CallId]]
+) -> dict[tuple[str, str], UsedCall]:
+    """This will say which call ids were answered before, with what is stored of the answers."""
+    rows = tx.all(
+        _KNOWN,
+        {
+            "grants": [grant for grant, _ in wanted],
+            "calls": [call for _, call in wanted],
+            "real": REAL_TIME.now(),
+        },
+    )
+    return {
+        (row["grant_id"], row["call"]): UsedCall(request=row["request"], answer=row["answer"])
+        for row in rows
+    }
+
+
+_WHAT_WAS_ASKED = """
+    SELECT a.subject, a.place, a.value, a.until FROM gate.asked a
+    WHERE a.product = %s AND a.holder = %s AND a.subject = ANY(%s)
+"""
+
+
+@dataclass(slots=True)
+class Places:
+    """What was asked about one subject: the values that count, by their places."""
+
+    taken: dict[int, bytes]
+
+
+def find_asked(
+    tx: Tx, *, product: ProductId, holder: str, subjects: Sequence[bytes]
+) -> dict[bytes, Places]:
+    """This will give which values a caller's party asked about subjects, while they count."""
+    found: dict[bytes, Places] = {}
+    for row in tx.all(_WHAT_WAS_ASKED, (product, holder, list(subjects))):
+        places = found.setdefault(bytes(row["subject"]), Places({}))
+        if row["until"] > tx.now:
+            places.taken[row["place"]] = bytes(row["value"])
+    return found
+
+
+_PURGE = "DELETE FROM gate.reply WHERE kept_until <= %s"
+_PURGE_ASKED = "DELETE FROM gate.asked WHERE until <= %s"
+
+
+def drop_old_replies(tx: Tx) -> int:
+    """This will delete stored answers and asked values whose time is over; gives how many."""
+    return tx.execute(_PURGE, (REAL_TIME.now(),)) + tx.execute(_PURGE_ASKED, (tx.now,))

@@ -1,0 +1,166 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- 应用: products and their snapshots, and what was asked, answered and refused.
+
+CREATE SCHEMA gate;
+GRANT USAGE ON SCHEMA gate TO lingqu_app;
+
+CREATE TABLE gate.product (
+    id            text        PRIMARY KEY,
+    grant_id      text        NOT NULL REFERENCES rights.grant,
+    owner         text        NOT NULL REFERENCES trust.party,
+    form          text        NOT NULL CHECK (form IN ('verification', 'count', 'open_file')),
+    title         text        NOT NULL CHECK (title <> ''),
+    summary       text        NOT NULL CHECK (summary <> ''),
+    territory     text        NOT NULL,
+    currency      text        NOT NULL,
+    level         int         NOT NULL CHECK (level BETWEEN 1 AND 5),
+    policy        text        NOT NULL,
+    edition       int         NOT NULL CHECK (edition > 0),
+    snapshot      text,
+    defined_at    timestamptz NOT NULL,
+    withdrawn_at  timestamptz,
+    version       bigint      NOT NULL
+);
+CREATE INDEX product_grant ON gate.product (grant_id);
+CREATE INDEX product_owner ON gate.product (owner);
+COMMENT ON TABLE gate.product IS 'What is offered from granted columns, under a declared policy.';
+COMMENT ON COLUMN gate.product.policy IS 'Canonical JSON of the policy of this edition.';
+COMMENT ON COLUMN gate.product.snapshot IS 'What answers calls now; NULL before the first was published.';
+
+CREATE TABLE gate.product_key (
+    product  text    PRIMARY KEY REFERENCES gate.product,
+    sealed   text    NOT NULL,
+    version  bigint  NOT NULL
+);
+COMMENT ON TABLE gate.product_key IS 'The key subjects of a product are hashed by, sealed by the keyring.';
+
+CREATE TABLE gate.snapshot (
+    id            text        PRIMARY KEY,
+    product       text        NOT NULL REFERENCES gate.product,
+    edition       int         NOT NULL,
+    policy        text        NOT NULL,
+    digest        text        NOT NULL CHECK (digest ~ '^[0-9a-f]{64}$'),
+    bytes         bigint      NOT NULL,
+    records       bigint      NOT NULL,
+    skipped       bigint      NOT NULL,
+    sources       text        NOT NULL,
+    as_of         timestamptz NOT NULL,
+    published_at  timestamptz NOT NULL,
+    version       bigint      NOT NULL
+);
+CREATE INDEX snapshot_product ON gate.snapshot (product);
+COMMENT ON TABLE gate.snapshot IS 'A packed file of keyed hashes that answered or answers for a product.';
+
+CREATE TABLE gate.call (
+    batch     text        NOT NULL,
+    position  int         NOT NULL,
+    call      text        NOT NULL,
+    grant_id  text        NOT NULL REFERENCES rights.grant,
+    product   text        NOT NULL REFERENCES gate.product,
+    holder    text        NOT NULL,
+    account   text        NOT NULL,
+    purpose   text        NOT NULL,
+    at        timestamptz NOT NULL,
+    subjects  int         NOT NULL,
+    hits      int         NOT NULL,
+    misses    int         NOT NULL,
+    unknowns  int         NOT NULL,
+    outcome   text        NOT NULL CHECK (outcome IN ('yes', 'no', 'once', 'unknown', 'mixed', 'counted', 'refused')),
+    refusal   text,
+    article   text,
+    lease     text        REFERENCES rights.lease,
+    units     int         NOT NULL CHECK (units >= 0),
+    snapshot  text        REFERENCES gate.snapshot,
+    digest    text        NOT NULL,
+    PRIMARY KEY (batch, position),
+    CONSTRAINT call_refused CHECK ((outcome = 'refused') = (refusal IS NOT NULL)),
+    CONSTRAINT call_paid CHECK ((refusal IS NULL) = (units > 0) AND (units > 0) = (lease IS NOT NULL))
+);
+CREATE UNIQUE INDEX call_answered_once ON gate.call (grant_id, call) WHERE refusal IS NULL;
+CREATE INDEX call_grant ON gate.call (grant_id, batch);
+CREATE INDEX call_product ON gate.call (product, batch);
+CREATE INDEX call_lease ON gate.call (lease) WHERE lease IS NOT NULL;
+CREATE INDEX call_snapshot ON gate.call (snapshot) WHERE snapshot IS NOT NULL;
+COMMENT ON TABLE gate.call IS 'Every call, answered or refused, durable before its answer left. Append-only, batch-audited.';
+COMMENT ON COLUMN gate.call.unknowns IS 'How many of the misses were told as unknown, apart from no.';
+COMMENT ON COLUMN gate.call.digest IS 'A digest of the call and its answers under the key of the product: the receipt.';
+
+CREATE TABLE gate.reply (
+    grant_id    text        NOT NULL,
+    call        text        NOT NULL,
+    request     text        NOT NULL,
+    answer      text        NOT NULL,
+    kept_until  timestamptz NOT NULL,
+    PRIMARY KEY (grant_id, call)
+);
+CREATE INDEX reply_kept ON gate.reply (kept_until);
+COMMENT ON TABLE gate.reply IS 'Answers kept for a day, so that a repeated call gets the same one uncharged.';
+
+CREATE TABLE gate.asked (
+    product  text        NOT NULL,
+    holder   text        NOT NULL,
+    subject  bytea       NOT NULL,
+    place    int         NOT NULL,
+    value    bytea       NOT NULL,
+    until    timestamptz NOT NULL,
+    PRIMARY KEY (product, holder, subject, place)
+);
+CREATE INDEX asked_until ON gate.asked (until);
+COMMENT ON TABLE gate.asked IS 'Which values a party asked about a subject, as keyed hashes: the limit against enumeration.';
+
+CREATE TABLE gate.sample (
+    id        text        PRIMARY KEY,
+    product   text        NOT NULL REFERENCES gate.product,
+    party     text        NOT NULL REFERENCES trust.party,
+    account   text        NOT NULL,
+    snapshot  text        NOT NULL REFERENCES gate.snapshot,
+    rows      int         NOT NULL CHECK (rows > 0),
+    hit_rate  int         NOT NULL CHECK (hit_rate BETWEEN 0 AND 100),
+    accuracy  int         CHECK (accuracy BETWEEN 0 AND 100),
+    as_of     timestamptz NOT NULL,
+    tried_at  timestamptz NOT NULL,
+    version   bigint      NOT NULL
+);
+CREATE INDEX sample_product ON gate.sample (product, party);
+CREATE INDEX sample_party ON gate.sample (party);
+CREATE INDEX sample_snapshot ON gate.sample (snapshot);
+COMMENT ON TABLE gate.sample IS 'Free samples that were tried: percents over rows of a party''s own, no single answer.';
+
+CREATE TABLE gate.file_job (
+    id            text        PRIMARY KEY,
+    grant_id      text        NOT NULL REFERENCES rights.grant,
+    product       text        NOT NULL REFERENCES gate.product,
+    holder        text        NOT NULL REFERENCES trust.party,
+    account       text        NOT NULL,
+    purpose       text        NOT NULL,
+    predicate     text        NOT NULL,
+    format        text        NOT NULL CHECK (format IN ('csv', 'xlsx')),
+    key_column    text        NOT NULL,
+    value_column  text        NOT NULL,
+    digest        text        NOT NULL,
+    state         text        NOT NULL CHECK (state IN ('waiting', 'done', 'refused')),
+    rows          int         NOT NULL,
+    refusal       text,
+    submitted_at  timestamptz NOT NULL,
+    ended_at      timestamptz,
+    version       bigint      NOT NULL,
+    CONSTRAINT file_refused CHECK ((state = 'refused') = (refusal IS NOT NULL))
+);
+CREATE INDEX file_job_grant ON gate.file_job (grant_id, id);
+CREATE INDEX file_job_product ON gate.file_job (product);
+CREATE INDEX file_job_holder ON gate.file_job (holder);
+COMMENT ON TABLE gate.file_job IS 'Tables of subjects handed in to be answered later; the tables themselves are files.';
+
+GRANT SELECT, INSERT, UPDATE ON gate.product, gate.file_job TO lingqu_app;
+GRANT SELECT, INSERT ON gate.product_key, gate.snapshot, gate.call, gate.sample TO lingqu_app;
+GRANT SELECT, INSERT, DELETE ON gate.reply TO lingqu_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON gate.asked TO lingqu_app;
+
+-- Seen from above ---------------------------------------------------------------------------------
+
+CREATE VIEW gate.pub_call AS
+    SELECT batch, position, call, grant_id, product, holder, account, purpose, at, subjects, hits, misses,
+           outcome, refusal, article, units
+    FROM gate.call;
+COMMENT ON VIEW gate.pub_call IS 'Metered calls, answered and refused, for packages above.';
+GRANT SELECT ON gate.pub_call TO lingqu_app;

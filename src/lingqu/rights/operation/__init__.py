@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""公共数据授权运营 authorised operation: from the scheme to the operator's grant.
+
+A **scheme** (实施方案, twelve items) of an implementing body is decided on collectively and filed;
+a **selection** finds the operator by a fair way, with publicity; an **agreement** (thirteen items)
+is signed by both on one digest and filed. Filing it issues the operator's grant in the same
+transaction: a child of the implementing body's own, resting on the agreement, as narrow as it says.
+Every product grant of the operator is a child of that one (`rights.issue_grant`).
+
+Each runs on a chart of its own (`charts/`). What only moves a procedure (deciding, filing a scheme,
+giving back) is `trust.procedures.move_procedure`; here are the commands that change more.
+"""
+
+from pathlib import Path
+
+from lingqu.rights.operation.agreements import (
+    Agreement,
+    AgreementId,
+    AgreementNotDraft,
+    AgreementNotFound,
+    AgreementNotSignable,
+    AgreementState,
+    BeyondScheme,
+    Offer,
+    OtherText,
+    Signature,
+    draft_agreement,
+    end_agreement,
+    file_agreement,
+    find_agreement_of_grant,
+    find_agreements,
+    get_agreement,
+    revise_agreement,
+    sign_agreement,
+)
+from lingqu.rights.operation.papers import agreement_sheet, scheme_sheet
+from lingqu.rights.operation.schemes import (
+    Consent,
+    ConsentMissing,
+    Mode,
+    Plan,
+    Scheme,
+    SchemeId,
+    SchemeNotFiled,
+    SchemeNotFound,
+    SchemeState,
+    draft_scheme,
+    find_schemes,
+    get_scheme,
+    revise_scheme,
+)
+from lingqu.rights.operation.selections import (
+    Selection,
+    SelectionId,
+    SelectionState,
+    Way,
+    choose_operator,
+    find_selections,
+    object_to_selection,
+    open_selection,
+)
+from lingqu.trust import procedures
+
+CHARTS = procedures.provide_charts(Path(__file__).parent / "charts")
+"""The charts of schemes, selections and agreements."""
+
+__all__ = (
+    "CHARTS",
+    "Agreement",
+    "AgreementId",
+    "AgreementNotDraft",
+    "AgreementNotFound",
+    "AgreementNotSignable",
+    "AgreementState",
+    "BeyondScheme",
+    "Consent",
+    "ConsentMissing",
+    "Mode",
+    "Offer",
+    "OtherText",
+    "Plan",
+    "Scheme",
+    "SchemeId",
+    "SchemeNotFiled",
+    "SchemeNotFound",
+    "SchemeState",
+    "Selection",
+    "SelectionId",
+    "SelectionState",
+    "Signature",
+    "Way",
+    "agreement_sheet",
+    "choose_operator",
+    "draft_agreement",
+    "draft_scheme",
+    "end_agreement",
+    "file_agreement",
+    "find_agreement_of_grant",
+    "find_agreements",
+    "find_schemes",
+    "find_selections",
+    "get_agreement",
+    "get_scheme",
+    "object_to_selection",
+    "open_selection",
+    "revise_agreement",
+    "revise_scheme",
+    "scheme_sheet",
+    "sign_agreement",
+)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""核验: the real number segments and division codes, asked as a bank asks them."""
+
+import pytest
+from gate_world import CREDIT, shape, slice_rows
+
+from lingqu import gate
+from lingqu.gate import (
+    Answer,
+    Enumeration,
+    Evidence,
+    Matching,
+    Predicate,
+    Relation,
+    VerificationPolicy,
+)
+
+SEVEN, SIX = shape(7), shape(6)
+
+
+def segment_policy(resource, **changes):
+    found = (Relation(resource=resource, key="segment", value="city"),)
+    given = {
+        "subject": SEVEN,
+        "predicates": (
+            Predicate(name="city", yes=found),
+            Predicate(name="city_membership", yes=found, matching=Matching.MEMBERSHIP),
+        ),
+        "enumeration": Enumeration(values=1, days=30),
+    }
+    return VerificationPolicy(**given | changes)
+
+
+@pytest.fixture(scope="module")
+def segments(world):
+    return world.load("号段归属", slice_rows("segments"), level=2)
+
+
+@pytest.fixture(scope="module")
+def membership(world, segments):
+    return world.product(segment_policy(segments))
+
+
+@pytest.fixture(scope="module")
+def validity(world):
+    current = world.load("行政区划代码", slice_rows("mca_divisions"))
+    former = world.load("历年代码", slice_rows("area_codes"))
+    changes = world.load("代码变更", slice_rows("mca_changes"))
+    once = (
+        Relation(resource=former, key="code", prefix="45"),
+        Relation(resource=changes, key="old_code", prefix="45"),
+    )
+    shown = Evidence(
+        resource=changes,
+        key="old_code",
+        columns=("year", "kind", "old_name", "new_code", "new_name"),
+        prefix="45",
+    )
+    valid = Predicate(
+        name="valid",
+        yes=(Relation(resource=current, key="code"),),
+        once=once,
+        evidence=(shown,),
+    )
+    return world.product(VerificationPolicy(subject=SIX, predicates=(valid,)))
+
+
+def buyers_own():
+    rows = [row for row in slice_rows("buyer_segments") if row["region"] == "广西"]
+    assert len(rows) == 14_755
+    return [(row["segment"], row["city"]) for row in rows]
+
+
+def test_the_banks_own_segments_get_397_no_by_exact_name_and_394_by_membership(
+    world, desk, membership
+):
+    grant = world.buy(membership, calls=30_000)
+    own = buyers_own()
+    for predicate, wanted in (("city", 397), ("city_membership", 394)):
+        found = []
+        for part in (own[:10_000], own[10_000:]):
+            request = world.request(membership, grant, *part, predicate=predicate)
+            answer = desk.ask(request, world.asker)
+            assert answer.units == len(part)
+            found += [one.answer for one in answer.answers]
+        assert found.count(Answer.NO) == wanted
+        assert found.count(Answer.YES) == 14_755 - wanted
+
+
+def test_a_division_code_is_valid_was_once_or_never_and_the_change_is_shown(world, desk, validity):
+    grant = world.buy(validity)
+    request = world.request(validity, grant, ("450110", ""), ("450122", ""), ("459999", ""))
+    answer = desk.ask(request, world.asker)
+    assert [one.answer for one in answer.answers] == [Answer.YES, Answer.ONCE, Answer.NO]
+    assert answer.answers[1].evidence == (
+        {
+            "year": "2015", "kind": "撤县设区", "old_name": "武鸣县", "new_code": "450110",
+            "new_name": "武鸣区",
+        },
+    )  # fmt: skip
+
+
+def test_a_call_is_metered_before_its_answer_and_a_repeat_is_stored_and_free(
+    world, desk, membership
+):
+    grant = world.buy(membership, calls=10)
+    request = world.request(membership, grant, ("1300069", "南宁"), predicate="city")
+    answer = desk.ask(request, world.asker)
+    with world.place.database.reading() as tx:
+        (call,) = gate.find_batch_calls(tx, answer.batch)
+    assert (call.call, call.outcome, call.units, call.hits) == (request.call, "yes", 1, 1)
+    assert call.digest == answer.digest
+    again = desk.ask(request, world.asker)
+    assert again.repeated
+    assert again.answers == answer.answers
+    assert (again.batch, again.digest) == (answer.batch, answer.digest)
+    desk.settle()
+    assert world.left(grant) == (9, 0)
+    (fact,) = [
+        one["data"] for one in world.place.facts("gate.batch.metered")
+        if one["data"]["grant"] == grant.id
+    ]  # fmt: skip
+    assert (fact["answered"], fact["units"], fact["yes"], fact["no"]) == (1, 1, 1, 0)
+    assert fact["batch"]["id"] == answer.batch
+    other = world.request(membership, grant, ("1300069", "北海"), call=request.call)
+    with pytest.raises(gate.CallIdUsed):
+        desk.ask(other, world.asker)
+    assert call.purpose == CREDIT
+    assert world.place.audit() == []
