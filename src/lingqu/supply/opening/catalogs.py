@@ -19,7 +19,6 @@ from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant, format_instant
 from lingqu.runtime import Tx, new_id
 from lingqu.supply.opening.files import FILES, OpenFile, OpenFileId, read_lineage
-from lingqu.trust import get_party
 
 TITLE_MAX = 100
 REASON_MAX = 200
@@ -279,9 +278,18 @@ def dcat_document(
     }).decode()  # fmt: skip
 
 
+_NAME = "SELECT name FROM trust.party WHERE id = %s AND kind = 'organization'"
+
+
+def _name_of(tx: Tx, body: str) -> str:
+    """The name of a body: who opens data to everyone does it under its name."""
+    row = tx.maybe(_NAME, (body,))
+    return body if row is None or row["name"] is None else str(row["name"])
+
+
 def _dataset(tx: Tx, file: OpenFile, base: str) -> dict[str, object]:
     place = f"{base}/api/v1/supply/open/{file.id}"
-    publisher = get_party(tx, file.body).name or file.body
+    publisher = _name_of(tx, file.body)
     return {
         "@id": place,
         "@type": "dcat:Dataset",
