@@ -276,10 +276,3 @@ def publish_product(
         product=product,
         built=built,
     )
-
-
-def public_address(app: App) -> str:
-    """This will say where anyone reaches this platform: as set, else where it listens."""
-    settings = app.settings
-    host = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
-    return settings.base_url or f"http://{host}:{settings.port}"

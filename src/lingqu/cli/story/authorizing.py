@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Step 2, authorise: scheme, decision, filing, selection, agreement, filing, the operator's grant."""
+"""Step 2, authorise: scheme, decision, selection, agreement, filing, the operator's grant."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Step 5, contract: a bank finds, tests, states its purpose, commits itself, signs; funds freeze."""
+"""Step 5, contract: a bank finds, tests, states its purpose, commits itself and signs."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the story's schemes, agreements and applications say, item by item as the rules list them."""
+"""What the story's schemes, agreements and applications say, item by item."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SCHEME = {
         "银行、保险、物流等单位核对地址和归属，只能各自维护过时的代码表；公共数据齐备，"
         "原始数据不出域即可回答“是”或“否”，必要且可行。"
     ),
-    "operator_conditions": "具备数据运营的资金、管理、技术、服务和安全能力，财务单独核算。",
+    "operator_conditions": "具备资金、管理、技术、服务和安全能力，财务单独核算。",
     "mode": "依场景授权：代码对照、代码和归属的核验与统计。",
     "data_scope": ("资源目录中列入本方案的区划代码等资源；按年更新，已完成质量核对与数据分级。"),
     "term": "授权期限三十六个月；一个月内建成，按年评价；期满退出时交还权限，平台资产归实施机构。",

@@ -29,7 +29,7 @@ COSTS = prices.CostFile(
     acquisition=30_000_000,
     period=20_000_000,
 )
-"""What P2 cost in its first year, in fen: together eight million yuan. Configuration, not a survey."""
+"""What P2 cost in its first year, in fen, eight million yuan together. Configuration."""
 BOND_YIELD_BP, MARGIN_BP = 190, 500
 TAX = 30_000_000
 PLANNED_CALLS = 8_852_000
@@ -48,6 +48,7 @@ def agree_trial(stage: Stage) -> None:
 
 
 def agree_trial_fee(stage: Stage, planned: Planned, name: str) -> None:
+    """This will let the operator publish a trial fee that the authorising body agreed to."""
     price = stage.id(prices.PriceId, name)
     fees = market.FeeSchedule(unit_price_minor=TRIAL_FEE)
     stage.do(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections import Counter
 from datetime import date
@@ -89,7 +90,7 @@ def hand_over_bundle(stage: Stage) -> None:
         "prove.bundle",
         file=file.name,
         kilobytes=len(text.encode()) // 1024,
-        facts=text.count('"kind":"'),
+        facts=len(json.loads(text)["leaves"]),
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Step 7, settle: charges, shares, the treasury's notice, contributions, and a cent that is found."""
+"""Step 7, settle: charges, shares, the treasury's notice, contributions, and one cent."""
 
 from __future__ import annotations
 

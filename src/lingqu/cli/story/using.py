@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Step 6, use: the bank asks over HTTP with its own program, and what is outside its right fails."""
+"""Step 6, use: the bank asks over HTTP with a program of its own; what is outside fails."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from lingqu.trust import holds
 
 BATCH = 1_000
 CITIES = (
-    "南宁", "柳州", "桂林", "梧州", "北海", "防城港", "钦州", "贵港", "玉林", "百色", "贺州", "河池",
-    "来宾", "崇左",
+    "南宁", "柳州", "桂林", "梧州", "北海", "防城港", "钦州", "贵港", "玉林", "百色", "贺州",
+    "河池", "来宾", "崇左",
 )  # fmt: skip
 EXAMPLE_CODE, EXAMPLE_SEGMENT = "450122", "1300069"
 TRIAL_ENDS = parse_instant("2026-08-19T16:00:00Z")
