@@ -11,7 +11,7 @@ from lingqu.trust import rulebook
 
 ON = date(2026, 9, 1)
 CHARTS = pytest.mark.parametrize(
-    "chart", (*operation.CHARTS, *registry.CHARTS), ids=lambda chart: chart.code
+    "chart", [*operation.CHARTS, *registry.CHARTS], ids=lambda chart: chart.code
 )
 TIMERS = {"operation.agreement": 1, "registration.change": 3}
 LENGTHS = {

@@ -6,6 +6,7 @@ overdue is found by a scan.
 """
 
 from lingqu.rights.obligations.owed import (
+    DAYS_MAX,
     BadObligation,
     ClockStart,
     Duty,
@@ -26,6 +27,7 @@ from lingqu.rights.obligations.owed import (
 )
 
 __all__ = (
+    "DAYS_MAX",
     "BadObligation",
     "ClockStart",
     "Duty",
