@@ -25,3 +25,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
 $$;
 REVOKE ALL ON FUNCTION trust.empty_attachment(text, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION trust.empty_attachment(text, bigint) TO lingqu_app;
+
+-- Obligations run on procedures; those that were made before get theirs by the job that begins
+-- clocks. Whether one is overdue is said by its procedure.
+
+ALTER TABLE rights.obligation ADD COLUMN procedure text REFERENCES trust.procedure;
+CREATE INDEX obligation_procedure ON rights.obligation (procedure);
+COMMENT ON COLUMN rights.obligation.procedure IS 'Its clock and its moves; a successor takes it over.';
