@@ -98,6 +98,7 @@ from lingqu.market.negotiation import (
     sign_contract,
 )
 from lingqu.market.papers import (
+    Printed,
     certificate_paper,
     contract_document,
     contract_paper,
@@ -153,6 +154,7 @@ __all__ = (
     "NotAdmitted",
     "NotIdentified",
     "PriceOutside",
+    "Printed",
     "PurposeOutside",
     "Signature",
     "TermBeyond",

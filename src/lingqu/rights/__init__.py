@@ -42,7 +42,13 @@ from lingqu.rights.endings import (
     narrow_grant,
     revoke_grant,
 )
-from lingqu.rights.explain import Explained, explain_grant, explanation_lines
+from lingqu.rights.explain import (
+    Explained,
+    explain_grant,
+    explanation_lines,
+    terms_in_words,
+)
+from lingqu.rights.family import Family, Relative, find_family, find_lives
 from lingqu.rights.grants import (
     BEGETS,
     Ending,
@@ -120,6 +126,7 @@ __all__ = (
     "Ending",
     "EndingKind",
     "Explained",
+    "Family",
     "Freshness",
     "Grant",
     "GrantExpired",
@@ -149,6 +156,7 @@ __all__ = (
     "RegistrationId",
     "RegistrationKind",
     "RegistrationState",
+    "Relative",
     "RevocationCause",
     "RootNotAdopted",
     "Sheet",
@@ -171,8 +179,10 @@ __all__ = (
     "explanation_lines",
     "find_by_code",
     "find_codes",
+    "find_family",
     "find_grants",
     "find_life",
+    "find_lives",
     "get_freshness",
     "get_grant",
     "get_ground",
@@ -188,5 +198,6 @@ __all__ = (
     "refuse_dead",
     "register_code",
     "revoke_grant",
+    "terms_in_words",
     "watching",
 )

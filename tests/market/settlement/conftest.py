@@ -2,20 +2,21 @@
 """A venue with contracts in force, and short words for what is charged, shared and paid there."""
 
 import dataclasses
-import hashlib
 from datetime import timedelta
 
 import pytest
 
-from lingqu import ledger, market, rights, trust
+from lingqu import ledger, market, rights, supply, trust
 from lingqu.kernel.lattice import TermsForm
 from lingqu.kernel.time import parse_instant
-from lingqu.market import contracts, settlement
+from lingqu.market import contracts, distribution, settlement
+from lingqu.market.fees import write_fees
+from lingqu.market.funds import need_fund
 from lingqu.runtime import new_id
 from lingqu.trust import LOCAL_ADMINISTRATOR, PLATFORM
 
-NOON = parse_instant("2026-03-02T04:00:00Z")
-"""Monday the second of March 2026, noon in the region."""
+NOON = parse_instant("2026-03-06T04:00:00Z")
+"""Friday the sixth of March 2026, noon in the region."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +34,8 @@ def conclude(tx, *, contract: contracts.Contract) -> contracts.Contract:
     venue = contract.venue
     made = dataclasses.replace(
         contract,
-        funds=market.need_fund(tx, venue=venue, owner=contract.buyer, purpose="funds"),
-        charged=market.need_fund(tx, venue=venue, owner=contract.id, purpose="charged"),
+        funds=need_fund(tx, venue=venue, owner=contract.buyer, purpose="funds"),
+        charged=need_fund(tx, venue=venue, owner=contract.id, purpose="charged"),
     )
     held = contracts.freeze(tx, contract=made)
     concluded = contracts.CONTRACTS.insert(tx, dataclasses.replace(made, held=held))
@@ -43,117 +44,72 @@ def conclude(tx, *, contract: contracts.Contract) -> contracts.Contract:
 
 
 class Market:
-    """A venue, a seller, a buyer, a treasury, and the people who act for them."""
+    """A venue with one listed product, its buyer, and the people who settle there."""
 
-    def __init__(self, place):
-        self.place, self.do = place, place.do
-        names = (
-            "〈区域数据交易中心〉",
-            "〈数据运营公司〉",
-            "〈城市银行〉",
-            "〈市财政局〉",
-            "〈民政局〉",
+    def __init__(self, bazaar):
+        self.bazaar, self.place, self.do = bazaar, bazaar.place, bazaar.place.do
+        self.venue, self.staff, self.clearing = bazaar.venue, bazaar.staff, bazaar.clerk
+        self.seller, self.bank, self.buyer = bazaar.seller, bazaar.buyer, bazaar.banker
+        self.pay_in = bazaar.pay_in
+        self.treasury, self.officer = bazaar.organization(
+            "〈市财政局〉（演示）", trust.Role.TREASURY
         )
-        self.venue, self.seller, self.bank, self.treasury, self.body = map(place.party, names)
-        self.do(market.open_venue, venue=self.venue)
-        self.staff = place.account(self.venue, role=trust.Role.VENUE)
-        self.clearing = place.account(self.venue, role=trust.Role.CLEARING)
-        self.buyer = place.account(self.bank, role=trust.Role.BUYER)
-        self.officer = place.account(self.treasury, role=trust.Role.TREASURY)
-        self.tree = self._tree()
-        self.listing = self._listing()
-        self.deposits = 0
+        self.body, _ = bazaar.organization("〈民政局〉（演示）", trust.Role.PROVIDER)
+        self.product = bazaar.listed()
+        self.listing = self.product.id
 
-    def _tree(self):
-        ground = self.do(
-            rights.record_ground,
-            ground=new_id(rights.GroundId),
-            kind=rights.GroundKind.DUTY,
-            title="授权运营协议",
-            party=self.body,
-            evidence=hashlib.sha256(b"agreement").digest(),
-            articles=("广西条例 第一条",),
+    def resource(self, body, title):
+        """A catalogued resource of a body."""
+        duty = self.do(
+            supply.register_duty,
+            duty=new_id(supply.DutyId),
+            body=body,
+            item=title,
+            basis="三定规定",
+            territory="450000",
+        )
+        described = supply.Description(
+            title=title,
+            summary=title,
+            frequency=supply.Frequency.YEARLY,
+            mode=supply.Mode.PHYSICAL,
+            sharing=supply.Access.UNCONDITIONAL,
+            opening=supply.Access.UNCONDITIONAL,
+            fields=(supply.Field(name="code", label="代码", kind=supply.FieldKind.TEXT),),
         )
         return self.do(
-            rights.issue_root,
-            grant=new_id(rights.GrantId),
-            ground=ground.id,
-            holder=self.seller,
-            kind=rights.GrantKind.OPERATING,
-            terms=TermsForm(),
-        )
-
-    def grant(self, **terms):
-        return self.do(
-            rights.issue_grant,
-            grant=new_id(rights.GrantId),
-            parent=self.tree.id,
-            holder=self.bank,
-            kind=rights.GrantKind.USING,
-            terms=TermsForm(**terms),
+            supply.describe_resource,
+            resource=new_id(supply.ResourceId),
+            duty=duty.id,
+            description=described,
         ).id
 
-    def _listing(self):
-        """A listing as it stands in its table; how it came there is another's test."""
-        name = new_id(market.ListingId)
-        row = {
-            "id": name,
-            "venue": self.venue,
-            "seller": self.seller,
-            "product": "prd",
-            "registration": "reg",
-            "code": "450000",
-            "grant_id": self.tree.id,
-            "title": "区划代码核验",
-            "summary": "s",
-            "form": "verification",
-            "terms": "{}",
-            "state": "listed",
-            "procedure": "p",
-            "applied_at": NOON,
-            "version": 1,
-            "price": "prc",
-            "fees": "{}",
-        }
-        known = "SELECT attname FROM pg_attribute WHERE attrelid = 'market.listing'::regclass"
-        columns = {name for (name,) in self.place.sql(known)}
-        row = {key: value for key, value in row.items() if key in columns}
-        names, marks = ", ".join(row), ", ".join(["%s"] * len(row))
-        self.place.sql(f"INSERT INTO market.listing ({names}) VALUES ({marks})", list(row.values()))
-        return name
-
-    def pay_in(self, amount):
-        self.deposits += 1
-        self.do(
-            market.record_deposit,
-            self.clearing,
-            deposit=new_id(market.DepositId),
-            venue=self.venue,
-            party=self.bank,
-            direction=market.Direction.IN,
-            amount=amount,
-            reference=f"R{self.deposits}",
-            paid_on=NOON.date(),
-        )
-
-    def contract(self, *, frozen, fields=None, **fees):
+    def contract(self, *, frozen, **fees):
         """A contract in force with so much frozen; gives it as it stands."""
         if frozen:
             self.pay_in(frozen)
+        grant = self.do(
+            rights.issue_grant,
+            grant=new_id(rights.GrantId),
+            parent=self.product.grant_id,
+            holder=self.bank,
+            kind=rights.GrantKind.USING,
+            terms=TermsForm(),
+        )
         made = contracts.Contract(
             id=new_id(market.ContractId),
             listing=self.listing,
-            product="prd",
-            registration="reg",
+            product=self.product.product,
+            registration=self.product.registration,
             seller=self.seller,
             buyer=self.bank,
             venue=self.venue,
-            grant_id=self.grant(fields=fields),
+            grant_id=grant.id,
             purposes=("finance.credit",),
             quota=10**6,
             starts_at=NOON,
             ends_at=NOON + timedelta(days=365),
-            fees=market.write_fees(market.FeeSchedule(**fees)),
+            fees=write_fees(market.FeeSchedule(**fees)),
             duties="[]",
             sample=None,
             commitment=b"c" * 32,
@@ -181,6 +137,65 @@ class Market:
             calls=calls,
         )
 
+    def correct(
+        self, contract, call, amount, *, caller=None, reason="重复计费", reference="投诉 1"
+    ):
+        return self.do(
+            settlement.correct_charge,
+            caller or self.staff,
+            correction=new_id(settlement.CorrectionId),
+            contract=contract.id,
+            call=call,
+            amount=amount,
+            reason=reason,
+            reference=reference,
+        )
+
+    def plan(self, *rates, working_days=5):
+        """Share by (share, party, rate) steps from now on."""
+        steps = tuple(distribution.Step(share=a, party=b, rate=c) for a, b, c in rates)
+        owes = any(one.share is distribution.Share.GOVERNMENT for one in steps)
+        where = distribution.Remittance(
+            payee="〈市财政局〉非税收入专户",
+            bank="〈城市银行〉营业部",
+            account="6200 0000 0000 0000",
+            working_days=working_days,
+        )
+        return self.do(
+            distribution.register_plan,
+            self.staff,
+            plan=new_id(distribution.PlanId),
+            listing=self.listing,
+            steps=steps,
+            source="〈授权运营协议〉第七条，〈交易服务费标准〉",
+            remittance=where if owes else None,
+        )
+
+    def common_plan(self):
+        return self.plan(
+            (distribution.Share.VENUE_FEE, self.venue, 250),
+            (distribution.Share.GOVERNMENT, self.treasury, 3_000),
+            (distribution.Share.SERVICE_FEE, self.seller, 10_000),
+        )
+
+    def next_day(self):
+        """End the day: the clock goes on by one, the ledger closes the day before."""
+        day = self.bazaar.day
+        self.bazaar.pass_days(1)
+        self.do(ledger.close_day, self.clearing, day=day)
+        return day
+
+    def settle(self, day, caller=None):
+        settled = self.do(
+            distribution.settle_day,
+            caller or self.clearing,
+            settlement=new_id(distribution.SettlementId),
+            venue=self.venue,
+            day=day,
+        )
+        self.do(ledger.post_batch, PLATFORM)
+        return settled
+
     def read(self, query, *words, caller=LOCAL_ADMINISTRATOR, **named):
         with self.place.database.reading(caller) as tx:
             found = query(tx, *words, **named)
@@ -201,13 +216,9 @@ def call(yes=1, no=0, unknown=0, refusal=None, at=NOON):
 
 
 @pytest.fixture(scope="module")
-def world(trust_server, place_type):
-    """One venue for a module; its clock shows the second of March 2026, noon."""
-    place = place_type(trust_server)
-    place.found(story_from=NOON)
-    place.database.use_story_clock(story=True)
-    yield Market(place)
-    place.close()
+def world(bazaar):
+    """One venue with one listed product for a module; its clock shows Friday, 6 March 2026."""
+    return Market(bazaar)
 
 
 @pytest.fixture(scope="session")

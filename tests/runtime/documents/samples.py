@@ -135,6 +135,60 @@ SAMPLES = MappingProxyType(
                 for i in range(60)
             ],
         },
+        "bill": {
+            "issuer": "灵渠数据要素市场",
+            "number": "ctr_0000000001/20260301-20260331",
+            "dated_on": "2026-04-01",
+            "contract": "ctr_0000000001",
+            "buyer": "灵渠城市商业银行",
+            "seller": "桂北数据服务有限公司",
+            "begins_on": "2026-03-01",
+            "ends_on": "2026-03-31",
+            "calls": 14755,
+            "units": 14361,
+            "charged": {"currency": "CNY", "minor": 430830},
+            "corrected": {"currency": "CNY", "minor": 90},
+            "net": {"currency": "CNY", "minor": 430740},
+            "posted": {"currency": "CNY", "minor": 430830},
+            "late": {"currency": "CNY", "minor": 0},
+            "rows": [
+                {
+                    "day": f"2026-03-{i + 1:02d}",
+                    "rule": "按单价" if i else "免费",
+                    "calls": 475 + i,
+                    "units": 460 + i,
+                    "amount": {"currency": "CNY", "minor": 13800 + i * 30},
+                }
+                for i in range(31)
+            ],
+        },
+        "contribution": {
+            "issuer": "灵渠数据要素市场",
+            "number": "20260301-20260331",
+            "dated_on": "2026-04-01",
+            "venue": "灵渠数据要素市场",
+            "begins_on": "2026-03-01",
+            "ends_on": "2026-03-31",
+            "units": 14755,
+            "rows": [
+                {
+                    "body": "灵渠市民政局",
+                    "table": "行政区划代码变更",
+                    "columns": 3,
+                    "calls": 120,
+                    "units": 14755,
+                    "share": "75.00%",
+                },
+                {
+                    "body": "灵渠市统计局",
+                    "table": "统计用区划代码",
+                    "columns": 1,
+                    "calls": 120,
+                    "units": 14755,
+                    "share": "25.00%",
+                },
+            ],
+        },
         "payment": {
             **SHARED,
             "number": "灵数缴〔2026〕5号",
@@ -194,6 +248,21 @@ SAMPLES = MappingProxyType(
             "starts_on": "2026-03-18",
             "ends_on": "2029-03-17",
             "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        },
+        "product_certificate": {
+            "issuer": "灵渠大数据交易中心",
+            "number": "CP4500002026000031",
+            "dated_on": "2026-03-18",
+            "link": "https://data.lingqu.example/certificates/CP4500002026000031",
+            "holder": "灵渠数据运营有限公司",
+            "identity": "914503000000000000",
+            "title": "行政区划代码时效核验",
+            "kind": "数据产品（核验）",
+            "scope": "核验一个行政区划代码在某日是否有效，并给出变更事项。",
+            "code": "645000000000000012X",
+            "ground": "《北部湾大数据交易中心操作指南》",
+            "starts_on": "2026-03-18",
+            "ends_on": "2029-03-17",
         },
     }
 )

@@ -134,17 +134,11 @@ def publicize_listing(tx: Tx, *, listing: ListingId, opinion: str) -> Listing:
     """
     held = _lock_decided(tx, listing)
     registered.require_product(tx, held.code)
-    return _moved(
-        tx,
-        held,
-        "publicize",
-        ListingState.PUBLICIZED,
-        opinion=opinion,
-        publicized_until=rulebook.of(tx)
-        .clock("trade.publicity")
-        .deadline(rulebook.of(tx).calendar(), local_day(tx.now))
-        .last_day,
-    )
+    given = procedures.Given(opinion=opinion)
+    procedures.advance_procedure(tx, procedure=held.procedure, move="publicize", given=given)
+    clocks = procedures.get_procedure(tx, held.procedure).clocks
+    until = next(one.due_on for one in clocks if one.name == "publicity")
+    return _kept(tx, held, ListingState.PUBLICIZED, publicized_until=until)
 
 
 @trust.command("market.listing.refuse")
@@ -377,6 +371,10 @@ def _moved(
 ) -> Listing:
     given = procedures.Given(opinion=opinion, reason=reason)
     procedures.advance_procedure(tx, procedure=held.procedure, move=move, given=given)
+    return _kept(tx, held, state, **changes)
+
+
+def _kept(tx: Tx, held: Listing, state: ListingState, **changes: str | date | Instant) -> Listing:
     moved = LISTINGS.update(tx, held, state=state, **changes)
     trust.record(
         tx,

@@ -124,7 +124,7 @@ class ObjectionOver(errors.Conflict):
 class Listing:
     """A product at a venue. `code` is its 登记结果查询码.
 
-    `terms` is canonical JSON of what its grant allows; `certificate` is the number of its 产品登记证书.
+    `terms` is canonical JSON of what its grant allows, `certificate` the number of its certificate.
     """
 
     id: ListingId

@@ -36,7 +36,12 @@ from lingqu.market.settlement.pricing import (
     Rule,
     price_batch,
 )
-from lingqu.market.settlement.tallies import begin_tally, save_tally, stop_if_used_up
+from lingqu.market.settlement.tallies import (
+    begin_tally,
+    find_payable,
+    save_tally,
+    stop_if_used_up,
+)
 from lingqu.runtime import Tx, new_id
 
 CALLS_MAX = 100_000
@@ -65,8 +70,9 @@ class ChargeNotFound(errors.NotFound):
 class ChargeBatch:
     """What one metering batch was charged, in minor units.
 
-    It has `units` after the `counted` ones of the contract. `transfer` is its posting of `posted`;
-    the rest of `amount` was short. `day` is the local day it was booked on.
+    Its calls answered about `answered` subjects, of which `units` count, after the `counted` ones
+    of the contract before. `transfer` is its posting of `posted`; the rest of `amount` was short.
+    `day` is the local day it was booked on.
     """
 
     id: ChargeBatchId
@@ -74,6 +80,7 @@ class ChargeBatch:
     contract: ContractId
     day: date
     calls: int
+    answered: int
     counted: int
     units: int
     amount: int
@@ -132,6 +139,7 @@ _PAGE = f"""
     SELECT {_COLUMNS} FROM market.charge
     WHERE contract = %s AND (batch, position) > (%s, %s) ORDER BY batch, position LIMIT %s
 """  # noqa: S608  # constant columns
+_BATCH = f"SELECT {_COLUMNS} FROM market.charge WHERE batch = %s ORDER BY position"  # noqa: S608  # constant columns
 _LINE = f"SELECT {_COLUMNS} FROM market.charge WHERE contract = %s AND call = %s"  # noqa: S608  # constant columns
 
 
@@ -157,7 +165,7 @@ def charge_calls(
     amount, units = sum(one.amount for one in charges), sum(one.units for one in charges)
     if known.charged + amount > ledger.AMOUNT_MAX:
         raise BadCall(call=batch[:40])
-    made, posted = new_id(ChargeBatchId), min(amount, deal.held_minor)
+    made, posted = new_id(ChargeBatchId), find_payable(tx, deal, amount)
     transfer = new_id(ledger.TransferId) if posted else None
     deal = draw_held(tx, contract=deal, amount=posted, reference=made, transfer=transfer)
     after = replace(
@@ -174,6 +182,7 @@ def charge_calls(
         contract=deal.id,
         day=ledger.local_day(tx.now),
         calls=len(charges),
+        answered=sum(one.yes + one.no + one.unknown for one in calls if one.refusal is None),
         counted=known.units,
         units=units,
         amount=amount,
@@ -225,6 +234,11 @@ def find_lines(tx: Tx, *, contract: ContractId, begins: date, ends: date) -> Ite
     return (_line(row) for row in tx.stream(_LINES, (contract, begins, ends)))
 
 
+def find_batch_lines(tx: Tx, batch: ChargeBatchId) -> tuple[ChargeLine, ...]:
+    """This will give the lines of one charged batch, for a package that may know them."""
+    return tuple(_line(row) for row in tx.all(_BATCH, (batch,)))
+
+
 def find_charges(tx: Tx, *, contract: ContractId, page: PageRequest) -> Page[ChargeLine]:
     """This will give the lines of a contract the caller may see, oldest first.
 
@@ -241,11 +255,12 @@ def find_charges(tx: Tx, *, contract: ContractId, page: PageRequest) -> Page[Cha
     )
 
 
-def get_line(tx: Tx, *, contract: ContractId, call: str) -> ChargeLine:
-    """This will give the line of one call, for a command that locked the contract.
+def get_charge(tx: Tx, *, contract: ContractId, call: str) -> ChargeLine:
+    """This will give the line of one call of a contract the caller may see.
 
-    Raises ChargeNotFound.
+    Raises ContractNotFound, ChargeNotFound.
     """
+    get_contract(tx, contract)
     row = tx.maybe(_LINE, (contract, call))
     if row is None:
         raise ChargeNotFound(id=call[:60])

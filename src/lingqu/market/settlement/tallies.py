@@ -17,6 +17,7 @@ from datetime import date
 from lingqu import ledger, trust
 from lingqu.kernel import errors
 from lingqu.market.contracts import (
+    CALL,
     CONTRACTS,
     HELD,
     Contract,
@@ -27,6 +28,7 @@ from lingqu.market.contracts import (
     lock_contract,
 )
 from lingqu.market.settlement.pricing import next_price
+from lingqu.rights import quantities
 from lingqu.runtime import Tx, new_id
 from lingqu.trust import holds, rulebook
 
@@ -128,17 +130,19 @@ class FundsFreed(trust.Fact):
 def freeze_more(tx: Tx, *, contract: ContractId, amount: int) -> Tally:
     """This will freeze more of the buyer's money for a contract, after paying what is short.
 
-    Raises ContractNotFound, NotInForce, BadAmount, Held, and what the ledger refuses.
+    For a contract that has ended it pays what is short, and nothing more. Raises ContractNotFound,
+    NotInForce, BadAmount, Held, and what the ledger refuses.
     """
     deal = lock_contract(tx, contract)
     trust.authorize(tx, trust.Action.CHANGE, trust.Kind.CONTRACT, owner=deal.buyer)
     if type(amount) is not int or not 1 <= amount <= ledger.AMOUNT_MAX:
         raise BadAmount(amount=str(amount)[:40])
-    if deal.state is not ContractState.PERFORMING:
-        raise NotInForce(contract=contract)
-    assert deal.funds is not None, "a contract in force has the buyer's account"
-    holds.refuse_held(tx, subjects=(deal.buyer, deal.funds))
     known = begin_tally(tx, deal)
+    owes = deal.state is ContractState.ENDED and amount <= known.short
+    if deal.state is not ContractState.PERFORMING and not owes:
+        raise NotInForce(contract=contract)
+    assert deal.funds is not None, "a contract that was in force has the buyer's account"
+    holds.refuse_held(tx, subjects=(deal.buyer, deal.funds))
     paid = min(known.short, amount)
     rest, group = deal.held_minor + amount - paid, new_id(ledger.TransferId)
     moves = [] if deal.held is None else [_move(deal, deal.held_minor, group, ledger.Phase.VOID)]
@@ -147,7 +151,8 @@ def freeze_more(tx: Tx, *, contract: ContractId, amount: int) -> Tally:
     if rest:
         moves.append(_move(deal, rest, group, ledger.Phase.PENDING))
     ledger.post_transfers(tx, transfers=moves)
-    CONTRACTS.update(tx, deal, held=moves[-1].id if rest else None, held_minor=rest)
+    held = moves[-1].id if rest else None
+    CONTRACTS.update(tx, deal, held=held, held_minor=rest, deposit=deal.deposit + amount)
     if payment is not None:
         day = ledger.local_day(tx.now)
         LATE.insert(tx, LatePayment(id=payment.id, contract=contract, day=day, amount=paid))
@@ -194,6 +199,17 @@ def get_tally(tx: Tx, contract: ContractId) -> Tally:
     return begin_tally(tx, get_contract(tx, contract))
 
 
+def find_late_payments(
+    tx: Tx, *, contract: ContractId, begins: date, ends: date
+) -> tuple[LatePayment, ...]:
+    """This will list what was short and paid from a day to before another.
+
+    For a package that answers for the right to know.
+    """
+    tail = "WHERE contract = %s AND day >= %s AND day < %s ORDER BY id"
+    return LATE.find(tx, tail, (contract, begins, ends))
+
+
 def begin_tally(tx: Tx, deal: Contract) -> Tally:
     """This will give the tally of a contract, with zeros before anything was charged."""
     found = TALLIES.find(tx, "WHERE contract = %s", (deal.id,))
@@ -208,11 +224,28 @@ def save_tally(tx: Tx, known: Tally, after: Tally) -> Tally:
     return TALLIES.update(tx, known, **changes)
 
 
+def find_payable(tx: Tx, deal: Contract, amount: int) -> int:
+    """This will say how much of an amount a locked contract can pay now.
+
+    What is used in its last moments may be charged after its end, when nothing is frozen any more:
+    then the buyer's free funds pay.
+    """
+    if deal.state is not ContractState.ENDED:
+        return min(amount, deal.held_minor)
+    assert deal.funds is not None, "a contract that was in force has the buyer's account"
+    (free,) = ledger.lock_balances(tx, accounts=(deal.funds,))
+    return min(amount, max(0, free.available))
+
+
 def stop_if_used_up(tx: Tx, deal: Contract, known: Tally) -> holds.HoldId | None:
-    """This will hold the grant of a contract that cannot pay its next use; gives its hold."""
-    if known.hold is not None or _can_pay(deal, known):
+    """This will hold the grant of a contract that cannot pay its next use; gives its hold.
+
+    A contract whose quota is used up needs no hold: nothing more can be used.
+    """
+    over = known.hold is not None or deal.state is not ContractState.PERFORMING
+    if over or _can_pay(deal, known) or not (known.short or _has_quota(tx, deal)):
         return known.hold
-    assert deal.grant_id is not None, "a finalized contract has a grant"
+    assert deal.grant_id is not None, "a contract in force has a grant"
     hold = new_id(holds.HoldId)
     holds.place_hold(
         tx,
@@ -224,6 +257,12 @@ def stop_if_used_up(tx: Tx, deal: Contract, known: Tally) -> holds.HoldId | None
     used_up = FundsUsedUp(contract=deal.id, hold=hold, frozen=deal.held_minor, short=known.short)
     trust.record(tx, used_up)
     return hold
+
+
+def _has_quota(tx: Tx, deal: Contract) -> bool:
+    assert deal.grant_id is not None, "a contract in force has a grant"
+    left = [one for one in quantities.get_quota(tx, deal.grant_id) if one.currency == CALL]
+    return not left or any(one.available or one.reserved for one in left)
 
 
 def _can_pay(deal: Contract, known: Tally) -> bool:

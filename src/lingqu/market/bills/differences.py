@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""计量、账单、账簿一致: meter, charges and postings of a contract compared, call by call.
+
+The meter is handed in by whoever may read it. Every batch that was metered or booked in the period
+is priced again from its metered counts and compared with its lines; the lines are added up and
+compared with what their batch says, and that with what the ledger posted. What differs is named as
+closely as it can be: a call, a batch, or a transfer.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from lingqu import ledger
+from lingqu.market.contracts import Contract, ContractId, get_contract
+from lingqu.market.settlement import (
+    ChargeBatch,
+    ChargeLine,
+    MeteredCall,
+    find_batch_lines,
+    find_batches,
+    find_charge_batch,
+    price_batch,
+)
+from lingqu.runtime import Tx
+
+
+class DifferenceKind(enum.Enum):
+    """What does not agree with what."""
+
+    NOT_CHARGED = "not_charged"
+    """A metered batch or call has no charge."""
+    NOT_METERED = "not_metered"
+    """A charged batch or call was not metered."""
+    AMOUNT = "amount"
+    """A line has another amount, or other units, than its metered counts give."""
+    BATCH = "batch"
+    """A batch says another amount than its lines add up to."""
+    POSTING = "posting"
+    """The ledger posted another amount than the batch says, or nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeteredBatch:
+    """A batch as it was metered: its id, and its calls in their order."""
+
+    batch: str
+    calls: tuple[MeteredCall, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One thing that does not agree, in fen; `call` where it lies in one call."""
+
+    kind: DifferenceKind
+    batch: str
+    call: str | None
+    transfer: str | None
+    expected: int
+    found: int
+
+
+def find_differences(
+    tx: Tx,
+    *,
+    contract: ContractId,
+    begins: date,
+    ends: date,
+    metered: Sequence[MeteredBatch],
+) -> tuple[Difference, ...]:
+    """This will name every difference between meter, charges and postings of a contract.
+
+    Compares the batches that are handed in, and those booked from a day to before another: hand in
+    the meter of these (`find_batches` names them) and of whatever else was metered in the period.
+    Empty is agreement. Raises ContractNotFound where the caller may not see the contract.
+    """
+    deal = get_contract(tx, contract)
+    booked = {
+        one.metered: one for one in find_batches(tx, contract=contract, begins=begins, ends=ends)
+    }
+    meter = {one.batch: one.calls for one in metered}
+    for batch in meter:
+        other = None if batch in booked else find_charge_batch(tx, batch)
+        if other is not None and other.contract == contract:
+            booked[batch] = other
+    found = [
+        Difference(
+            kind=DifferenceKind.NOT_CHARGED,
+            batch=batch,
+            call=None,
+            transfer=None,
+            expected=sum(one.refusal is None for one in calls),
+            found=0,
+        )
+        for batch, calls in meter.items()
+        if batch not in booked
+    ]
+    in_order = sorted(booked.values(), key=lambda one: one.id)
+    posted = _posted(tx, in_order)
+    for one in in_order:
+        found += _compare(tx, deal, one, meter.get(one.metered), posted)
+    return tuple(found)
+
+
+def _compare(
+    tx: Tx,
+    deal: Contract,
+    batch: ChargeBatch,
+    calls: Sequence[MeteredCall] | None,
+    posted: Mapping[str, int],
+) -> Iterator[Difference]:
+    lines = {one.call: one for one in find_batch_lines(tx, batch.id)}
+    if calls is None:
+        yield _differs(DifferenceKind.NOT_METERED, batch, found=batch.amount)
+    else:
+        yield from _compare_calls(deal, batch, calls, lines)
+    total = sum(one.amount for one in lines.values())
+    if batch.amount != total:
+        yield _differs(DifferenceKind.BATCH, batch, expected=total, found=batch.amount)
+    at_ledger = 0 if batch.transfer is None else posted.get(batch.transfer, 0)
+    if at_ledger != batch.posted:
+        only = next(iter(lines)) if len(lines) == 1 else None
+        yield _differs(
+            DifferenceKind.POSTING, batch, call=only, expected=batch.posted, found=at_ledger
+        )
+
+
+def _compare_calls(
+    deal: Contract,
+    batch: ChargeBatch,
+    calls: Sequence[MeteredCall],
+    lines: Mapping[str, ChargeLine],
+) -> Iterator[Difference]:
+    expected = price_batch(deal.schedule, counted=batch.counted, calls=calls)
+    for one in expected:
+        line = lines.get(one.call)
+        if line is None:
+            kind = DifferenceKind.NOT_CHARGED
+            yield _differs(kind, batch, call=one.call, expected=one.amount)
+        elif (line.amount, line.units) != (one.amount, one.units):
+            kind = DifferenceKind.AMOUNT
+            yield _differs(kind, batch, call=one.call, expected=one.amount, found=line.amount)
+    for call in lines.keys() - {one.call for one in expected}:
+        yield _differs(DifferenceKind.NOT_METERED, batch, call=call, found=lines[call].amount)
+
+
+def _posted(tx: Tx, batches: Sequence[ChargeBatch]) -> Mapping[str, int]:
+    ids = [one.transfer for one in batches if one.transfer is not None]
+    moving = {ledger.Phase.POST, ledger.Phase.POSTED}
+    return {
+        one.transfer: one.amount
+        for one in ledger.find_entries(tx, transfers=ids)
+        if one.outcome is ledger.Outcome.ACCEPTED and one.phase in moving
+    }
+
+
+def _differs(
+    kind: DifferenceKind,
+    batch: ChargeBatch,
+    *,
+    call: str | None = None,
+    expected: int = 0,
+    found: int = 0,
+) -> Difference:
+    return Difference(
+        kind=kind,
+        batch=batch.metered,
+        call=call,
+        transfer=batch.transfer,
+        expected=expected,
+        found=found,
+    )

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""收益分配 distribution: who receives what contracts earned, to the cent, and what is owed.
+
+A **plan** names the payees of a listing and their rates, and where that is agreed. When the ledger
+closed a day, `settle_day` shares out what each contract earned; the government's share becomes a
+**payable** with a printed 缴款通知书, closed on a receipt. The **contribution** of the bodies whose
+tables were used is a report, never money.
+
+Start reading in `sharing`, then `plans`, `days`, `payables`.
+"""
+
+from lingqu.market.distribution.contribution import (
+    BadReport,
+    Contribution,
+    draw_contribution,
+    get_contribution,
+    write_contribution,
+)
+from lingqu.market.distribution.days import (
+    DaySettled,
+    DayStillOpen,
+    Payout,
+    Settlement,
+    SettlementId,
+    find_payouts,
+    find_settlements,
+    find_unposted,
+    find_unsettled,
+    get_settlement,
+    settle_day,
+)
+from lingqu.market.distribution.names import party_names
+from lingqu.market.distribution.payables import (
+    BadReceipt,
+    Payable,
+    PayableClosed,
+    PayableId,
+    PayableNotFound,
+    ReceiptTaken,
+    close_payable,
+    draw_notice,
+    find_payables,
+    get_payable,
+)
+from lingqu.market.distribution.plans import (
+    Plan,
+    PlanId,
+    PlanNotFound,
+    Remittance,
+    find_plan,
+    get_plan,
+    read_steps,
+    register_plan,
+)
+from lingqu.market.distribution.sharing import (
+    BadPlan,
+    Share,
+    Step,
+    share_more,
+    share_total,
+)
+
+__all__ = (
+    "BadPlan",
+    "BadReceipt",
+    "BadReport",
+    "Contribution",
+    "DaySettled",
+    "DayStillOpen",
+    "Payable",
+    "PayableClosed",
+    "PayableId",
+    "PayableNotFound",
+    "Payout",
+    "Plan",
+    "PlanId",
+    "PlanNotFound",
+    "ReceiptTaken",
+    "Remittance",
+    "Settlement",
+    "SettlementId",
+    "Share",
+    "Step",
+    "close_payable",
+    "draw_contribution",
+    "draw_notice",
+    "find_payables",
+    "find_payouts",
+    "find_plan",
+    "find_settlements",
+    "find_unposted",
+    "find_unsettled",
+    "get_contribution",
+    "get_payable",
+    "get_plan",
+    "get_settlement",
+    "party_names",
+    "read_steps",
+    "register_plan",
+    "settle_day",
+    "share_more",
+    "share_total",
+    "write_contribution",
+)
