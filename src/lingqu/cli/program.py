@@ -37,7 +37,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "procedure": "lingqu.cli.procedures:procedure",
     "supply": "lingqu.cli.supply:supply",
     "ledger": "lingqu.cli.ledger:books",
-    "market": "lingqu.cli.market:market",
+    "market": "lingqu.cli.settlement:market",
     "grant": "lingqu.cli.grants:grant",
     "policy": "lingqu.cli.policies:policy",
     "operation": "lingqu.cli.operating:operation",
