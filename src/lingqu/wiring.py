@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingqu import gate, interop, ledger, market, rights, supervision, supply, trust
+from lingqu.gate import lists
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
@@ -33,17 +34,18 @@ from lingqu.runtime.settings import (
     Settings,
     key_location,
     read_secret,
-    source_location,
 )
-from lingqu.supply import collection
+from lingqu.supply import collection, opening
 from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
-MARKET = (market, settlement, distribution, bills)
-DOMAINS = (trust, ledger, supply, rights, *MARKET, gate, supervision, interop)
+DOMAINS = (
+    trust, ledger, supply, collection, opening, rights, market, settlement, distribution, bills,
+    gate, supervision, interop,
+)  # fmt: skip
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
 """Who follows the log, each in transactions of its own."""
@@ -128,6 +130,11 @@ class App:
             self.keyring.reload()
         signed = self.keyring.current(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
         return hashlib.sha256(signed.value).digest()
+
+    @property
+    def file_room(self) -> lists.FileRoom:
+        """Where tables for the gate wait, and their answers."""
+        return lists.FileRoom(self.settings.data_dir / GATE / "files")
 
     @property
     def lock_policy(self) -> identity.LockPolicy:
@@ -282,124 +289,6 @@ def succeed_log(app: App, caller: Caller, command_id: trust.CommandId) -> trust.
         folder=str(app.logs),
         forked=app.sequencer.status().forked is not None,
         public=app.keyring.current(LOG_PURPOSE).info.public,
-    )
-
-
-def deliver_file(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    *,
-    resource: supply.ResourceId,
-    name: str,
-    content: bytes,
-    mode: collection.LoadMode = collection.LoadMode.REPLACE,
-    source: collection.SourceId | None = None,
-) -> collection.Load:
-    """This will load a delivered file as the newest load of a resource; safe to send again.
-
-    The load's id is the command's in another form. Raises what the gates and `record_load` refuse;
-    then nothing is loaded.
-    """
-    load = collection.LoadId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        plan = collection.plan_load(tx, load=load, resource=resource, source=source)
-    delivery = collection.read_delivery(name, content, fields=plan.fields)
-    return _load(app, caller, command_id, plan, delivery, mode, source)
-
-
-def deliver_source(
-    app: App, caller: Caller, command_id: trust.CommandId, *, source: collection.SourceId
-) -> collection.Load:
-    """This will read a source where it lies and load what it holds now; safe to send again.
-
-    Raises UnreadableSecret, what the source's database refuses, and what `deliver_file` raises.
-    """
-    load = collection.LoadId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        held = collection.get_source(tx, source)
-        plan = collection.plan_load(tx, load=load, resource=held.resource, source=source)
-    if plan.done is not None:
-        return plan.done
-    connection = collection.connect_source(source_location(app.settings), held)
-    delivery = collection.read_source(app.engine, held, connection, fields=plan.fields)
-    return _load(app, caller, command_id, plan, delivery, collection.LoadMode.REPLACE, source)
-
-
-def publish_product(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    *,
-    product: gate.ProductId,
-) -> gate.Snapshot:
-    """This will build a product's snapshot from what is loaded now and let it answer from that.
-
-    The snapshot's id is the command's in another form, so sending it again is safe. Raises what the
-    building and `publish_snapshot` refuse; then the product goes on as it was.
-    """
-    snapshot = gate.SnapshotId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        done = gate.find_snapshot(tx, snapshot)
-        if done is not None:
-            return done
-        found = gate.get_product(tx, product)
-        gate.check_may_publish(tx, found)
-        tables = gate.find_tables(tx, found, tables=app.tables)
-        sealed = gate.find_sealed_key(tx, product)
-    built = gate.build_snapshot(
-        found,
-        tables=tables,
-        engine=app.engine,
-        keyring=app.keyring,
-        sealed=sealed,
-        folder=app.settings.data_dir / GATE,
-    )
-    return trust.execute(
-        app.database,
-        gate.publish_snapshot,
-        caller,
-        command_id,
-        snapshot=snapshot,
-        product=product,
-        built=built,
-    )
-
-
-def _load(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    plan: collection.LoadPlan,
-    delivery: collection.Delivery,
-    mode: collection.LoadMode,
-    source: collection.SourceId | None,
-) -> collection.Load:
-    load = collection.LoadId.of(command_id.uuid)
-    if plan.done is not None:
-        if plan.done.content != delivery.content:
-            raise collection.LoadTaken(load=load)
-        return plan.done
-    landed = collection.land_delivery(
-        delivery,
-        load=load,
-        resource=plan.resource.id,
-        fields=plan.fields,
-        mode=mode,
-        current=plan.current,
-        tables=app.tables,
-        engine=app.engine,
-        entity_key=app.entity_key(),
-    )
-    return trust.execute(
-        app.database,
-        collection.record_load,
-        caller,
-        command_id,
-        load=load,
-        resource=plan.resource.id,
-        source=source,
-        landed=landed,
     )
 
 
@@ -596,6 +485,23 @@ def _jobs() -> JobRegistry:
 
 
 def _market_jobs(jobs: JobRegistry) -> None:
+    @jobs.job("market.contracts.expire")
+    def expire_contracts(context: JobContext) -> None:
+        """End the contracts whose period is over, some at a time, until none is left."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        due = True
+        while due and not context.should_stop():
+            with app.database.reading(trust.PLATFORM) as tx:
+                due = market.has_due(tx)
+            if due:
+                trust.execute(
+                    app.database,
+                    market.expire_contracts,
+                    trust.PLATFORM,
+                    new_id(trust.CommandId),
+                )
+
     @jobs.job("market.days.settle")
     def settle_days(context: JobContext) -> None:
         """Share out at each venue what was earned up to the day the ledger closed last."""
@@ -620,26 +526,8 @@ def _market_jobs(jobs: JobRegistry) -> None:
                 # Refusals are recorded; the other venues are settled all the same.
                 _log.warning("day_not_settled", code=error.code, venue=venue)
 
-    jobs.periodic("market.days.settle", "37 17 * * *")
-
-    @jobs.job("market.contracts.expire")
-    def expire_contracts(context: JobContext) -> None:
-        """End the contracts whose period is over, some at a time, until none is left."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
-        due = True
-        while due and not context.should_stop():
-            with app.database.reading(trust.PLATFORM) as tx:
-                due = market.has_due(tx)
-            if due:
-                trust.execute(
-                    app.database,
-                    market.expire_contracts,
-                    trust.PLATFORM,
-                    new_id(trust.CommandId),
-                )
-
     jobs.periodic("market.contracts.expire", "*/5 * * * *")
+    jobs.periodic("market.days.settle", "37 17 * * *")
 
 
 def _gate_jobs(jobs: JobRegistry) -> None:
@@ -649,8 +537,16 @@ def _gate_jobs(jobs: JobRegistry) -> None:
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
         gate.settle_overdue(app.database)
+        app.file_room.sweep(REAL_TIME.now())
         with app.database.transaction(trust.PLATFORM) as tx:
             gate.drop_old_replies(tx)
+
+    @jobs.job(lists.JOB)
+    def run_file(context: JobContext, job: str) -> None:
+        """Answer a table of subjects that was handed in."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        lists.run_file(app.database, app.desk, app.file_room, lists.FileJobId(job))
 
     jobs.periodic("gate.leases.settle", "* * * * *")
 

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import httpx
 
-from lingqu import trust, wiring
+from lingqu import rights, supply, trust, wiring
 from lingqu.cli import serve
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import new_id
 from lingqu.runtime.settings import load_settings
+from lingqu.trust import procedures
 
 PASSWORD = "correct horse battery staple"
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
@@ -68,6 +69,17 @@ def token(answer: httpx.Response) -> str:
     found = CSRF.search(answer.text)
     assert found, answer.text[:500]
     return found[1]
+
+
+def filled(path: str, party: str) -> str:
+    """A route's path with ids in it that are well formed: the party's, and of nothing that is."""
+    given = {
+        "party": party,
+        "procedure": new_id(procedures.ProcedureId),
+        "resource": new_id(supply.ResourceId),
+        "grant": new_id(rights.GrantId),
+    }
+    return re.sub(r"\{(\w+):str\}", lambda found: str(given.get(found[1], "none")), path)
 
 
 def write(**headers: str) -> dict[str, str]:

@@ -20,7 +20,9 @@ def test_a_venue_is_opened_and_a_payment_recorded_once(founded):
     again = founded("market", *words, "--reference", "ICBC-1", "--json")
     assert again.refusal == "market.deposit.taken"
     more = ("deposit", bank, "99999", "--venue", party, "--on", "2025-03-31", "--direction", "out")
-    assert founded("market", *more, "--reference", "OUT-1", "--json").refusal == "market.funds.short"
+    assert (
+        founded("market", *more, "--reference", "OUT-1", "--json").refusal == "market.funds.short"
+    )
 
 
 def test_what_is_not_there_is_said_so(founded):

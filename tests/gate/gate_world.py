@@ -3,16 +3,18 @@
 
 import csv
 import hashlib
+import io
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from lingqu import gate, ledger, rights, supply, trust
+from lingqu.gate import lists
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.runtime import new_id
-from lingqu.runtime.engine import Column, Engine, create_table, find_files, stage_rows
+from lingqu.runtime.engine import Engine
+from lingqu.runtime.jobs import JobRegistry
 from lingqu.runtime.keys import Keyring, Unlock, create_key_file
-from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
+from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode, collection
 from lingqu.trust import LOCAL_ADMINISTRATOR, holds
 
 SLICES = Path(supply.__file__).parents[1] / "cli" / "slices" / "45"
@@ -29,6 +31,10 @@ def shape(length):
     return gate.SubjectShape(characters=gate.Characters.DIGITS, shortest=length, longest=length)
 
 
+def _nothing(_context, job):
+    """The queue is tried where queues are; here a job is only queued."""
+
+
 class World:
     """Acts in one installation, in short words."""
 
@@ -37,7 +43,6 @@ class World:
         create_key_file(folder / "key")
         self.keyring = Keyring.open(folder / "keys", Unlock.from_key_file(folder / "key"))
         self.engine = Engine(folder=folder / "copies", workers=2, spares=1)
-        self.tables = {}
         self.operator, self.buyer = (
             place.party("〈运营公司〉（演示）"),
             place.party("〈银行〉（演示）"),
@@ -98,18 +103,37 @@ class World:
 
     def deliver(self, resource, rows):
         """Load rows as the next version of a resource's table, in place of those before."""
-        columns = tuple(Column(name=name, type="VARCHAR") for name in rows[0])
-        place = self.folder / "tables" / resource
-        create_table(place, columns=columns)
-        with stage_rows(place, rows=[list(r.values()) for r in rows], columns=columns) as staged:
-            outcome = staged.commit(load=new_id(trust.CommandId), mode="overwrite")
-        self.tables[resource] = gate.BuildTable(
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+        load = new_id(collection.LoadId)
+        with self.place.database.reading(LOCAL_ADMINISTRATOR) as tx:
+            plan = collection.plan_load(tx, load=load, resource=resource, source=None)
+        landed = collection.land_delivery(
+            collection.read_delivery("x.csv", text.getvalue().encode(), fields=plan.fields),
+            load=load,
             resource=resource,
-            version=outcome.version,
-            files=tuple(one.as_source() for one in find_files(place)),
-            columns=columns,
-            as_of=datetime(2025, 12, 1, tzinfo=UTC),
+            fields=plan.fields,
+            mode=collection.LoadMode.REPLACE,
+            current=plan.current,
+            tables=self.folder / "tables",
+            engine=self.engine,
+            entity_key=b"k" * 32,
         )
+        self.do(collection.record_load, load=load, resource=resource, source=None, landed=landed)
+
+    def with_jobs(self, command, **arguments):
+        """Do a command of the bank that queues a job."""
+        jobs = JobRegistry()
+        jobs.job(lists.JOB)(_nothing)
+        database = self.place.open(jobs=jobs)
+        try:
+            return trust.execute(
+                database, command, self.banker, new_id(trust.CommandId), **arguments
+            )
+        finally:
+            database.close()
 
     def grant(self, parent, *, kind=rights.GrantKind.USING, holder=None, calls=0, **terms):
         return self.do(
@@ -147,9 +171,10 @@ class World:
         with self.place.database.reading(LOCAL_ADMINISTRATOR) as tx:
             found = gate.get_product(tx, product)
             sealed = gate.find_sealed_key(tx, product)
+            tables = gate.find_tables(tx, found, tables=self.folder / "tables")
         return gate.build_snapshot(
             found,
-            tables=self.tables,
+            tables=tables,
             engine=self.engine,
             keyring=self.keyring,
             sealed=sealed,

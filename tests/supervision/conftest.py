@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """An installation with a regulator, that the tests of one module share."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+if (here := str(Path(__file__).parent)) not in sys.path:
+    sys.path.insert(0, here)
+
+from market_world import Supervised  # found through the path above
 
 from lingqu import supervision, trust
 from lingqu.trust import log as logs
@@ -25,3 +33,23 @@ def seen(place_type, trust_server, tmp_path_factory):
     place.look = look
     yield place
     place.close()
+
+
+@pytest.fixture(scope="module")
+def world(place_type, trust_server, tmp_path_factory):
+    """A venue whose product a bank uses, that the tests of one module share."""
+    folder = tmp_path_factory.mktemp("supervised")
+    folder.chmod(0o755)
+    place = place_type(trust_server)
+    place.found()
+    made = Supervised(place, folder)
+    yield made
+    made.engine.close()
+    place.close()
+
+
+@pytest.fixture(scope="module")
+def desk(world):
+    made = world.desk()
+    yield made
+    made.close()

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ROOT / "src" / "lingqu"
 VERIFIER = ROOT / "packages" / "lingqu-verify" / "src" / "lingqu_verify"
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision", "interop")
-LINE = ("kernel", "runtime", *DOMAINS, "wiring", "api", "ui", "cli")
+LINE = ("kernel", "runtime", *DOMAINS, "wiring", "errands", "api", "ui", "cli")
 VENDORED = PRODUCT / "ui" / "static"
 GENERATED_OR_LOCAL = {
     ".git", ".venv", ".lingqu", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache",

@@ -17,6 +17,7 @@ SUB_FACES = (
     "rights/obligations",
     "rights/quantities",
     "supply/collection",
+    "supply/opening",
     "runtime/engine",
     "runtime/documents",
     "runtime/postgres",

@@ -1,15 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One running server for all tests of the pages."""
+"""One running server for all tests of the pages, and one browser where there is one."""
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 if (shared := str(Path(__file__).parents[1] / "api")) not in sys.path:
     sys.path.insert(0, shared)
 
+if (here := str(Path(__file__).parent)) not in sys.path:
+    sys.path.insert(0, here)
+
 from web_server import running  # found through the path above
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The machine's Chromium, started once."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    assert path, "no Chromium is installed; install one, or set NO_BROWSER=1"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,39 +2,19 @@
 """A person at a real browser: sign in, register, look at the fact, verify the bundle."""
 
 import os
-import shutil
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from web_server import PASSWORD
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1"),
 ]
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 WORDS = {
     "zh-CN": ("登录", "登记", "通过核验", "被拒操作"),
     "en": ("Sign in", "Register", "Verified", "Refusals"),
 }
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    assert path, "no Chromium is installed; install one, or set NO_BROWSER=1"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import re
 
 import httpx
 import pytest
-from web_server import PASSWORD, token
+from web_server import PASSWORD, filled, token
 
 from lingqu import trust
 from lingqu.cli import serve
@@ -21,7 +21,7 @@ def test_every_form_is_refused_without_the_token_of_the_session(server):
     with server.browser("administrator") as browser, server.browser("regulator") as other:
         foreign = token(other.get("/account"))
         for path in writes:
-            address = path.replace("{party:str}", server.party)
+            address = filled(path, server.party)
             for fields in ({}, {"csrf": ""}, {"csrf": "0" * 64}, {"csrf": foreign}):
                 answer = browser.post(address, data=fields)
                 assert answer.status_code == 403, address

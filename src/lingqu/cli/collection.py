@@ -25,10 +25,10 @@ from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, plain, table
 from lingqu.cli.values import PATH, IdType, Member
+from lingqu.errands import deliver_file, deliver_source
 from lingqu.runtime.blobs import storage_errors
 from lingqu.runtime.settings import source_location
 from lingqu.supply import collection
-from lingqu.wiring import deliver_file, deliver_source
 
 REJECTIONS_SHOWN = 20
 BODY = IdType(trust.PartyId)

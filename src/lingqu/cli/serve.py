@@ -36,14 +36,18 @@ class CannotListen(errors.Unavailable):
     code = "cli.serve.cannot_listen"
 
 
-def build_asgi(app: App) -> api.Door:
-    """This will put the API and the pages of an opened platform behind one door."""
+def build_asgi(app: App, stop: threading.Event | None = None) -> api.Door:
+    """This will put the API and the pages of an opened platform behind one door.
+
+    Streams that are open end when `stop` is set.
+    """
     settings = app.settings
     machines = api.Api(app)
     pages = ui.Pages(
         app,
         sign_ins=api.Limiter(settings.login_attempts_per_minute),
         api=machines.description,
+        stop=stop,
     )
     longest = settings.upload_bytes_max
     quiet = {"limited": False, "identified": False}
@@ -60,7 +64,7 @@ def build_asgi(app: App) -> api.Door:
         api.Route(prefix="/robots.txt", part=machines, **quiet),
         api.Route(prefix="/static", part=pages, **quiet),
         api.Route(prefix="/favicon.ico", part=pages, **quiet),
-        api.Route(prefix=ui.UPLOAD_PATH, part=pages, body_bytes_max=longest),
+        *(api.Route(prefix=path, part=pages, body_bytes_max=longest) for path in ui.UPLOAD_PATHS),
         api.Route(prefix="/", part=pages),
     )
     return api.Door(app, routes, requests=api.Limiter(settings.api_requests_per_minute))
@@ -76,7 +80,7 @@ def serve(app: App, stop: threading.Event, *, started: Callable[[str], None] | N
         address = _address(app, listening)
         server = _Server(
             uvicorn.Config(
-                build_asgi(app),
+                build_asgi(app, stop),
                 loop="uvloop",
                 http="httptools",
                 ws="none",

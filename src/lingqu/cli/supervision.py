@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import click
 
-from lingqu import supervision, trust
+from lingqu import gate, market, supervision, trust
 from lingqu.cli.acting import (
     act,
     caller,
@@ -23,9 +25,11 @@ from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table
-from lingqu.cli.values import INSTANT, PATH, IdType, Member
+from lingqu.cli.values import DAY, INSTANT, PATH, IdType, Member
+from lingqu.kernel.money import Money
 from lingqu.kernel.time import Instant
 from lingqu.runtime.blobs import replace_file, storage_errors
+from lingqu.runtime.documents import format_amount
 from lingqu.runtime.i18n import translate
 from lingqu.trust import holds
 from lingqu.wiring import follow_log
@@ -33,6 +37,9 @@ from lingqu.wiring import follow_log
 CASE = IdType(supervision.CaseId)
 PARTY = IdType(trust.PartyId)
 FACT = IdType(trust.FactId)
+CONTRACT = IdType(market.ContractId)
+PRODUCT = IdType(gate.ProductId)
+BATCH = IdType(gate.MeterBatchId)
 
 
 @group("supervise")
@@ -79,6 +86,103 @@ def list_refused(
     run.answer(
         {"items": plain_data(page.items), "next": page.next},
         [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
+    )
+
+
+@supervise.command("flows")
+@option("--contract", type=CONTRACT)
+@option("--product", type=PRODUCT)
+@option("--holder", type=PARTY)
+@option("--refused", "only_refused", is_flag=True)
+@paged
+@click.pass_obj
+def list_flows(
+    run: Invocation,
+    contract: market.ContractId | None,
+    product: gate.ProductId | None,
+    holder: trust.PartyId | None,
+    only_refused: bool,  # noqa: FBT001  # a flag of the command line
+    limit: int,
+    after: str | None,
+) -> None:
+    """List uses as they were metered."""
+    with opened(run) as app:
+        follow_log(app)
+        with app.database.reading(caller(run)) as tx:
+            page = supervision.find_flows(
+                tx,
+                page=page_of(limit, after),
+                contract=contract,
+                product=product,
+                holder=holder,
+                is_refused=only_refused,
+            )
+    rows = [
+        (run.moment(one.at), one.batch, one.contract or "", one.answered, one.refused,
+         "" if one.charged is None else _yuan(one.charged))
+        for one in page.items
+    ]  # fmt: skip
+    heads = run.heads("at", "batch", "contract", "answered", "refused", "charged")
+    run.answer(
+        {"items": plain_data(page.items), "next": page.next},
+        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
+    )
+
+
+@supervise.command("flow")
+@argument("batch", type=BATCH)
+@click.pass_obj
+def show_flow(run: Invocation, batch: gate.MeterBatchId) -> None:
+    """Follow one use from its ground to its money."""
+    with opened(run) as app:
+        follow_log(app)
+        with app.database.reading(caller(run)) as tx:
+            path = supervision.get_flow(tx, batch)
+    run.answer(plain_data(path), lambda: _path_lines(run, path))
+
+
+@supervise.command("reconcile")
+@option("--day", type=DAY, required=True)
+@option("--contract", type=CONTRACT)
+@can_be_repeated
+@click.pass_obj
+def reconcile(
+    run: Invocation,
+    day: date,
+    contract: market.ContractId | None,
+    command_id: trust.CommandId | None,
+) -> None:
+    """Compare meter, bill and ledger of a day."""
+    command = chosen(run, command_id)
+    with opened(run) as app:
+        app.sequencer.step()
+        follow_log(app)
+        if contract is None:
+            made = supervision.reconcile_day(app.database, caller(run), day=day)
+        else:
+            one = act(
+                run,
+                app,
+                supervision.reconcile_contract,
+                command,
+                reconciliation=made_by(command, supervision.ReconciliationId),
+                contract=contract,
+                begins=day,
+                ends=day + timedelta(days=1),
+            )
+            made = (one,)
+    run.answer(
+        {
+            "agrees": all(one.agrees for one in made),
+            "reconciliations": [
+                {**one, "differences": plain_data(supervision.read_differences(each))}
+                for each, one in ((each, _plain(each)) for each in made)
+            ],
+        },
+        lambda: (
+            [line for one in made for line in _reconciled_lines(run, one)]
+            or [run.word("list.empty")]
+        ),
     )
 
 
@@ -261,6 +365,61 @@ def _answer(run: Invocation, command: trust.CommandId, made: supervision.Case) -
             run.word("command.done", command=command),
         ],
     )  # fmt: skip
+
+
+def _yuan(fen: int) -> str:
+    return format_amount(Money(fen, "CNY"))
+
+
+def _plain(made: supervision.Reconciliation) -> dict[str, object]:
+    plain = plain_data(made)
+    assert isinstance(plain, dict), "a value has fields"
+    return plain
+
+
+def _path_lines(run: Invocation, path: supervision.FlowPath) -> Iterator[str]:
+    flow = path.flow
+    yield from labelled([
+        (run.word("head.batch"), flow.batch),
+        (run.word("head.at"), run.moment(flow.at)),
+        (run.word("head.product"), flow.product),
+        (run.word("head.ground"), f"{path.ground} {'；'.join(path.articles)}"),
+        *((run.word("head.grant"), f"{one.grant} → {one.holder}") for one in path.chain),
+        (run.word("head.contract"), flow.contract or "—"),
+        (run.word("head.answered"), str(flow.answered)),
+        (run.word("head.refused"), str(flow.refused)),
+        (run.word("head.charged"), "—" if flow.charged is None else _yuan(flow.charged)),
+        *(
+            (run.word("head.transfer"), f"{one.transfer} {_yuan(one.amount)}")
+            for one in path.entries
+        ),
+        (run.word("head.hold"), "、".join(path.held) or "—"),
+    ])  # fmt: skip
+    yield ""
+    rows = [(run.moment(one.at), one.fact, one.kind) for one in path.facts]
+    yield from table(run.heads("at", "fact", "kind"), rows)
+
+
+def _reconciled_lines(run: Invocation, made: supervision.Reconciliation) -> Iterator[str]:
+    word = "agrees" if made.agrees else "differs"
+    yield run.word(
+        f"supervise.reconcile.{word}",
+        contract=made.contract,
+        calls=made.calls,
+        metered=_yuan(made.metered),
+        billed=_yuan(made.billed),
+        posted=_yuan(made.posted),
+        found=made.found,
+        case=made.case_id or "",
+    )
+    for one in supervision.read_differences(made):
+        yield "  " + run.word(
+            "supervise.reconcile.difference",
+            what=translate(f"supervision.difference.{one.kind.value}", run.language),
+            call=one.call or one.batch or one.transfer or "",
+            expected=_yuan(one.expected),
+            found=_yuan(one.found),
+        )
 
 
 def _kind(run: Invocation, kind: supervision.CaseKind) -> str:

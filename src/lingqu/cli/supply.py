@@ -12,8 +12,10 @@ from lingqu import supply as supplies
 from lingqu import trust
 from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
 from lingqu.cli.collection import load, source
+from lingqu.cli.findings import finding
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
+from lingqu.cli.opening import catalog, open_
 from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table, terminal_width, wrapped
 from lingqu.cli.values import PATH, IdType, JsonFile
@@ -29,8 +31,8 @@ def supply() -> None:
     """Duties, the catalog, delivered tables."""
 
 
-supply.add_command(source)
-supply.add_command(load)
+for part in (source, load, finding, open_, catalog):
+    supply.add_command(part)
 
 
 @supply.group("duty")

@@ -11,6 +11,7 @@ its metering is durable. A refused call is metered as well, with its code and ar
 Start reading in `products` and `policies`, then `decisions`, `desk`, `metering`, `building`.
 """
 
+from lingqu.gate import lists  # noqa: F401 - its tables and commands belong to the package
 from lingqu.gate.building import BuildTable, build_snapshot, find_tables
 from lingqu.gate.decisions import (
     CallIdUsed,

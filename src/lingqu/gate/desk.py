@@ -190,6 +190,10 @@ class Desk:
             self.start()
         self._queue.put(_Waiting(request, asker, done))
 
+    def shelf(self) -> Shelf:
+        """This will give an empty shelf over the same snapshots, for one thread beside ours."""
+        return Shelf(self._shelf.keyring, self._shelf.folder)
+
     def explain(self, tx: Tx, request: CallRequest, *, may_call: bool) -> Explained:
         """This will say how a call would be decided now, rule by rule, without doing it.
 
@@ -199,7 +203,7 @@ class Desk:
         waiting = _Waiting(
             request, Asker(account=trust.AccountId(tx.caller.account), may_call=may_call), _nobody
         )
-        shelf = Shelf(self._shelf.keyring, self._shelf.folder)
+        shelf = self.shelf()
         window = _read_window(tx, shelf, self.grants, [waiting])
         stand, ready = window.stands[request.grant], window.ready.get(request.product)
         if ready is None:

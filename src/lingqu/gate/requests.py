@@ -95,8 +95,9 @@ class CallAnswer:
 class MeteredCall:
     """One metered call, answered or refused.
 
-    `hits` are yes and once, `misses` no and unknown, of which `unknowns` were told apart. `outcome` is the answer about a single subject, `mixed` of several, `counted`, or `refused`
-    with the code of the `refusal` and its article; a refused call used no unit.
+    `hits` are yes and once, `misses` no and unknown, of which `unknowns` were told apart. `outcome`
+    is the answer about a single subject, `mixed` of several, `counted`, or `refused` with the code
+    of the `refusal` and its article; a refused call used no unit.
     """
 
     call: CallId

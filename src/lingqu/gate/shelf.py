@@ -62,8 +62,18 @@ class Ready:
         assert isinstance(self.policy, VerificationPolicy), "only verifications name subjects"
         predicate = self.policy.predicate(request.predicate)
         assert predicate is not None, "the request was decided"
-        unknown = Answer.UNKNOWN if self.policy.tells_unknown else Answer.NO
+        unknown = _unknown(self.policy)
         return tuple(self._answer(predicate, one, unknown) for one in request.subjects)
+
+    def tell(self, predicate: Predicate, subject: Subject, policy: VerificationPolicy) -> Answer:
+        """This will give the answer about one subject of a sample."""
+        return self._answer(predicate, subject, _unknown(policy)).answer
+
+    def knows(self, predicate: Predicate, subject: Subject) -> bool:
+        """This will say whether the data knows a subject at all."""
+        assert self.file is not None, "the product is published"
+        name = subject_hash(self.key, predicate.name, normalize(subject.key))
+        return self.file.find(name) is not None
 
     def released(self) -> dict[str, Any]:
         """This will give the published counts."""
@@ -97,6 +107,10 @@ class Ready:
             return [value_hash(self.key, key, value)]
         names = [normalize(one) for one in value.split(predicate.separator)]
         return [value_hash(self.key, key, one) for one in names if one] or [b""]
+
+
+def _unknown(policy: VerificationPolicy) -> Answer:
+    return Answer.UNKNOWN if policy.tells_unknown else Answer.NO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

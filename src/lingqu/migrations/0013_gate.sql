@@ -108,7 +108,50 @@ CREATE TABLE gate.asked (
 CREATE INDEX asked_until ON gate.asked (until);
 COMMENT ON TABLE gate.asked IS 'Which values a party asked about a subject, as keyed hashes: the limit against enumeration.';
 
-GRANT SELECT, INSERT, UPDATE ON gate.product TO lingqu_app;
-GRANT SELECT, INSERT ON gate.product_key, gate.snapshot, gate.call TO lingqu_app;
+CREATE TABLE gate.sample (
+    id        text        PRIMARY KEY,
+    product   text        NOT NULL REFERENCES gate.product,
+    party     text        NOT NULL REFERENCES trust.party,
+    account   text        NOT NULL,
+    snapshot  text        NOT NULL REFERENCES gate.snapshot,
+    rows      int         NOT NULL CHECK (rows > 0),
+    hit_rate  int         NOT NULL CHECK (hit_rate BETWEEN 0 AND 100),
+    accuracy  int         CHECK (accuracy BETWEEN 0 AND 100),
+    as_of     timestamptz NOT NULL,
+    tried_at  timestamptz NOT NULL,
+    version   bigint      NOT NULL
+);
+CREATE INDEX sample_product ON gate.sample (product, party);
+CREATE INDEX sample_party ON gate.sample (party);
+CREATE INDEX sample_snapshot ON gate.sample (snapshot);
+COMMENT ON TABLE gate.sample IS 'Free samples that were tried: percents over rows of a party''s own, no single answer.';
+
+CREATE TABLE gate.file_job (
+    id            text        PRIMARY KEY,
+    grant_id      text        NOT NULL REFERENCES rights.grant,
+    product       text        NOT NULL REFERENCES gate.product,
+    holder        text        NOT NULL REFERENCES trust.party,
+    account       text        NOT NULL,
+    purpose       text        NOT NULL,
+    predicate     text        NOT NULL,
+    format        text        NOT NULL CHECK (format IN ('csv', 'xlsx')),
+    key_column    text        NOT NULL,
+    value_column  text        NOT NULL,
+    digest        text        NOT NULL,
+    state         text        NOT NULL CHECK (state IN ('waiting', 'done', 'refused')),
+    rows          int         NOT NULL,
+    refusal       text,
+    submitted_at  timestamptz NOT NULL,
+    ended_at      timestamptz,
+    version       bigint      NOT NULL,
+    CONSTRAINT file_refused CHECK ((state = 'refused') = (refusal IS NOT NULL))
+);
+CREATE INDEX file_job_grant ON gate.file_job (grant_id, id);
+CREATE INDEX file_job_product ON gate.file_job (product);
+CREATE INDEX file_job_holder ON gate.file_job (holder);
+COMMENT ON TABLE gate.file_job IS 'Tables of subjects handed in to be answered later; the tables themselves are files.';
+
+GRANT SELECT, INSERT, UPDATE ON gate.product, gate.file_job TO lingqu_app;
+GRANT SELECT, INSERT ON gate.product_key, gate.snapshot, gate.call, gate.sample TO lingqu_app;
 GRANT SELECT, INSERT, DELETE ON gate.reply TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON gate.asked TO lingqu_app;

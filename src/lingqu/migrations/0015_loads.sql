@@ -75,3 +75,103 @@ COMMENT ON TABLE supply.rejection IS 'Quarantine: the rows of a load that were n
 
 GRANT SELECT, INSERT, UPDATE ON supply.source TO lingqu_app;
 GRANT SELECT, INSERT ON supply.load, supply.table_file, supply.rejection TO lingqu_app;
+
+CREATE TABLE supply.finding (
+    id             text        PRIMARY KEY,
+    kind           text        NOT NULL CHECK (kind IN ('comparison', 'one_value', 'filled', 'unique')),
+    resource       text        NOT NULL REFERENCES supply.resource,
+    edition        int         NOT NULL,
+    other          text        REFERENCES supply.resource,
+    other_edition  int,
+    column_name    text        NOT NULL,
+    within         text        NOT NULL,
+    faults         bigint      NOT NULL CHECK (faults > 0),
+    figures        text        NOT NULL,
+    examples       text        NOT NULL,
+    title          text        NOT NULL CHECK (title <> ''),
+    inspector      text        NOT NULL REFERENCES trust.party,
+    responsible    text        NOT NULL REFERENCES trust.party,
+    procedure      text        NOT NULL REFERENCES trust.procedure,
+    opened_at      timestamptz NOT NULL,
+    version        bigint      NOT NULL,
+    CONSTRAINT finding_other CHECK ((kind = 'comparison') = (other IS NOT NULL AND other_edition IS NOT NULL))
+);
+CREATE INDEX finding_resource ON supply.finding (resource);
+CREATE INDEX finding_other ON supply.finding (other);
+CREATE INDEX finding_inspector ON supply.finding (inspector);
+CREATE INDEX finding_responsible ON supply.finding (responsible);
+CREATE INDEX finding_procedure ON supply.finding (procedure);
+COMMENT ON TABLE supply.finding IS 'What is wrong with loaded tables, and who has to mend it; how far that is, its procedure says.';
+
+CREATE TABLE supply.open_entry (
+    id            text        PRIMARY KEY,
+    year          int         NOT NULL CHECK (year BETWEEN 2000 AND 2999),
+    territory     text        NOT NULL CHECK (territory ~ '^[0-9]{2,12}$'),
+    resource      text        NOT NULL REFERENCES supply.resource,
+    body          text        NOT NULL REFERENCES trust.party,
+    title         text        NOT NULL CHECK (title <> ''),
+    criteria      text[]      NOT NULL CHECK (cardinality(criteria) > 0),
+    due_on        date        NOT NULL,
+    state         text        NOT NULL CHECK (state IN ('proposed', 'confirmed', 'published')),
+    proposed_at   timestamptz NOT NULL,
+    confirmed_at  timestamptz,
+    published_at  timestamptz,
+    version       bigint      NOT NULL,
+    CONSTRAINT open_entry_once UNIQUE (year, territory, resource),
+    CONSTRAINT open_entry_state CHECK (
+        (state = 'proposed') = (confirmed_at IS NULL) AND (state = 'published') = (published_at IS NOT NULL)
+    )
+);
+CREATE INDEX open_entry_resource ON supply.open_entry (resource);
+CREATE INDEX open_entry_body ON supply.open_entry (body);
+COMMENT ON TABLE supply.open_entry IS 'One line of a yearly list of key open data, on at least one of the criteria of priority.';
+
+CREATE TABLE supply.open_file (
+    id            text        PRIMARY KEY,
+    entry         text        NOT NULL REFERENCES supply.open_entry,
+    body          text        NOT NULL REFERENCES trust.party,
+    title         text        NOT NULL CHECK (title <> ''),
+    summary       text        NOT NULL CHECK (summary <> ''),
+    terms         text        NOT NULL CHECK (terms <> ''),
+    name          text        NOT NULL CHECK (name <> ''),
+    sha256        text        NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    size_bytes    bigint      NOT NULL CHECK (size_bytes > 0),
+    rows          bigint      NOT NULL CHECK (rows > 0),
+    recipe        text        NOT NULL CHECK (recipe IN ('table', 'crosswalk')),
+    lineage       text        NOT NULL,
+    published_at  timestamptz NOT NULL,
+    withdrawn_at  timestamptz,
+    version       bigint      NOT NULL
+);
+CREATE INDEX open_file_entry ON supply.open_file (entry);
+CREATE INDEX open_file_body ON supply.open_file (body);
+COMMENT ON TABLE supply.open_file IS 'A file that anyone may download, with its terms, its digest and the loads it was made from.';
+COMMENT ON COLUMN supply.open_file.lineage IS 'Canonical JSON: the resources and editions it was made from, with the digests of their files.';
+
+CREATE TABLE supply.open_catalog (
+    id             text        PRIMARY KEY,
+    title          text        NOT NULL CHECK (title <> ''),
+    operator       text        NOT NULL CHECK (operator <> ''),
+    registered_at  timestamptz NOT NULL,
+    version        bigint      NOT NULL
+);
+COMMENT ON TABLE supply.open_catalog IS 'A catalog elsewhere in which open files are listed, such as that of the region.';
+
+CREATE TABLE supply.catalog_entry (
+    id           text        PRIMARY KEY,
+    catalog      text        NOT NULL REFERENCES supply.open_catalog,
+    file         text        NOT NULL REFERENCES supply.open_file,
+    status       text        NOT NULL CHECK (status IN ('written', 'acknowledged', 'rejected', 'missing')),
+    reason       text        NOT NULL,
+    document     text        NOT NULL CHECK (document ~ '^[0-9a-f]{64}$'),
+    written_at   timestamptz NOT NULL,
+    reported_at  timestamptz,
+    version      bigint      NOT NULL,
+    CONSTRAINT catalog_entry_once UNIQUE (catalog, file)
+);
+CREATE INDEX catalog_entry_file ON supply.catalog_entry (file);
+COMMENT ON TABLE supply.catalog_entry IS 'How an open file stands in a catalog elsewhere: as written there, and as that catalog reports it.';
+COMMENT ON COLUMN supply.catalog_entry.document IS 'SHA-256 of the DCAT document in which it was last written.';
+
+GRANT SELECT, INSERT ON supply.finding TO lingqu_app;
+GRANT SELECT, INSERT, UPDATE ON supply.open_entry, supply.open_file, supply.open_catalog, supply.catalog_entry TO lingqu_app;

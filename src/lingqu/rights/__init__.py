@@ -39,7 +39,13 @@ from lingqu.rights.endings import (
     narrow_grant,
     revoke_grant,
 )
-from lingqu.rights.explain import Explained, explain_grant, explanation_lines
+from lingqu.rights.explain import (
+    Explained,
+    explain_grant,
+    explanation_lines,
+    terms_in_words,
+)
+from lingqu.rights.family import Family, Relative, find_family, find_lives
 from lingqu.rights.grants import (
     BEGETS,
     Ending,
@@ -117,6 +123,7 @@ __all__ = (
     "Ending",
     "EndingKind",
     "Explained",
+    "Family",
     "Freshness",
     "Grant",
     "GrantExpired",
@@ -146,6 +153,7 @@ __all__ = (
     "RegistrationId",
     "RegistrationKind",
     "RegistrationState",
+    "Relative",
     "RevocationCause",
     "RootNotAdopted",
     "Sheet",
@@ -168,8 +176,10 @@ __all__ = (
     "explanation_lines",
     "find_by_code",
     "find_codes",
+    "find_family",
     "find_grants",
     "find_life",
+    "find_lives",
     "get_freshness",
     "get_grant",
     "get_ground",
@@ -185,5 +195,6 @@ __all__ = (
     "refuse_dead",
     "register_code",
     "revoke_grant",
+    "terms_in_words",
     "watching",
 )

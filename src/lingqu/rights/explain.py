@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -59,6 +59,16 @@ def explain_grant(tx: Tx, grant: GrantId) -> Explained:
 def explanation_lines(explained: Explained, language: Language) -> tuple[str, ...]:
     """This will put an explanation into words, the ground first, the standing last."""
     return tuple(_lines(explained, language))
+
+
+def terms_in_words(
+    form: TermsForm, labels: Sequence[Label], language: Language
+) -> tuple[tuple[str, str], ...]:
+    """This will put terms into words: the name of each part that limits, and what it says."""
+    words = {
+        (one.tree.value, one.code): one.zh if language == "zh-CN" else one.en for one in labels
+    }
+    return tuple(_terms(form, words, language))
 
 
 def _lines(explained: Explained, language: Language) -> Iterator[str]:

@@ -22,13 +22,13 @@ from lingqu.supervision.cases import (
     lift_from_case,
     open_case,
 )
-from lingqu.supervision.comparing import Difference, Disagreement, chargeable
 from lingqu.supervision.evidence import bundle_of, find_facts_about
 from lingqu.supervision.flows import Flow, FlowPath, find_flows, get_flow
 from lingqu.supervision.following import FOLLOWER
 from lingqu.supervision.reconciling import (
     Reconciliation,
     ReconciliationId,
+    chargeable,
     find_reconciliations,
     get_reconciliation,
     read_differences,
@@ -43,8 +43,6 @@ __all__ = (
     "CaseClosed",
     "CaseId",
     "CaseKind",
-    "Difference",
-    "Disagreement",
     "Flow",
     "FlowPath",
     "Reconciliation",

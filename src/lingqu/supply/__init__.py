@@ -12,7 +12,7 @@ A **source** says where a resource comes from: files, or a table of the body's o
 where it lies. `land_delivery` passes a **delivery** through the gates into a Delta table, and
 `record_load` makes it a **load**; `find_table` is how everyone else finds what is loaded.
 
-Start reading in `duties`, then `resources`, `tables`, `comparison` and `collection`.
+Start reading in `duties`, then `resources`, `tables`, `comparison`, `collection` and `findings`.
 """
 
 from lingqu.supply.collection import LoadedTable, NotLoaded, find_table, read_loaded
@@ -32,10 +32,34 @@ from lingqu.supply.duties import (
     DutyId,
     DutyNotFound,
     DutyTaken,
+    NewDuty,
+    check_duties,
     end_duty,
     find_duties,
     get_duty,
+    register_duties,
     register_duty,
+)
+from lingqu.supply.findings import (
+    BadFinding,
+    Figure,
+    Finding,
+    FindingId,
+    FindingKind,
+    FindingNotFound,
+    FindingOutdated,
+    KeyMissing,
+    NothingFound,
+    Observation,
+    check_column,
+    compare_loaded,
+    find_findings,
+    get_finding,
+    observe_comparison,
+    open_book,
+    open_finding,
+    plan_finding,
+    write_comparison,
 )
 from lingqu.supply.resources import (
     Access,
@@ -61,6 +85,7 @@ from lingqu.supply.resources import (
     revise_resource,
     withdraw_resource,
 )
+from lingqu.supply.searching import HITS_MAX, Hits, Wanted, search_resources
 from lingqu.supply.tables import (
     BadTable,
     DeliveredTable,
@@ -71,8 +96,10 @@ from lingqu.supply.tables import (
 )
 
 __all__ = (
+    "HITS_MAX",
     "Access",
     "BadDuty",
+    "BadFinding",
     "BadLevel",
     "BadResource",
     "BadTable",
@@ -87,11 +114,22 @@ __all__ = (
     "DutyTaken",
     "Field",
     "FieldKind",
+    "Figure",
+    "Finding",
+    "FindingId",
+    "FindingKind",
+    "FindingNotFound",
+    "FindingOutdated",
     "Frequency",
+    "Hits",
     "KeyBook",
+    "KeyMissing",
     "LoadedTable",
     "Mode",
+    "NewDuty",
     "NotLoaded",
+    "NothingFound",
+    "Observation",
     "ReasonMissing",
     "Resource",
     "ResourceId",
@@ -102,22 +140,35 @@ __all__ = (
     "Ungraded",
     "UnknownColumn",
     "Unmatched",
+    "Wanted",
+    "check_column",
+    "check_duties",
+    "compare_loaded",
     "compare_tables",
     "describe_resource",
     "end_duty",
     "find_duties",
+    "find_findings",
     "find_resources",
     "find_table",
     "get_duty",
+    "get_finding",
     "get_resource",
     "grade_resource",
     "normalized_name",
+    "observe_comparison",
+    "open_book",
+    "open_finding",
     "parse_table",
+    "plan_finding",
     "read_fields",
     "read_loaded",
     "read_table",
+    "register_duties",
     "register_duty",
     "require_level",
     "revise_resource",
+    "search_resources",
     "withdraw_resource",
+    "write_comparison",
 )

@@ -17,6 +17,7 @@ from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx
 
+TABLE_MAX = 1_000
 ITEM_MAX = 100
 BASIS_MAX = 500
 TERRITORY_DIGITS = (2, 4, 6, 9, 12)
@@ -45,6 +46,12 @@ class DutyTaken(errors.Conflict):
 
     code = "supply.duty.taken"
     article = "广西数据要素市场化发展管理暂行办法（桂政办发〔2023〕77号）第六条"
+
+
+class TooManyDuties(errors.Rejected):
+    """A table of duties has at least one row and at most a thousand."""
+
+    code = "supply.duty.too_many"
 
 
 class BadDuty(errors.Rejected):
@@ -88,6 +95,51 @@ class DutyWasEnded(trust.Fact):
     duty: DutyId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDuty:
+    """An item of data that is to be put on a body's list, as one row of a table says it."""
+
+    id: DutyId
+    body: trust.PartyId
+    item: str
+    basis: str
+    territory: str
+
+
+@trust.command("supply.duty.register_all")
+def register_duties(tx: Tx, *, duties: tuple[NewDuty, ...]) -> tuple[Duty, ...]:
+    """This will put the items of a whole table on bodies' lists, all of them or none.
+
+    Raises TooManyDuties and, for the first row that cannot be, what `register_duty` raises.
+    """
+    if not 0 < len(duties) <= TABLE_MAX:
+        raise TooManyDuties(given=len(duties), most=TABLE_MAX)
+    # Two tables with the same items wait for each other instead of meeting halfway.
+    ordered = sorted(duties, key=lambda one: (one.territory, one.item))
+    made = {one.id: _register(tx, one) for one in ordered}
+    return tuple(made[one.id] for one in duties)
+
+
+def check_duties(
+    tx: Tx, *, duties: tuple[NewDuty, ...]
+) -> tuple[tuple[int, errors.LingquError], ...]:
+    """This will say which rows of a table could not be registered now, and why; nothing is done.
+
+    Gives the place of the row, from 0, and the refusal.
+    """
+    found: list[tuple[int, errors.LingquError]] = []
+    seen: dict[tuple[str, str], DutyId] = {}
+    for place, one in enumerate(duties):
+        try:
+            made = _check(tx, one)
+            first = seen.setdefault((made.item, made.territory), one.id)
+            if first != one.id:
+                raise DutyTaken(item=made.item, territory=made.territory, duty=first)
+        except errors.LingquError as refusal:
+            found.append((place, refusal))
+    return tuple(found)
+
+
 @trust.command("supply.duty.register")
 def register_duty(
     tx: Tx, *, duty: DutyId, body: trust.PartyId, item: str, basis: str, territory: str
@@ -96,15 +148,31 @@ def register_duty(
 
     `basis` names the law or the plan of functions the duty follows from.
     """
-    trust.authorize(tx, trust.Action.CREATE, trust.Kind.DUTY, owner=body)
-    trust.get_party(tx, body)
+    given = NewDuty(id=duty, body=body, item=item, basis=basis, territory=territory)
+    return _register(tx, given)
+
+
+def _register(tx: Tx, given: NewDuty) -> Duty:
+    made = _check(tx, given)
+    # Two claims at the same moment meet at the index; the second learns which item it was.
+    taken = DutyTaken(item=made.item, territory=made.territory, duty="")
+    tx.means("duty_one_source", f"{made.item}, {made.territory}", taken)
+    DUTIES.insert(tx, made)
+    trust.record(tx, DutyRegistered(duty=made.id, body=made.body, territory=made.territory))
+    return made
+
+
+def _check(tx: Tx, given: NewDuty) -> Duty:
+    trust.authorize(tx, trust.Action.CREATE, trust.Kind.DUTY, owner=given.body)
+    trust.get_party(tx, given.body)
+    territory = given.territory
     if not territory.isascii() or not territory.isdigit() or len(territory) not in TERRITORY_DIGITS:
         raise BadDuty(part="territory")
     made = Duty(
-        id=duty,
-        body=body,
-        item=_checked(item, "item", ITEM_MAX),
-        basis=_checked(basis, "basis", BASIS_MAX),
+        id=given.id,
+        body=given.body,
+        item=_checked(given.item, "item", ITEM_MAX),
+        basis=_checked(given.basis, "basis", BASIS_MAX),
         territory=territory,
         registered_at=tx.now,
     )
@@ -113,11 +181,6 @@ def register_duty(
     )
     if first:
         raise DutyTaken(item=made.item, territory=territory, duty=first[0].id)
-    # Two claims at the same moment meet at the index; the second learns which item it was.
-    taken = DutyTaken(item=made.item, territory=territory, duty="")
-    tx.means("duty_one_source", f"{made.item}, {territory}", taken)
-    DUTIES.insert(tx, made)
-    trust.record(tx, DutyRegistered(duty=duty, body=body, territory=territory))
     return made
 
 

@@ -88,6 +88,7 @@ from lingqu.trust.reads import (
     find_roles,
     find_sessions,
     find_stranger_refusals,
+    organization_names,
 )
 from lingqu.trust.rows import AuditClass, BatchTable, Table, declare, declared_tables
 from lingqu.trust.sessions import (
@@ -171,6 +172,7 @@ __all__ = (
     "move_story_clock",
     "new_secret",
     "open_account",
+    "organization_names",
     "permission_table",
     "record",
     "record_foreign_checkpoint",

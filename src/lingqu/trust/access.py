@@ -233,6 +233,7 @@ _PROVIDES: Mapping[tuple[Action, Kind], Reach] = MappingProxyType({
     (_A.END, _K.SOURCE): _OWN,
     (_A.READ, _K.LOAD): _OWN,
     (_A.CREATE, _K.LOAD): _OWN,
+    (_A.READ, _K.FINDING): _OWN,
     (_A.CREATE, _K.OPENING): _OWN,
     (_A.END, _K.OPENING): _OWN,
 })  # fmt: skip

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -120,3 +121,19 @@ def find_stranger_refusals(tx: Tx, *, page: PageRequest) -> Page[StrangerRefusal
     more = len(rows) > page.size
     last = f"{shown[-1]['batch']}/{shown[-1]['position']:09d}" if more else ""
     return Page(items=items, next=cursor(last) if more else None)
+
+
+_ORGANIZATIONS = """
+    SELECT id, name FROM trust.party
+    WHERE id = ANY(%s) AND kind = 'organization' AND name IS NOT NULL
+"""
+
+
+def organization_names(tx: Tx, *, parties: Iterable[str]) -> Mapping[str, str]:
+    """This will name organisations by their ids; persons and the erased are left out.
+
+    Who answers for data, offers it or holds a right to it is public where it is an organisation.
+    """
+    wanted = sorted({*parties})
+    rows = tx.all(_ORGANIZATIONS, (wanted,)) if wanted else []
+    return {row["id"]: row["name"] for row in rows}

@@ -195,7 +195,9 @@ class Table(Generic[V]):
         """This will read one row and lock it until the transaction ends."""
         return self._read(tx, f"{self._select} FOR UPDATE", key)
 
-    def find(self, tx: Tx, tail: str, parameters: Sequence[object] = ()) -> tuple[V, ...]:
+    def find(
+        self, tx: Tx, tail: str, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> tuple[V, ...]:
         """This will read the rows that a constant SQL `tail` (WHERE, ORDER BY, LIMIT) selects."""
         names = ", ".join(self._columns)
         rows = tx.all(f"SELECT {names} FROM {self.name} {tail}", parameters)  # noqa: S608  # declared names, constant tail

@@ -6,6 +6,6 @@ a template; texts come from the catalogs by code; forms are read and checked for
 token before any handler. Start reading in `rendering`, then `app`, `pages`.
 """
 
-from lingqu.ui.app import UPLOAD_PATH, Pages
+from lingqu.ui.app import UPLOAD_PATHS, Pages
 
-__all__ = ("UPLOAD_PATH", "Pages")
+__all__ = ("UPLOAD_PATHS", "Pages")

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
 from litestar import Litestar, Request, Response, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.response import Redirect
 
@@ -16,7 +18,28 @@ from lingqu.runtime.i18n import explain
 from lingqu.runtime.observability import get_logger
 from lingqu.ui import assets
 from lingqu.ui.forms import read_form
-from lingqu.ui.pages import account, evidence, home, identities, jobs, parties, session, system
+from lingqu.ui.live import Watch, live
+from lingqu.ui.pages import (
+    account,
+    catalog,
+    comparing,
+    contracts,
+    duties,
+    evidence,
+    grants,
+    home,
+    identities,
+    jobs,
+    ledger,
+    market,
+    parties,
+    procedures,
+    registry,
+    rules,
+    session,
+    supervising,
+    system,
+)
 from lingqu.ui.provided import ApiDescription, SignIns, provide_desk, provide_form
 from lingqu.ui.refusals import PageFault, as_refusal, status_of
 from lingqu.ui.rendering import Desk
@@ -28,11 +51,17 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-UPLOAD_PATH = "/trust/verify"
-"""The one address that takes files."""
+UPLOAD_PATHS = (
+    "/trust/verify",
+    procedures.PROCEDURES_PATH,
+    comparing.PATH,
+    duties.IMPORT_PATH,
+    contracts.PATH,
+)
+"""The addresses that take files."""
 
 _HANDLERS: tuple[Any, ...] = (
-    home.home, home.public, home.log_part, home.choose,
+    home.home, home.public, home.log_part, home.recent_part, home.choose, live,
     session.login_page, session.login, session.login_code, session.begin_openid,
     session.return_openid, session.logout,
     parties.party_list, parties.register, parties.party_page, parties.rename,
@@ -47,6 +76,19 @@ _HANDLERS: tuple[Any, ...] = (
     identities.identity_page, identities.describe, identities.give_mandate,
     identities.end_mandate, identities.revoke_certificate, identities.unlock_account,
     identities.hold_list, identities.place_hold, identities.lift_hold,
+    procedures.procedure_list, procedures.procedure_page, procedures.move, procedures.document,
+    procedures.attachment,
+    catalog.catalog, catalog.resource_page, catalog.grade, catalog.withdraw,
+    duties.duty_list, duties.register_duty, duties.end_duty, duties.import_duties,
+    comparing.compare_page, comparing.compare,
+    grants.grant_list, grants.grant_page, grants.revoke,
+    ledger.account_list, ledger.statement, ledger.trial_balance,
+    rules.rule_list, rules.compare_rules, rules.rule_page,
+    market.listing_list, market.listing_page, market.certificate,
+    contracts.contract_list, contracts.contract_page, contracts.sign, contracts.close,
+    contracts.document, contracts.bill, contracts.reconcile,
+    registry.registry_page, registry.registration_page, registry.certificate,
+    supervising.flow_list, supervising.flow_page, supervising.attempt_list,
     system.system_page, system.api_documentation,
     assets.static_file, assets.favicon,
 )  # fmt: skip
@@ -56,8 +98,18 @@ _log = get_logger(__name__)
 class Pages:
     """The part of the server for people. `api` is the API's description, shown at `/api/docs`."""
 
-    def __init__(self, app: App, *, sign_ins: SignIns, api: ApiDescription) -> None:
-        """Build the pages over one opened platform; `sign_ins` limits attempts to sign in."""
+    def __init__(
+        self,
+        app: App,
+        *,
+        sign_ins: SignIns,
+        api: ApiDescription,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Build the pages over one opened platform; `sign_ins` limits attempts to sign in.
+
+        Open streams end when `stop` is set.
+        """
         self._app = app
         self._litestar = Litestar(
             # One router, because an application that meets a path twice wraps its handler twice.
@@ -65,6 +117,7 @@ class Pages:
             dependencies=_dependencies(app, sign_ins, api),
             exception_handlers={Exception: self._refused},
             before_request=read_form,
+            state=State({"watch": Watch(app, stop or threading.Event())}),
             openapi_config=None,
             logging_config=None,
             request_max_body_size=None,

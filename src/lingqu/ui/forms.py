@@ -17,12 +17,24 @@ from lingqu.ui.visitors import visit_of
 SomeId = TypeVar("SomeId", bound=Id)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file as somebody sent it: what they call it, and its bytes."""
+
+    name: str
+    content: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of one form; of a field sent twice the first counts."""
+    """The fields of one form; of a field sent twice the first counts, of files all."""
 
     fields: dict[str, str]
-    files: dict[str, bytes]
+    files: dict[str, tuple[Upload, ...]]
+
+    def file(self, name: str) -> Upload | None:
+        """This will give the first file of a field, or None where none was chosen."""
+        return next(iter(self.files.get(name, ())), None)
 
     def text(self, name: str) -> str:
         """This will give a field that must be there; raises FormIncomplete."""
@@ -48,14 +60,16 @@ async def read_form(request: Request[Any, Any, Any]) -> None:
     if request.method in {"GET", "HEAD", "OPTIONS"}:
         return
     fields: dict[str, str] = {}
-    files: dict[str, bytes] = {}
+    files: dict[str, tuple[Upload, ...]] = {}
     try:
         form = await request.form()
     except UnicodeError:
         raise FormIncomplete(field="", reason="UTF-8") from None
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
-            files.setdefault(name, await value.read())
+            sent = Upload(name=value.filename, content=await value.read())
+            if sent.name or sent.content:
+                files[name] = (*files.get(name, ()), sent)
         else:
             fields.setdefault(name, str(value))
     given, expected = fields.get("csrf", ""), visit_of(request).csrf

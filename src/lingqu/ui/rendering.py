@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import jinja2
 from litestar import MediaType, Response
@@ -16,6 +19,7 @@ from markupsafe import Markup
 
 from lingqu import trust
 from lingqu.kernel import errors
+from lingqu.kernel.charts import Label
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx, new_id
 from lingqu.runtime.i18n import (
@@ -26,8 +30,10 @@ from lingqu.runtime.i18n import (
     format_instant_local,
     translate,
 )
+from lingqu.trust import rulebook
 from lingqu.ui import charts
 from lingqu.ui.assets import asset_url
+from lingqu.ui.navigation import PUBLIC, Entry, Section, sections_for
 from lingqu.ui.refusals import SignInRequired
 from lingqu.ui.visitors import Visit
 from lingqu.wiring import App
@@ -68,6 +74,23 @@ def shorten(text: str) -> str:
 ENVIRONMENT = environment()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cited:
+    """An article as it stands beside a page's purpose: the citation, and where its text is."""
+
+    words: str
+    href: str
+
+
+@lru_cache(maxsize=512)
+def _cited(rules: str, code: str) -> Cited | None:
+    try:
+        found = rulebook.open_rulebook(rules.partition("@")[0]).rule(code)
+    except errors.LingquError:
+        return None
+    return Cited(words=found.citation, href=f"/trust/rules/{code}")
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """What a page needs: the platform, who asks, and ways to read, act and show."""
@@ -89,6 +112,71 @@ class Desk:
         if instant is None:
             return "–"
         return format_instant_local(instant, self.platform.settings.time_zone, self.visit.language)
+
+    def day(self, day: date | None) -> str:
+        """This will write a day as the visitor reads it."""
+        if day is None:
+            return "–"
+        if self.visit.language == "en":
+            return day.isoformat()
+        return f"{day.year}年{day.month}月{day.day}日"
+
+    def label(self, label: Label) -> str:
+        """This will give the words of something that carries them in both languages."""
+        return label.en if self.visit.language == "en" else label.zh
+
+    def cite(self, rule: str) -> Cited | None:
+        """This will cite a rule of the rulebook in force; None where it is not known here."""
+        return _cited(self.platform.database.rules, rule)
+
+    def names(self, tx: Tx, parties: Iterable[str | None]) -> Mapping[str, str]:
+        """This will name parties by their ids: organisations, and whom the visitor may see."""
+        wanted = {one for one in parties if one and one.startswith("pty_")}
+        found = dict(trust.organization_names(tx, parties=wanted))
+        mine = self.visit.identity
+        if mine is not None and mine.party_name:
+            found.setdefault(mine.party, mine.party_name)
+        return {one: found.get(one, shorten(one)) for one in wanted}
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The navigation of whoever has signed in."""
+        mine = self.visit.identity
+        return () if mine is None else sections_for([one.role for one in mine.roles])
+
+    @property
+    def base(self) -> str:
+        """The address under which this installation is reached, for links that are printed."""
+        return (self.platform.settings.base_url or self.address).rstrip("/")
+
+    @property
+    def public_entries(self) -> tuple[Entry, ...]:
+        """The navigation of the public."""
+        return PUBLIC
+
+    def is_here(self, path: str) -> bool:
+        """This will say whether the page lies under a place of the navigation."""
+        return self.path == path or (path != "/" and self.path.startswith(f"{path}/"))
+
+    @property
+    def office(self) -> str:
+        """For whom the visitor works: the party chosen, else the account's own."""
+        mine = self.visit.identity
+        if mine is None:
+            return ""
+        if mine.acting_for is not None and mine.acting_for != mine.party:
+            with self.reading() as tx:
+                return self.names(tx, {mine.acting_for})[mine.acting_for]
+        return mine.party_name or mine.login or ""
+
+    def acting_choices(self) -> tuple[tuple[str, str], ...]:
+        """This will list the parties the visitor may act for, where there are several."""
+        mine = self.visit.identity
+        if mine is None or (len(mine.parties) < 2 and not mine.acting_for):
+            return ()
+        with self.reading() as tx:
+            names = self.names(tx, mine.parties)
+        return tuple((one, names[one]) for one in mine.parties)
 
     def who(self, account: str) -> str:
         """This will name an account: the built-in ones in words, others by their id."""
@@ -162,6 +250,14 @@ class Desk:
         """This will send the browser on, telling it there what was done."""
         target = path if done is None else f"{path}?{urlencode({'done': done})}"
         return Redirect(target, status_code=303)
+
+    def argument(self, name: str) -> str:
+        """This will give one part of the address's question, or an empty text."""
+        try:
+            given = dict(parse_qsl(self.query, max_num_fields=60))
+        except ValueError:
+            return ""
+        return "".join(one for one in given.get(name, "") if one.isprintable())[:200].strip()
 
     @property
     def done(self) -> str | None:

@@ -14,11 +14,11 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from lingqu import supply, trust
 from lingqu.api.v1.supply import After, Body, ModeName, Size
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.errands import deliver_file, deliver_source
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import format_instant
 from lingqu.supply import collection
-from lingqu.wiring import deliver_file, deliver_source
 
 COMMAND_ROUTES = {
     "supply.source.register": "POST /api/v1/supply/sources",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from litestar import Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from lingqu import gate, rights, trust, wiring
+from lingqu import errands, gate, rights, trust
 from lingqu.api.v1 import gate_shapes as shapes
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
 from lingqu.kernel.paging import SIZE_MAX, PageRequest
@@ -130,7 +130,7 @@ def publish_product(
 ) -> shapes.SnapshotView:
     """This will build a snapshot from the tables as they are loaded now, and answer from it."""
     write.visit.commanded = True
-    made = wiring.publish_product(
+    made = errands.publish_product(
         platform, write.visit.caller, write.command, product=gate.ProductId(product)
     )
     return shapes.snapshot_view(made)

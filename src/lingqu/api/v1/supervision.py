@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API of 监管 supervision: refused attempts, cases and holds, evidence of one thing."""
+"""The API of 监管 supervision: flows, refused attempts, reconciliations, cases, evidence."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from lingqu import supervision, trust
+from lingqu import gate, market, supervision, trust
 from lingqu.api.v1.shapes import instant
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
 from lingqu.kernel.paging import SIZE_MAX, PageRequest
 from lingqu.kernel.time import format_instant, parse_instant
+from lingqu.runtime.calendar import parse_day
 from lingqu.trust import holds
 
 COMMAND_ROUTES = {
@@ -21,6 +22,7 @@ COMMAND_ROUTES = {
     "supervision.case.hold": "POST /api/v1/supervision/cases/{case}/hold",
     "supervision.case.lift": "POST /api/v1/supervision/cases/{case}/lift",
     "supervision.case.close": "POST /api/v1/supervision/cases/{case}/close",
+    "supervision.contract.reconcile": "POST /api/v1/supervision/reconciliations",
 }
 
 Size = Annotated[
@@ -110,6 +112,211 @@ class FactPage(msgspec.Struct, kw_only=True):
 
     items: list[str]
     next: str | None
+
+
+class FlowView(msgspec.Struct, kw_only=True):
+    """Calls of one batch under one grant; `charged` and `posted` are fen, null without a charge."""
+
+    batch: str
+    fact: str
+    at: str
+    grant: str
+    product: str
+    holder: str
+    contract: str | None
+    answered: int
+    units: int
+    yes: int
+    no: int
+    once: int
+    unknown: int
+    refused: int
+    charged: int | None
+    posted: int | None
+
+
+class FlowPage(msgspec.Struct, kw_only=True):
+    """Some flows, and the cursor of the page after them (null: this was the last)."""
+
+    items: list[FlowView]
+    next: str | None
+
+
+class StationView(msgspec.Struct, kw_only=True):
+    """One grant on the way from the ground to the use."""
+
+    grant: str
+    holder: str
+    kind: str
+    issued_at: str
+
+
+class MovementView(msgspec.Struct, kw_only=True):
+    """A transfer of the ledger that a flow led to, in fen."""
+
+    transfer: str
+    debit: str
+    credit: str
+    amount: int
+    day: str
+
+
+class FactRefView(msgspec.Struct, kw_only=True):
+    """A fact of a flow."""
+
+    fact: str
+    kind: str
+    at: str
+
+
+class FlowPathView(msgspec.Struct, kw_only=True):
+    """A flow with what it rests on and what came of it; `held` are its things that are held."""
+
+    flow: FlowView
+    ground: str
+    ground_kind: str
+    articles: list[str]
+    chain: list[StationView]
+    standing: str
+    seller: str | None
+    buyer: str | None
+    contract_state: str | None
+    charge: str | None
+    entries: list[MovementView]
+    held: list[str]
+    facts: list[FactRefView]
+
+
+class ReconcileContract(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A contract and a period of local days, under an id the caller made (`rcl_...`)."""
+
+    reconciliation: str
+    contract: str
+    begins: str
+    ends: str
+
+
+class DifferenceView(msgspec.Struct, kw_only=True):
+    """What does not agree: of which batch and call, what it should be and what it is, in fen."""
+
+    kind: str
+    batch: str
+    call: str | None
+    transfer: str | None
+    expected: int
+    found: int
+
+
+class ReconciliationView(msgspec.Struct, kw_only=True):
+    """Meter, bill and ledger of a contract compared, from `begins` to before `ends`, in fen."""
+
+    id: str
+    contract: str
+    begins: str
+    ends: str
+    batches: int
+    calls: int
+    metered: int
+    billed: int
+    posted: int
+    short: int
+    agrees: bool
+    found: int
+    differences: list[DifferenceView]
+    case: str | None
+    made_at: str
+
+
+class ReconciliationPage(msgspec.Struct, kw_only=True):
+    """Some reconciliations, and the cursor of the page after them."""
+
+    items: list[ReconciliationView]
+    next: str | None
+
+
+@get("/flows", sync_to_thread=True, summary="List flows")
+def find_flows(
+    platform: FromPlatform,
+    visit: FromVisit,
+    size: Size = 50,
+    after: After = None,
+    contract: Annotated[str | None, QueryParameter(name="contract", max_length=60)] = None,
+    product: Annotated[str | None, QueryParameter(name="product", max_length=60)] = None,
+    holder: Annotated[str | None, QueryParameter(name="holder", max_length=60)] = None,
+    since: Moment = None,
+    until: Moment = None,
+    only_refused: Annotated[bool, QueryParameter(name="refused")] = False,  # noqa: FBT002  # a query parameter
+) -> FlowPage:
+    """This will list uses as they were metered, newest first, within a minute."""
+    with platform.database.reading(visit.caller) as tx:
+        page = supervision.find_flows(
+            tx,
+            page=PageRequest(size=size, after=after),
+            contract=None if contract is None else market.ContractId(contract),
+            product=None if product is None else gate.ProductId(product),
+            holder=None if holder is None else trust.PartyId(holder),
+            since=None if since is None else parse_instant(since),
+            until=None if until is None else parse_instant(until),
+            is_refused=only_refused,
+        )
+    return FlowPage(items=[flow_view(one) for one in page.items], next=page.next)
+
+
+@get("/flows/{batch:str}", sync_to_thread=True, summary="Follow a flow")
+def get_flow(platform: FromPlatform, visit: FromVisit, batch: FromPath[str]) -> FlowPathView:
+    """This will follow one use up to its ground and down to its money."""
+    wanted = gate.MeterBatchId(batch)
+    with platform.database.reading(visit.caller) as tx:
+        return path_view(supervision.get_flow(tx, wanted))
+
+
+@get("/reconciliations", sync_to_thread=True, summary="List reconciliations")
+def find_reconciliations(
+    platform: FromPlatform,
+    visit: FromVisit,
+    size: Size = 50,
+    after: After = None,
+    contract: Annotated[str | None, QueryParameter(name="contract", max_length=60)] = None,
+    only_different: Annotated[bool, QueryParameter(name="different")] = False,  # noqa: FBT002  # a query parameter
+) -> ReconciliationPage:
+    """This will list what was compared, newest first."""
+    with platform.database.reading(visit.caller) as tx:
+        page = supervision.find_reconciliations(
+            tx,
+            page=PageRequest(size=size, after=after),
+            contract=None if contract is None else market.ContractId(contract),
+            only_different=only_different,
+        )
+    items = [reconciliation_view(one) for one in page.items]
+    return ReconciliationPage(items=items, next=page.next)
+
+
+@get("/reconciliations/{reconciliation:str}", sync_to_thread=True, summary="Read a reconciliation")
+def get_reconciliation(
+    platform: FromPlatform, visit: FromVisit, reconciliation: FromPath[str]
+) -> ReconciliationView:
+    """This will read what was compared and what differed."""
+    wanted = supervision.ReconciliationId(reconciliation)
+    with platform.database.reading(visit.caller) as tx:
+        return reconciliation_view(supervision.get_reconciliation(tx, wanted))
+
+
+@post(
+    "/reconciliations",
+    sync_to_thread=True,
+    command="supervision.contract.reconcile",
+    summary="Reconcile a contract",
+)
+def reconcile_contract(write: FromWrite, data: JSONBody[ReconcileContract]) -> ReconciliationView:
+    """This will compare meter, bill and ledger, and open a case where they differ."""
+    made = write.execute(
+        supervision.reconcile_contract,
+        reconciliation=supervision.ReconciliationId(data.reconciliation),
+        contract=market.ContractId(data.contract),
+        begins=parse_day(data.begins),
+        ends=parse_day(data.ends),
+    )
+    return reconciliation_view(made)
 
 
 @get("/attempts", sync_to_thread=True, summary="List refused attempts")
@@ -268,6 +475,98 @@ def attempt_view(attempt: supervision.Attempt) -> AttemptView:
     )
 
 
+def flow_view(flow: supervision.Flow) -> FlowView:
+    """This will give the shape of a flow."""
+    return FlowView(
+        batch=flow.batch,
+        fact=flow.fact,
+        at=format_instant(flow.at),
+        grant=flow.grant,
+        product=flow.product,
+        holder=flow.holder,
+        contract=flow.contract,
+        answered=flow.answered,
+        units=flow.units,
+        yes=flow.yes,
+        no=flow.no,
+        once=flow.once,
+        unknown=flow.unknown,
+        refused=flow.refused,
+        charged=flow.charged,
+        posted=flow.posted,
+    )
+
+
+def path_view(path: supervision.FlowPath) -> FlowPathView:
+    """This will give the shape of a flow that was followed."""
+    return FlowPathView(
+        flow=flow_view(path.flow),
+        ground=path.ground,
+        ground_kind=path.ground_kind.value,
+        articles=list(path.articles),
+        chain=[
+            StationView(
+                grant=one.grant,
+                holder=one.holder,
+                kind=one.kind.value,
+                issued_at=format_instant(one.issued_at),
+            )
+            for one in path.chain
+        ],
+        standing=path.standing.value,
+        seller=path.seller,
+        buyer=path.buyer,
+        contract_state=None if path.contract_state is None else path.contract_state.value,
+        charge=path.charge,
+        entries=[
+            MovementView(
+                transfer=one.transfer,
+                debit=one.debit,
+                credit=one.credit,
+                amount=one.amount,
+                day=one.day.isoformat(),
+            )
+            for one in path.entries
+        ],
+        held=list(path.held),
+        facts=[
+            FactRefView(fact=one.fact, kind=one.kind, at=format_instant(one.at))
+            for one in path.facts
+        ],
+    )
+
+
+def reconciliation_view(made: supervision.Reconciliation) -> ReconciliationView:
+    """This will give the shape of a reconciliation."""
+    return ReconciliationView(
+        id=made.id,
+        contract=made.contract,
+        begins=made.begins.isoformat(),
+        ends=made.ends.isoformat(),
+        batches=made.batches,
+        calls=made.calls,
+        metered=made.metered,
+        billed=made.billed,
+        posted=made.posted,
+        short=made.short,
+        agrees=made.agrees,
+        found=made.found,
+        differences=[
+            DifferenceView(
+                kind=one.kind.value,
+                batch=one.batch,
+                call=one.call,
+                transfer=one.transfer,
+                expected=one.expected,
+                found=one.found,
+            )
+            for one in supervision.read_differences(made)
+        ],
+        case=made.case_id,
+        made_at=format_instant(made.made_at),
+    )
+
+
 def case_view(case: supervision.Case) -> CaseView:
     """This will give the shape of a case."""
     return CaseView(
@@ -288,6 +587,7 @@ def case_view(case: supervision.Case) -> CaseView:
 def routers() -> tuple[Router, ...]:
     """This will give the routes; all need someone who is known."""
     handlers: list[Any] = [
+        find_flows, get_flow, find_reconciliations, get_reconciliation, reconcile_contract,
         find_attempts, find_facts, get_bundle, find_cases, get_case, open_case, hold_from_case,
         lift_from_case, close_case,
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from lingqu.kernel.time import format_instant
 
 COMMAND_ROUTES = {
     "supply.duty.register": "POST /api/v1/supply/duties",
+    "supply.duty.register_all": "POST /api/v1/supply/duties/table",
     "supply.duty.end": "POST /api/v1/supply/duties/{duty}/end",
     "supply.resource.describe": "POST /api/v1/supply/resources",
     "supply.resource.revise": "POST /api/v1/supply/resources/{resource}/revise",
@@ -67,6 +68,12 @@ class RegisterDuty(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     item: str
     basis: str
     territory: str
+
+
+class RegisterDuties(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The rows of a table of duties, 1 to 1,000; all are registered or none."""
+
+    duties: list[RegisterDuty]
 
 
 class FieldShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -171,6 +178,30 @@ def register_duty(write: FromWrite, data: JSONBody[RegisterDuty]) -> DutyView:
         territory=data.territory,
     )
     return duty_view(made)
+
+
+@post(
+    "/duties/table",
+    sync_to_thread=True,
+    command="supply.duty.register_all",
+    summary="Register a table of duties",
+    guards=[signed_in],
+    security=KNOWN,
+)
+def register_duties(write: FromWrite, data: JSONBody[RegisterDuties]) -> DutyPage:
+    """This will put the items of a whole table on bodies' lists, all of them or none."""
+    given = tuple(
+        supply.NewDuty(
+            id=supply.DutyId(one.duty),
+            body=trust.PartyId(one.body),
+            item=one.item,
+            basis=one.basis,
+            territory=one.territory,
+        )
+        for one in data.duties
+    )
+    made = write.execute(supply.register_duties, duties=given)
+    return DutyPage(items=[duty_view(one) for one in made], next=None)
 
 
 @post(
@@ -364,7 +395,7 @@ def description_of(shape: DescriptionShape) -> supply.Description:
 def routers() -> tuple[Router, ...]:
     """This will give the routes; what is only read is open to everyone."""
     handlers: list[Any] = [
-        find_duties, get_duty, register_duty, end_duty, find_resources, get_resource,
-        describe_resource, revise_resource, grade_resource, withdraw_resource,
+        find_duties, get_duty, register_duty, register_duties, end_duty, find_resources,
+        get_resource, describe_resource, revise_resource, grade_resource, withdraw_resource,
     ]  # fmt: skip
     return (Router("/api/v1/supply", route_handlers=handlers, tags=["supply"]),)

@@ -13,7 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from lingqu.cli.story import authorizing, building, collecting, opening
+from lingqu.cli.story import (
+    authorizing,
+    building,
+    collecting,
+    contracting,
+    finding,
+    opening,
+    pricing,
+)
 from lingqu.cli.story.actors import GUANGXI, QINZHOU, Actor
 from lingqu.cli.story.journal import Beat, Journal
 from lingqu.cli.story.machine import connect
@@ -39,10 +47,17 @@ STORIES: Mapping[str, Story] = MappingProxyType({
         chapters=(
             Chapter(
                 name="collect",
-                scenes=(opening.register_actors, *collecting.GUANGXI),
+                scenes=(
+                    opening.register_actors,
+                    *collecting.GUANGXI,
+                    *finding.GUANGXI,
+                    collecting.confirm_levels,
+                ),
             ),
             Chapter(name="authorise", scenes=authorizing.SCENES),
             Chapter(name="build", scenes=building.SCENES),
+            Chapter(name="price", scenes=pricing.SCENES),
+            Chapter(name="contract", scenes=contracting.SCENES),
         ),
     ),
     "qinzhou": Story(

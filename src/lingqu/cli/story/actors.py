@@ -10,7 +10,7 @@ it, and `plays` says which of these delivers it here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from lingqu.trust import Role
@@ -21,8 +21,8 @@ from lingqu.trust.identity import OrganizationKind, OrganizationLevel
 class Actor:
     """One body and the person who acts for it. `login` is set where a visitor may be that person.
 
-    `staff` are further persons of the body, acting as `key/name` with the same roles; `plays` names
-    the tables of `cli/slices` that this body delivers in the story.
+    `staff` are further persons of the body, acting as `key/name`, with the same roles or with those
+    named; `plays` names the tables of `cli/slices` that this body delivers in the story.
     """
 
     key: str
@@ -34,12 +34,13 @@ class Actor:
     roles: tuple[Role, ...]
     login: str | None = None
     plays: tuple[str, ...] = ()
-    staff: tuple[str, ...] = ()
+    staff: Mapping[str, tuple[Role, ...]] = field(default_factory=dict)
 
     @property
-    def people(self) -> tuple[str, ...]:
-        """Everyone who acts for the body, by the names the stage knows."""
-        return (self.key, *(f"{self.key}/{one}" for one in self.staff))
+    def people(self) -> Mapping[str, tuple[Role, ...]]:
+        """Everyone who acts for the body, by the names the stage knows, with their roles."""
+        others = {f"{self.key}/{one}": roles or self.roles for one, roles in self.staff.items()}
+        return MappingProxyType({self.key: self.roles, **others})
 
 
 _GOVERNMENT = OrganizationKind.GOVERNMENT
@@ -61,7 +62,7 @@ def _office(
     *roles: Role,
     login: str | None = None,
     plays: tuple[str, ...] = (),
-    staff: tuple[str, ...] = (),
+    staff: Mapping[str, tuple[Role, ...]] = MappingProxyType({}),
     kind: OrganizationKind = _GOVERNMENT,
 ) -> Actor:
     level, region = place
@@ -176,7 +177,7 @@ GUANGXI = _cast(
         Role.CLERK,
         login="clerk",
         kind=_INSTITUTION,
-        staff=("reviewer", "signer"),
+        staff={"reviewer": (), "signer": ()},
     ),
     _office(
         "price_authority", "自治区发展改革委", "11990000000000011H", _REGION, Role.PRICE_AUTHORITY
@@ -189,6 +190,7 @@ GUANGXI = _cast(
         Role.VENUE,
         login="venue",
         kind=_ENTERPRISE,
+        staff={"cashier": (Role.CLEARING,)},
     ),
     _office(
         "bank",
@@ -223,7 +225,7 @@ QINZHOU = _cast(
         Role.IMPLEMENTER,
         Role.MEMBER,
         login="officer",
-        staff=("reviewer", "signer"),
+        staff={"reviewer": (), "signer": ()},
     ),
     _office(
         "statistics",
@@ -262,7 +264,7 @@ QINZHOU = _cast(
         Role.CLERK,
         login="clerk",
         kind=_INSTITUTION,
-        staff=("reviewer", "signer"),
+        staff={"reviewer": (), "signer": ()},
     ),
     _office(
         "regulator",

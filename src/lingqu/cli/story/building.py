@@ -6,11 +6,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from lingqu import gate, rights
+from lingqu import gate, rights, trust
 from lingqu.cli.story.authorizing import columns_of
 from lingqu.cli.story.collecting import resource_of
 from lingqu.cli.story.papers import REGISTRATION
 from lingqu.cli.story.stage import Scene, Stage
+from lingqu.errands import publish_product
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.rights import registry
 
@@ -160,6 +161,25 @@ def define_products(stage: Stage) -> None:
         )
 
 
+def publish_products(stage: Stage) -> None:
+    """The confined engine builds what each product answers from: keyed hashes, never rows."""
+    for one in PRODUCTS:
+        made = publish_product(
+            stage.app,
+            stage.caller("operator"),
+            stage.id(trust.CommandId, f"publish/{one.key}"),
+            product=product_of(stage, one),
+        )
+        stage.beat(
+            "operator",
+            "build.snapshot",
+            name=f"build.snapshot.{one.key}",
+            title=one.title,
+            records=made.records,
+            kilobytes=made.bytes // 1024,
+        )
+
+
 def grant_of(stage: Stage, planned: Planned) -> rights.GrantId:
     """This will give the product grant of a planned product."""
     return stage.id(rights.GrantId, planned.key)
@@ -180,7 +200,7 @@ def apply_registrations(stage: Stage) -> None:
         registrar=stage.id(registry.RegistrarId, "registrar"),
         party=stage.party("registrar"),
         registry=registry.Registry.PUBLIC,
-        area="450000",
+        area="45",
         number=1,
     )
     for name, applicant, kind, subject, grant, title in _applications(stage):
@@ -265,7 +285,7 @@ def decide_registrations(stage: Stage) -> None:
     stage.beat("registrar", "build.published", count=len(filed))
     stage.on("2025-06-03")
     stage.clock(filed["p2"], "publicity", "build.publicity")
-    stage.on("2025-06-09")
+    stage.on("2025-06-10")
     for name in names:
         coded = stage.do(
             "registrar",
@@ -283,5 +303,10 @@ def decide_registrations(stage: Stage) -> None:
     stage.letter(filed["p2"], "result_notice", "登记结果通知书")
 
 
-SCENES: tuple[Scene, ...] = (define_products, apply_registrations, decide_registrations)
+SCENES: tuple[Scene, ...] = (
+    define_products,
+    publish_products,
+    apply_registrations,
+    decide_registrations,
+)
 """The scenes of the third step."""

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from lingqu import supply, trust
 from lingqu.cli.story.numbering import SCHEMA, TABLE, keep_numbering_database
 from lingqu.cli.story.stage import Scene, Stage, slice_file
+from lingqu.errands import deliver_file, deliver_source
 from lingqu.runtime.calendar import national_table
 from lingqu.runtime.settings import source_location
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode, collection
-from lingqu.wiring import deliver_file, deliver_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One table: who delivers it, under which duty, what it is, and its security level."""
+    """One table: who delivers it, under which duty, what it is, and its security level.
+
+    With `has_key` the first column tells its rows apart.
+    """
 
     table: str
     body: str
@@ -27,6 +30,7 @@ class Delivery:
     summary: str
     fields: tuple[tuple[str, str], ...]
     level: int = 1
+    has_key: bool = True
     mode: Mode = Mode.PHYSICAL
     opening: Access = Access.UNCONDITIONAL
 
@@ -92,6 +96,7 @@ DELIVERIES: tuple[Delivery, ...] = (
             ("new_name", "新名称"),
             ("document", "批准文件"),
         ),
+        has_key=False,
     ),
     Delivery(
         table="area_codes",
@@ -139,6 +144,7 @@ DELIVERIES: tuple[Delivery, ...] = (
             ("pinyin", "拼音"),
             ("city", "所在城市"),
         ),
+        has_key=False,
     ),
     Delivery(
         table="holidays",
@@ -207,7 +213,13 @@ def _description(one: Delivery) -> Description:
         sharing=Access.UNCONDITIONAL,
         opening=one.opening,
         fields=tuple(
-            Field(name=name, label=label, kind=FieldKind.TEXT) for name, label in one.fields
+            Field(
+                name=name,
+                label=label,
+                kind=FieldKind.TEXT,
+                is_key=one.has_key and name == one.fields[0][0],
+            )
+            for name, label in one.fields
         ),
         reason="" if free else "涉及通信网络资源，按场景授权使用",
     )
@@ -296,5 +308,5 @@ def confirm_levels(stage: Stage) -> None:
     )
 
 
-GUANGXI: tuple[Scene, ...] = (register_duties, deliver_tables, confirm_levels)
-"""The scenes of the region's first chapter."""
+GUANGXI: tuple[Scene, ...] = (register_duties, deliver_tables)
+"""The scenes with which the region's first chapter begins."""

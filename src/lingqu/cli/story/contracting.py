@@ -9,6 +9,7 @@ from lingqu.cli.story.pricing import listing_of, yuan
 from lingqu.cli.story.stage import Scene, Stage
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import parse_instant
+from lingqu.market import listings
 
 PAID_IN = 3_000_000
 """What the bank pays the venue, in fen."""
@@ -22,7 +23,7 @@ def find_products(stage: Stage) -> None:
     stage.on("2026-07-20")
     for planned, question in ((P3, "区划代码"), (P2, "号段 归属")):
         with stage.reading("bank") as tx:
-            found = market.find_listings(tx, page=PageRequest(size=10), question=question)
+            found = listings.find_listings(tx, page=PageRequest(size=10), question=question)
         stage.beat(
             "bank",
             "contract.found",
@@ -37,7 +38,7 @@ def pay_in(stage: Stage) -> None:
     """The bank pays the venue; staff record it with the bank's reference."""
     stage.on("2026-07-27")
     stage.do(
-        "venue",
+        "venue/cashier",
         "paid in",
         market.record_deposit,
         deposit=stage.id(market.DepositId, "paid in"),
@@ -48,7 +49,7 @@ def pay_in(stage: Stage) -> None:
         reference="YH20260727000001",
         paid_on=stage.today(),
     )
-    stage.beat("venue", "contract.paid_in", amount=yuan(PAID_IN))
+    stage.beat("venue/cashier", "contract.paid_in", amount=yuan(PAID_IN))
 
 
 def sign_contracts(stage: Stage) -> None:

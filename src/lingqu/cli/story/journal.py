@@ -107,6 +107,10 @@ class Journal:
         self._keep({"beat": asdict(made)})
         return made
 
+    def find_beat(self, name: str) -> Beat | None:
+        """This will give a beat that was told before, None where it was not."""
+        return self._beats.get(name)
+
     def end(self, scene: str) -> None:
         """This will remember that a scene is over."""
         if scene not in self._over:

@@ -10,7 +10,7 @@ from lingqu.cli.accounts import new_password
 from lingqu.cli.story.actors import Actor
 from lingqu.cli.story.stage import Stage
 from lingqu.runtime.blobs import replace_file
-from lingqu.trust import identity
+from lingqu.trust import Role, identity
 
 ACCOUNTS = "demo-accounts.txt"
 
@@ -31,8 +31,9 @@ def register_actors(stage: Stage) -> None:
             code=actor.code,
             level=actor.level,
         )
-        for person in actor.people:
+        for person, roles in actor.people.items():
             _open(stage, actor, person, passwords.get(actor.login or ""))
+            _assign(stage, actor, person, roles)
     stage.beat("machine", "opening.actors", bodies=len(stage.cast), logins=len(passwords))
 
 
@@ -49,14 +50,17 @@ def _open(stage: Stage, actor: Actor, person: str, secret: str | None) -> None:
         login=actor.login if shown else None,
         password=trust.hash_password(secret) if shown and secret else None,
     )
-    for role in actor.roles:
+
+
+def _assign(stage: Stage, actor: Actor, person: str, roles: tuple[Role, ...]) -> None:
+    for role in roles:
         name = f"{person}/{role.value}"
         stage.do(
             "machine",
             name,
             trust.assign_role,
             assignment=stage.id(trust.AssignmentId, name),
-            account=account,
+            account=stage.account(person),
             role=role,
             party=stage.party(actor.key),
         )

@@ -9,6 +9,7 @@ from datetime import date
 from lingqu import market
 from lingqu.cli.story.building import P2, P3, Planned, product_of, registration_of
 from lingqu.cli.story.stage import Scene, Stage
+from lingqu.market import listings, prices
 from lingqu.rights import registry
 
 TRIAL_FEE = 50
@@ -16,8 +17,8 @@ TRIAL_FEE = 50
 FEE = 80
 """Fen a call of P2 from its second year on."""
 TOO_HIGH = 101
-OPERATING_SINCE = {"p2": date(2025, 6, 10), "p3": date(2026, 6, 1)}
-COSTS = market.CostFile(
+OPERATING_SINCE = {"p2": date(2025, 6, 11), "p3": date(2026, 6, 1)}
+COSTS = prices.CostFile(
     platform=420_000_000,
     processing=180_000_000,
     people=150_000_000,
@@ -32,7 +33,7 @@ PLANNED_CALLS = 8_852_000
 
 def agree_first_trial(stage: Stage) -> None:
     """P2 begins with a trial fee, agreed by the authorising body."""
-    stage.on("2025-06-10")
+    stage.on("2025-06-11")
     _agree_trial(stage, P2, "first trial")
 
 
@@ -43,12 +44,12 @@ def agree_trial(stage: Stage) -> None:
 
 
 def _agree_trial(stage: Stage, planned: Planned, name: str) -> None:
-    price = stage.id(market.PriceId, name)
+    price = stage.id(prices.PriceId, name)
     fees = market.FeeSchedule(unit_price_minor=TRIAL_FEE)
     stage.do(
         "operator",
         name,
-        market.apply_trial_price,
+        prices.apply_trial_price,
         price=price,
         product=product_of(stage, planned),
         seller=stage.party("operator"),
@@ -56,8 +57,8 @@ def _agree_trial(stage: Stage, planned: Planned, name: str) -> None:
         operating_since=OPERATING_SINCE[planned.key],
         fees=fees,
     )
-    stage.do("government", name, market.agree_trial_price, price=price, opinion="首年试行，同意。")
-    stage.do("operator", name, market.publish_price, price=price, fees=fees)
+    stage.do("government", name, prices.agree_trial_price, price=price, opinion="首年试行，同意。")
+    stage.do("operator", name, prices.publish_price, price=price, fees=fees)
     stage.beat(
         "operator",
         "price.trial",
@@ -69,12 +70,12 @@ def _agree_trial(stage: Stage, planned: Planned, name: str) -> None:
 
 def permit_and_cap(stage: Stage) -> None:
     """In its second year P2 may not be charged by a trial fee any more; costs decide."""
-    stage.on("2026-06-11")
+    stage.on("2026-06-12")
     refusal = stage.refused(
         "operator",
         "trial again",
-        market.apply_trial_price,
-        price=stage.id(market.PriceId, "trial again"),
+        prices.apply_trial_price,
+        price=stage.id(prices.PriceId, "trial again"),
         product=product_of(stage, P2),
         seller=stage.party("operator"),
         authorizer=stage.party("government"),
@@ -82,11 +83,11 @@ def permit_and_cap(stage: Stage) -> None:
         fees=market.FeeSchedule(unit_price_minor=TRIAL_FEE),
     )
     stage.beat("operator", "price.trial_over", refusal=refusal.code, article=refusal.article or "")
-    price = stage.id(market.PriceId, "formal")
+    price = stage.id(prices.PriceId, "formal")
     stage.do(
         "operator",
         "formal",
-        market.apply_formal_price,
+        prices.apply_formal_price,
         price=price,
         product=product_of(stage, P2),
         seller=stage.party("operator"),
@@ -100,7 +101,7 @@ def permit_and_cap(stage: Stage) -> None:
     permitted = stage.do(
         "price_authority",
         "formal",
-        market.permit_revenue,
+        prices.permit_revenue,
         price=price,
         bond_yield_bp=BOND_YIELD_BP,
         margin_bp=MARGIN_BP,
@@ -119,7 +120,7 @@ def permit_and_cap(stage: Stage) -> None:
     capped = stage.do(
         "government",
         "formal",
-        market.set_ceiling,
+        prices.set_ceiling,
         price=price,
         ceiling_minor=highest,
         opinion="上限不突破最高准许收入。",
@@ -128,7 +129,7 @@ def permit_and_cap(stage: Stage) -> None:
     refusal = stage.refused(
         "operator",
         "too high",
-        market.publish_price,
+        prices.publish_price,
         price=price,
         fees=market.FeeSchedule(unit_price_minor=TOO_HIGH),
     )
@@ -142,7 +143,7 @@ def permit_and_cap(stage: Stage) -> None:
     stage.do(
         "operator",
         "formal",
-        market.publish_price,
+        prices.publish_price,
         price=price,
         fees=market.FeeSchedule(unit_price_minor=FEE),
     )
@@ -186,27 +187,29 @@ def list_products(stage: Stage) -> None:
         stage.do(
             "operator",
             planned.key,
-            market.apply_listing,
+            listings.apply_listing,
             listing=listing,
             venue=stage.party("venue"),
             code=code,
-            offer=market.Offer(
+            offer=listings.Offer(
                 title=planned.title,
                 summary=planned.summary,
-                form=market.ProductForm.VERIFICATION,
+                form=listings.ProductForm.VERIFICATION,
             ),
         )
-        stage.do("venue", planned.key, market.publicize_listing, listing=listing, opinion="合规。")
+        stage.do(
+            "venue", planned.key, listings.publicize_listing, listing=listing, opinion="合规。"
+        )
     with stage.reading() as tx:
-        shown = market.get_listing(tx, listing_of(stage, P3))
+        shown = listings.get_listing(tx, listing_of(stage, P3))
     stage.beat("venue", "list.publicized", count=2)
     stage.on("2026-07-03")
     stage.clock(shown.procedure, "publicity", "list.publicity")
     stage.on("2026-07-07")
     for planned in (P3, P2):
         listing = listing_of(stage, planned)
-        certified = stage.do("venue", planned.key, market.certify_listing, listing=listing)
-        stage.do("venue", planned.key, market.put_up_listing, listing=listing)
+        certified = stage.do("venue", planned.key, listings.certify_listing, listing=listing)
+        stage.do("venue", planned.key, listings.put_up_listing, listing=listing)
         stage.beat(
             "venue",
             "list.listed",
@@ -216,9 +219,9 @@ def list_products(stage: Stage) -> None:
         )
 
 
-def listing_of(stage: Stage, planned: Planned) -> market.ListingId:
+def listing_of(stage: Stage, planned: Planned) -> listings.ListingId:
     """This will give the listing of a planned product."""
-    return stage.id(market.ListingId, planned.key)
+    return stage.id(listings.ListingId, planned.key)
 
 
 def yuan(minor: int) -> str:

@@ -14,6 +14,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
 from lingqu.runtime import REAL_TIME, documents, new_id
 from lingqu.trust import identity
+from lingqu.ui.forms import local_path
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import FormIncomplete, status_of
 from lingqu.ui.rendering import Desk
@@ -79,7 +80,7 @@ def act_for(desk: FromDesk, form: FromForm) -> Redirect:
     party = None if chosen is None else trust.PartyId(chosen)
     assert desk.visit.session is not None, "who is signed in on a page has a session"
     identity.act_for(desk.platform.database, desk.visit.caller, desk.visit.session, party)
-    return desk.go("/account", done="acting")
+    return desk.go(local_path(form.maybe("back") or "/account"), done="acting")
 
 
 @post("/account/second-factor", sync_to_thread=True)

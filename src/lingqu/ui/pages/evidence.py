@@ -127,8 +127,10 @@ def verify(desk: FromDesk, form: FromForm) -> Response[str]:
 
 
 def _given(form: Form) -> bytes:
-    uploaded = form.files.get("bundle") or b""
-    given = uploaded or form.fields.get("pasted", "").strip().encode(errors="replace")
+    uploaded = form.file("bundle")
+    given = (uploaded.content if uploaded is not None else b"") or form.fields.get(
+        "pasted", ""
+    ).strip().encode(errors="replace")
     if not given:
         raise FormIncomplete(field="bundle", reason="")
     return given

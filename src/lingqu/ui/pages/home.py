@@ -15,10 +15,12 @@ from litestar.response import Redirect
 from lingqu import trust
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import Instant
+from lingqu.runtime import Tx
 from lingqu.runtime.i18n import choose_language
-from lingqu.trust import log
+from lingqu.trust import log, procedures
 from lingqu.ui.charts import Bar
 from lingqu.ui.forms import local_path
+from lingqu.ui.pages.figures import market_figures, own_figures
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.rendering import Desk
 
@@ -90,6 +92,7 @@ def _public(desk: Desk) -> Response[str]:
     step: Literal["day", "hour"] = "day" if story else "hour"
     with desk.platform.database.reading(trust.VISITOR) as tx:
         counts = trust.count_facts(tx)
+        figures = market_figures(desk, tx)
         many = timedelta(days=_DAYS) if story else timedelta(hours=_HOURS)
         counted = dict(trust.count_facts_by(tx, since=tx.now - many, until=tx.now, step=step))
         now = tx.now
@@ -97,6 +100,7 @@ def _public(desk: Desk) -> Response[str]:
         "home.html",
         glance=log_glance(desk),
         counts=counts,
+        figures=figures,
         chart=_chart(desk, counted, now, step),
         step=step,
         installation=desk.platform.installation,
@@ -125,16 +129,31 @@ def _chart(
 
 def _own(desk: Desk) -> Response[str]:
     identity = desk.require()
-    sees_all = identity.has(trust.Role.ADMINISTRATOR, trust.Role.REGULATOR)
     with desk.reading() as tx:
-        counts = trust.count_facts(tx) if sees_all else None
-        known = any(holding.party for holding in identity.roles)
-        recent = trust.find_facts(tx, page=PageRequest(size=6)).items if known else ()
+        todos = procedures.find_todos(tx)
+        names = desk.names(tx, {one.procedure.owner for one in todos})
+        figures = own_figures(desk, tx, identity)
+        recent = _recent(tx, identity)
     return desk.show(
         "desk.html",
-        identity=identity,
-        counts=counts,
+        roles=tuple(dict.fromkeys(one.role.value for one in identity.roles)),
+        todos=todos,
+        late=sum(one.urgency is procedures.Urgency.RED for one in todos),
+        names=names,
+        figures=figures,
         recent=recent,
-        standing=desk.platform.sequencer.status(),
-        sees_all=sees_all,
     )
+
+
+@get("/parts/recent", sync_to_thread=True)
+def recent_part(desk: FromDesk) -> Response[str]:
+    """This will give the part of the own home that is refreshed when facts have come."""
+    identity = desk.require()
+    with desk.reading() as tx:
+        recent = _recent(tx, identity)
+    return desk.show("parts/recent.html", recent=recent)
+
+
+def _recent(tx: Tx, identity: trust.Identity) -> tuple[trust.FactRecord, ...]:
+    known = any(holding.party for holding in identity.roles)
+    return trust.find_facts(tx, page=PageRequest(size=6)).items if known else ()

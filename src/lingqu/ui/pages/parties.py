@@ -15,14 +15,15 @@ from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import Tx, new_id
 from lingqu.ui.forms import chosen
+from lingqu.ui.navigation import has_work
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import status_of
 from lingqu.ui.rendering import Desk
 
 PAGE_SIZE = 25
 _GIVEN_TO_NOBODY = {trust.Role.PLATFORM, trust.Role.SIGNED_IN, trust.Role.VISITOR}
-GIVEN_ROLES = tuple(role for role in trust.Role if role not in _GIVEN_TO_NOBODY)
-"""Roles that people hold; the platform's own are given to nobody."""
+GIVEN_ROLES = tuple(role for role in trust.Role if role not in _GIVEN_TO_NOBODY and has_work(role))
+"""Roles that have work here; the platform's own are given to nobody."""
 
 _ACTS = (
     ("rename", trust.Action.CHANGE, trust.Kind.PARTY),

@@ -18,3 +18,30 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => { button.disabled = false; }, 4000);
 });
 document.documentElement.classList.add("has-script");
+// What changes while the page is open; without it a reload shows the same.
+(() => {
+  if (!document.body.dataset.live || !window.EventSource) return;
+  let source = null;
+  const listen = () => {
+    if (source || document.hidden) return;
+    source = new EventSource(document.body.dataset.live);
+    source.addEventListener("news", (event) => {
+      const news = JSON.parse(event.data);
+      document.querySelectorAll("[data-live-todo]").forEach((badge) => {
+        badge.hidden = news.todos === 0;
+        badge.textContent = news.todos;
+      });
+      if (!news.first) document.body.dispatchEvent(new Event("lingqu-facts"));
+    });
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) source = null;
+    });
+  };
+  const leave = () => {
+    if (source) source.close();
+    source = null;
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : listen()));
+  window.addEventListener("pagehide", leave);
+  listen();
+})();

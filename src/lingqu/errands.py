@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Work that is done over files and engines first, and then becomes true by one command.
+
+A command is one transaction and must be short; reading a delivery or building a file is not. So an
+errand asks in a short reading what it may do, works outside any transaction, and ends in the one
+command that records it. The id of what it makes is the command's own in another form, so that
+sending an errand again means the same thing. Every edge uses these, and none does it by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lingqu import gate, supply, trust
+from lingqu.runtime import Caller
+from lingqu.runtime.settings import source_location
+from lingqu.supply import collection, opening
+from lingqu.wiring import GATE, App
+
+
+def deliver_file(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    *,
+    resource: supply.ResourceId,
+    name: str,
+    content: bytes,
+    mode: collection.LoadMode = collection.LoadMode.REPLACE,
+    source: collection.SourceId | None = None,
+) -> collection.Load:
+    """This will load a delivered file as the newest load of a resource; safe to send again.
+
+    The load's id is the command's in another form. Raises what the gates and `record_load` refuse;
+    then nothing is loaded.
+    """
+    load = collection.LoadId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        plan = collection.plan_load(tx, load=load, resource=resource, source=source)
+    delivery = collection.read_delivery(name, content, fields=plan.fields)
+    return _load(app, caller, command_id, plan, delivery, mode, source)
+
+
+def deliver_source(
+    app: App, caller: Caller, command_id: trust.CommandId, *, source: collection.SourceId
+) -> collection.Load:
+    """This will read a source where it lies and load what it holds now; safe to send again.
+
+    Raises UnreadableSecret, what the source's database refuses, and what `deliver_file` raises.
+    """
+    load = collection.LoadId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        held = collection.get_source(tx, source)
+        plan = collection.plan_load(tx, load=load, resource=held.resource, source=source)
+    if plan.done is not None:
+        return plan.done
+    connection = collection.connect_source(source_location(app.settings), held)
+    delivery = collection.read_source(app.engine, held, connection, fields=plan.fields)
+    return _load(app, caller, command_id, plan, delivery, collection.LoadMode.REPLACE, source)
+
+
+def _load(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    plan: collection.LoadPlan,
+    delivery: collection.Delivery,
+    mode: collection.LoadMode,
+    source: collection.SourceId | None,
+) -> collection.Load:
+    load = collection.LoadId.of(command_id.uuid)
+    if plan.done is not None:
+        if plan.done.content != delivery.content:
+            raise collection.LoadTaken(load=load)
+        return plan.done
+    landed = collection.land_delivery(
+        delivery,
+        load=load,
+        resource=plan.resource.id,
+        fields=plan.fields,
+        mode=mode,
+        current=plan.current,
+        tables=app.tables,
+        engine=app.engine,
+        entity_key=app.entity_key(),
+    )
+    return trust.execute(
+        app.database,
+        collection.record_load,
+        caller,
+        command_id,
+        load=load,
+        resource=plan.resource.id,
+        source=source,
+        landed=landed,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is to be looked at: two code books, or one column by a rule of quality.
+
+    For a comparison `name` and `parent` are columns, `other_name` and `other_parent` those of the
+    other table where they differ; for a rule `column` is looked at. Only codes that begin with
+    `within` count.
+    """
+
+    kind: supply.FindingKind
+    resource: supply.ResourceId
+    other: supply.ResourceId | None = None
+    column: str = ""
+    name: str = ""
+    parent: str = ""
+    other_name: str | None = None
+    other_parent: str | None = None
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was found: its figures, and the whole comparison where there is one."""
+
+    observation: supply.Observation
+    comparison: supply.Comparison | None
+
+
+def look_at(app: App, caller: Caller, look: Look) -> Seen:
+    """This will look at loaded tables and change nothing.
+
+    Raises AccessDenied, NotLoaded, KeyMissing, UnknownColumn, BadFinding where a comparison names
+    no other table.
+    """
+    with app.database.reading(caller) as tx:
+        left, right = supply.plan_finding(tx, resource=look.resource, other=look.other)
+    if look.kind is not supply.FindingKind.COMPARISON:
+        seen = supply.check_column(
+            left,
+            kind=look.kind,
+            column=look.column,
+            tables=app.tables,
+            engine=app.engine,
+            within=look.within,
+        )
+        return Seen(observation=seen, comparison=None)
+    if right is None:
+        raise supply.BadFinding(part="other")
+    found = supply.compare_loaded(
+        left,
+        right,
+        tables=app.tables,
+        engine=app.engine,
+        name=look.name,
+        parent=look.parent,
+        right_name=look.other_name,
+        right_parent=look.other_parent,
+        within=look.within,
+    )
+    seen = supply.observe_comparison(left, right, found, within=look.within)
+    return Seen(observation=seen, comparison=found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A file to be opened: its words, and how it is made of what is loaded.
+
+    A crosswalk names `other` and the columns by which both books are read, as `Look` does.
+    """
+
+    entry: opening.OpenEntryId
+    title: str
+    summary: str
+    terms: str
+    recipe: opening.Recipe
+    resource: supply.ResourceId
+    other: supply.ResourceId | None = None
+    name: str = ""
+    parent: str = ""
+    other_name: str | None = None
+    other_parent: str | None = None
+
+
+def open_file(
+    app: App, caller: Caller, command_id: trust.CommandId, wanted: Opening
+) -> opening.OpenFile:
+    """This will make a file out of what is loaded and open it to everyone; safe to send again.
+
+    Raises what `publish_file` refuses, NotLoaded, KeyMissing, UnknownColumn and BadOpenFile.
+    """
+    file = opening.OpenFileId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        plan = opening.plan_file(
+            tx, file=file, entry=wanted.entry, resource=wanted.resource, other=wanted.other
+        )
+    if plan.done is not None:
+        return plan.done
+    built = _built(app, plan, wanted)
+    kept = app.blobs.put(built.content, limit_bytes=opening.OPEN_BYTES_MOST)
+    made = opening.OpenFileMade(
+        title=wanted.title,
+        summary=wanted.summary,
+        terms=wanted.terms,
+        name=f"{file}.csv",
+        sha256=kept.sha256,
+        size_bytes=kept.size,
+        rows=built.rows,
+        recipe=built.recipe,
+        lineage=built.lineage,
+    )
+    return trust.execute(
+        app.database, opening.publish_file, caller, command_id,
+        file=file, entry=wanted.entry, made=made,
+    )  # fmt: skip
+
+
+def _built(app: App, plan: opening.FilePlan, wanted: Opening) -> opening.Built:
+    if wanted.recipe is opening.Recipe.TABLE:
+        content = supply.read_loaded(plan.table, tables=app.tables, engine=app.engine)
+        return opening.build_table(plan.table, content)
+    if plan.other is None:
+        raise opening.BadOpenFile(part="other")
+    books = (
+        supply.open_book(
+            plan.table, tables=app.tables, engine=app.engine,
+            name=wanted.name, parent=wanted.parent,
+        ),
+        supply.open_book(
+            plan.other, tables=app.tables, engine=app.engine,
+            name=wanted.other_name or wanted.name, parent=wanted.other_parent or wanted.parent,
+        ),
+    )  # fmt: skip
+    return opening.build_crosswalk((plan.table, plan.other), books)
+
+
+def publish_product(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    *,
+    product: gate.ProductId,
+) -> gate.Snapshot:
+    """This will build a product's snapshot from what is loaded now and let it answer from that.
+
+    The snapshot's id is the command's in another form, so sending it again is safe. Raises what the
+    building and `publish_snapshot` refuse; then the product goes on as it was.
+    """
+    snapshot = gate.SnapshotId.of(command_id.uuid)
+    with app.database.reading(caller) as tx:
+        done = gate.find_snapshot(tx, snapshot)
+        if done is not None:
+            return done
+        found = gate.get_product(tx, product)
+        gate.check_may_publish(tx, found)
+        tables = gate.find_tables(tx, found, tables=app.tables)
+        sealed = gate.find_sealed_key(tx, product)
+    built = gate.build_snapshot(
+        found,
+        tables=tables,
+        engine=app.engine,
+        keyring=app.keyring,
+        sealed=sealed,
+        folder=app.settings.data_dir / GATE,
+    )
+    return trust.execute(
+        app.database,
+        gate.publish_snapshot,
+        caller,
+        command_id,
+        snapshot=snapshot,
+        product=product,
+        built=built,
+    )
+
+
+def public_address(app: App) -> str:
+    """This will say where anyone reaches this platform: as set, else where it listens."""
+    settings = app.settings
+    host = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
+    return settings.base_url or f"http://{host}:{settings.port}"

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole lists at the gate: file jobs, free samples, and a provider's own reconciliation.
+
+A **file job** asks about a table of subjects in batches and gives the table back with answers. A
+**free sample** tells somebody how good a product is for rows of its own before any contract, in
+whole percents and without a single answer. **Reconciling** compares a list with a body's own table,
+for that body alone, labelled so.
+"""
+
+from lingqu.gate.lists.filing import (
+    JOB,
+    BadFile,
+    FileFormat,
+    FileJob,
+    FileJobId,
+    FileRoom,
+    FileState,
+    end_file,
+    find_files,
+    format_of,
+    get_file,
+    read_listed,
+    run_file,
+    submit_file,
+)
+from lingqu.gate.lists.reconciling import ChangedPair, Reconciled, reconcile_list
+from lingqu.gate.lists.sampling import Sampled, SampleRow, read_sample, record_sample, try_sample
+
+__all__ = (
+    "JOB",
+    "BadFile",
+    "ChangedPair",
+    "FileFormat",
+    "FileJob",
+    "FileJobId",
+    "FileRoom",
+    "FileState",
+    "Reconciled",
+    "SampleRow",
+    "Sampled",
+    "end_file",
+    "find_files",
+    "format_of",
+    "get_file",
+    "read_listed",
+    "read_sample",
+    "reconcile_list",
+    "record_sample",
+    "run_file",
+    "submit_file",
+    "try_sample",
+)

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rights: the grants one holds, and one grant in its tree, with its terms in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from lingqu import rights, trust
+from lingqu.kernel import errors
+from lingqu.kernel.paging import PageRequest
+from lingqu.kernel.time import parse_instant
+from lingqu.rights import Grant, GrantId, Life, Standing, obligations, quantities
+from lingqu.runtime import Tx
+from lingqu.ui import tables
+from lingqu.ui.forms import chosen
+from lingqu.ui.provided import FromDesk, FromForm
+from lingqu.ui.refusals import status_of
+from lingqu.ui.rendering import Desk, shorten
+from lingqu.ui.tables import Column, Filter, Option, Show
+
+PATH = "/rights/grants"
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
+_LONG = re.compile(r"[0-9a-f]{64}|grt_[0-9a-z]{26}")
+TONES: Mapping[Standing, str] = {
+    Standing.ALIVE: "good",
+    Standing.NOT_BEGUN: "wait",
+    Standing.HELD: "bad",
+    Standing.REVOKED: "bad",
+    Standing.EXPIRED: "",
+    Standing.SUCCEEDED: "",
+}
+
+
+@get(PATH, sync_to_thread=True)
+def grant_list(desk: FromDesk) -> Response[Any]:
+    """This will list the grants the visitor's parties hold; a supervisor sees all."""
+    mine = desk.require()
+    with desk.reading() as tx:
+        found, is_cut = _held(tx, mine)
+        lives: dict[str, Life] = dict(
+            zip((one.id for one in found), rights.find_lives(tx, grants=found), strict=True)
+        )
+        labels = rights.find_codes(tx)
+        names = desk.names(tx, {one.holder for one in found})
+    columns, filters = _columns(desk, lives, names, labels), _filters(desk, lives)
+    if tables.wants_file(desk):
+        return tables.listed_sheet(
+            desk, found, columns=columns, filters=filters, name=desk.text("ui.grants.title")
+        )
+    return desk.show(
+        "list.html",
+        title=desk.text("ui.grants.title"),
+        lead=desk.text("ui.grants.lead"),
+        trail=(),
+        rule="market.purpose_and_quantity",
+        actions=(),
+        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
+        none_title=desk.text("ui.grants.none"),
+        none_text=desk.text("ui.grants.none_text"),
+    )
+
+
+@get(f"{PATH}/{{grant:str}}", sync_to_thread=True)
+def grant_page(desk: FromDesk, grant: FromPath[str]) -> Response[str]:
+    """This will draw the tree around a grant, with the effective terms at each node."""
+    desk.require()
+    return _show(desk, GrantId(grant))
+
+
+@post(f"{PATH}/{{grant:str}}/revoke", sync_to_thread=True, command="rights.grant.revoke")
+def revoke(desk: FromDesk, form: FromForm, grant: FromPath[str]) -> Response[str] | Redirect:
+    """This will end a grant and everything below it at once."""
+    desk.require()
+    wanted, command = GrantId(grant), form.id("command", trust.CommandId)
+    try:
+        desk.execute(
+            command,
+            rights.revoke_grant,
+            grant=wanted,
+            cause=chosen(form, "cause", rights.RevocationCause),
+            article=form.maybe("article"),
+        )
+    except (errors.Rejected, errors.Conflict) as refusal:
+        return _show(desk, wanted, refusal=refusal)
+    return desk.go(f"{PATH}/{wanted}", done="revoked")
+
+
+def _held(tx: Tx, mine: trust.Identity) -> tuple[tuple[Grant, ...], bool]:
+    if trust.is_allowed(tx, trust.Action.READ, trust.Kind.GRANT):
+        return tables.gather(lambda page: rights.find_grants(tx, page=page))
+    found: list[Grant] = []
+    is_cut = False
+    for one in mine.parties or (mine.party,):
+        holder = trust.PartyId(one)
+        if not trust.is_allowed(tx, trust.Action.READ, trust.Kind.GRANT, owner=holder):
+            continue
+
+        def find(page: PageRequest, holder: trust.PartyId = holder) -> Any:
+            return rights.find_grants(tx, page=page, holder=holder)
+
+        grants, cut = tables.gather(find)
+        found, is_cut = [*found, *grants], is_cut or cut
+    return tuple(found), is_cut
+
+
+def _show(
+    desk: Desk, grant: GrantId, *, refusal: errors.LingquError | None = None
+) -> Response[str]:
+    language = desk.visit.language
+    with desk.reading() as tx:
+        family = rights.find_family(tx, grant)
+        explained = rights.explain_grant(tx, grant)
+        everyone = (*family.path, *family.below)
+        names = desk.names(tx, {one.grant.holder for one in everyone})
+        quotas = quantities.get_quota(tx, grant)
+        owed = obligations.find_obligations(tx, grant=grant)
+        here = family.path[-1]
+        above = family.path[-2].grant.holder if len(family.path) > 1 else here.grant.holder
+        may_revoke = here.life.alive and trust.is_allowed(
+            tx, trust.Action.END, trust.Kind.GRANT, owner=above
+        )
+    terms = {
+        one.grant.id: tuple(
+            (part, _told(desk, said, names))
+            for part, said in rights.terms_in_words(
+                rights.read_form(one.grant.effective), explained.labels, language
+            )
+        )
+        for one in everyone
+    }
+    return desk.show(
+        "rights/grant.html",
+        status=200 if refusal is None else status_of(refusal),
+        family=family,
+        here=here,
+        terms=terms,
+        names=names,
+        tones={one.value: tone for one, tone in TONES.items()},
+        explained=explained,
+        lines=tuple(
+            _told(desk, one, names) for one in rights.explanation_lines(explained, language)
+        ),
+        quotas=quotas,
+        owed=owed,
+        may_revoke=may_revoke,
+        causes=tuple(
+            (one.value, desk.text(f"ui.revocation.{one.value}")) for one in rights.RevocationCause
+        ),
+        refusal=desk.explain(refusal),
+    )
+
+
+def _told(desk: Desk, line: str, names: Mapping[str, str]) -> str:
+    """A line for people: parties by their names, instants in local time, no long digests."""
+    for party, name in names.items():
+        line = line.replace(party, name)
+    line = _INSTANT.sub(lambda found: desk.when(parse_instant(found[0])), line)
+    return _LONG.sub(lambda found: shorten(found[0]), line)
+
+
+def _columns(
+    desk: Desk,
+    lives: Mapping[str, Life],
+    names: Mapping[str, str],
+    labels: tuple[rights.Label, ...],
+) -> tuple[Column[Grant], ...]:
+    def short_terms(one: Grant) -> str:
+        form = rights.read_form(one.effective)
+        said = rights.terms_in_words(form, labels, desk.visit.language)
+        return " · ".join(_told(desk, words, names) for _, words in said)[:120]
+
+    return (
+        Column[Grant](
+            name="grant",
+            label="ui.grant.id",
+            value=lambda one: one.id,
+            show=Show.ID,
+            href=lambda one: f"{PATH}/{one.id}",
+        ),
+        Column[Grant](
+            name="kind",
+            label="ui.grant.kind",
+            value=lambda one: f"rights.kind.{one.kind.value}",
+            show=Show.LABEL,
+            sub=short_terms,
+        ),
+        Column[Grant](
+            name="holder",
+            label="ui.grant.holder",
+            value=lambda one: names.get(one.holder, one.holder),
+        ),
+        Column[Grant](
+            name="standing",
+            label="ui.party.state",
+            value=lambda one: f"rights.standing.{lives[one.id].standing.value}",
+            show=Show.LABEL,
+            tone=lambda one: TONES[lives[one.id].standing],
+        ),
+        Column[Grant](
+            name="issued",
+            label="ui.grant.issued",
+            value=lambda one: one.issued_at,
+            show=Show.INSTANT,
+        ),
+    )
+
+
+def _filters(desk: Desk, lives: Mapping[str, Life]) -> tuple[Filter[Grant], ...]:
+    return (
+        Filter[Grant](
+            name="kind",
+            label=desk.text("ui.grant.kind"),
+            options=tuple(
+                Option(value=one.value, words=desk.text(f"rights.kind.{one.value}"))
+                for one in rights.GrantKind
+            ),
+            of=lambda one: one.kind.value,
+        ),
+        Filter[Grant](
+            name="standing",
+            label=desk.text("ui.party.state"),
+            options=tuple(
+                Option(value=one.value, words=desk.text(f"rights.standing.{one.value}"))
+                for one in Standing
+            ),
+            of=lambda one: lives[one.id].standing.value,
+        ),
+    )

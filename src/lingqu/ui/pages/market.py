@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The market for everyone: what is offered, and one product with all a buyer needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from litestar import Response, get
+from litestar.params import FromPath
+
+from lingqu import gate, market, rights, trust
+from lingqu.kernel import errors
+from lingqu.kernel.paging import PageRequest
+from lingqu.market import FeeSchedule, listings, prices
+from lingqu.market.listings import Listing, ListingId
+from lingqu.rights import registry
+from lingqu.runtime import Tx, documents
+from lingqu.ui import tables
+from lingqu.ui.pages.evidence import reason
+from lingqu.ui.pages.ledger import amount
+from lingqu.ui.provided import FromDesk
+from lingqu.ui.refusals import PageNotFound
+from lingqu.ui.rendering import Desk
+from lingqu.ui.tables import Column, Show
+
+PATH = "/market/listings"
+_SNAPSHOTS = 5
+REFUSAL_CODES = (
+    "gate.call.purpose_unknown", "gate.call.wrong_purpose", "gate.call.over_quota",
+    "gate.call.not_holder", "gate.call.other_product", "gate.call.bad_subjects",
+    "gate.call.predicate_unknown", "gate.call.enumeration", "gate.call.id_used",
+    "gate.product.not_published", "gate.product.held",
+)  # fmt: skip
+"""What a call can be refused by."""
+
+
+@get(PATH, sync_to_thread=True)
+def listing_list(desk: FromDesk) -> Response[Any]:
+    """This will search what is offered; open to everyone."""
+    question = desk.argument("q")
+    with desk.reading() as tx:
+
+        def find(page: PageRequest) -> Any:
+            return listings.find_listings(tx, page=page, question=question)
+
+        found, is_cut = tables.gather(find)
+        names = desk.names(tx, {one.seller for one in found} | {one.venue for one in found})
+        fees = {one.product: _schedule(tx, one.product) for one in found[:200]}
+
+    def fee(one: Listing) -> str:
+        schedule = fees.get(one.product)
+        return desk.text("ui.fee.none") if schedule is None else fee_words(desk, schedule)
+
+    columns = (
+        Column[Listing](
+            name="title",
+            label="ui.listing.title",
+            value=lambda one: one.title,
+            href=lambda one: f"{PATH}/{one.id}",
+            sub=lambda one: one.summary[:90],
+        ),
+        Column[Listing](
+            name="form",
+            label="ui.listing.form",
+            value=lambda one: f"ui.product_form.{one.form.value}",
+            show=Show.LABEL,
+        ),
+        Column[Listing](
+            name="seller",
+            label="ui.listing.seller",
+            value=lambda one: names.get(one.seller, one.seller),
+        ),
+        Column[Listing](name="fee", label="ui.listing.fee", value=fee, sortable=False),
+        Column[Listing](
+            name="listed",
+            label="ui.listing.listed",
+            value=lambda one: one.listed_at,
+            show=Show.INSTANT,
+        ),
+    )
+    ask = tables.ask_of(desk, columns)
+    kept = tables.pick(
+        found,
+        ask=tables.without_words(ask),
+        columns=columns,
+        filters=(),
+        language=desk.visit.language,
+    )
+    if ask.as_file:
+        return tables.sheet(desk, kept, columns=columns, name=desk.text("ui.listings.title"))
+    return desk.show(
+        "list.html",
+        title=desk.text("ui.listings.title"),
+        lead=desk.text("ui.listings.lead"),
+        trail=(),
+        rule="market.paradigm",
+        actions=(),
+        view=tables.draw(desk, kept, columns=columns, ask=ask, is_cut=is_cut),
+        none_title=desk.text("ui.listings.none"),
+        none_text=desk.text("ui.listings.none_text"),
+    )
+
+
+@get(f"{PATH}/{{listing:str}}", sync_to_thread=True)
+def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
+    """This will show one product: what it answers, what it costs, and the right it rests on."""
+    with desk.reading() as tx:
+        held = listings.get_listing(tx, ListingId(listing))
+        labels = rights.find_codes(tx)
+        product = _product(tx, held.product)
+        entry = _entry(tx, held.code)
+        parties = {held.seller, held.venue} | ({entry.registration.applicant} if entry else set())
+        names = desk.names(tx, parties)
+        schedule = _schedule(tx, held.product)
+        snapshots = gate.find_snapshots(tx, product.id)[:_SNAPSHOTS] if product else ()
+    return desk.show(
+        "market/listing.html",
+        held=held,
+        names=names,
+        product=product,
+        policy=gate.policy_of(product) if product else None,
+        terms=rights.terms_in_words(held.permitted, labels, desk.visit.language),
+        entry=entry,
+        schedule=schedule,
+        fees=() if schedule is None else fee_lines(desk, schedule),
+        snapshots=snapshots,
+        refusals=tuple((code, reason(desk, code)) for code in REFUSAL_CODES if product is not None),
+        may_buy=desk.visit.identity is not None,
+    )
+
+
+@get(f"{PATH}/{{listing:str}}/certificate/{{ending:str}}", sync_to_thread=True)
+def certificate(desk: FromDesk, listing: FromPath[str], ending: FromPath[str]) -> Response[bytes]:
+    """This will print the product's certificate."""
+    if ending not in {one.value for one in documents.Format}:
+        raise PageNotFound
+    wanted = ListingId(listing)
+    with desk.reading() as tx:
+        link = f"{desk.base}{PATH}/{wanted}"
+        paper = market.certificate_paper(tx, wanted, link=link)
+    made = documents.render(paper.template, paper.data, to=documents.Format(ending))
+    name = f"产品登记证书-{wanted[-8:]}.{ending}"
+    return tables.file_answer(made.content, name=name, media_type=made.media_type)
+
+
+def fee_words(desk: Desk, schedule: FeeSchedule) -> str:
+    """This will say a fee in a few words: free, or so much for an answer."""
+    if schedule.unit_price_minor == 0 and not schedule.tiers:
+        return desk.text("ui.fee.free")
+    return desk.text("ui.fee.each", amount=_yuan(schedule.unit_price_minor))
+
+
+def fee_lines(desk: Desk, schedule: FeeSchedule) -> Sequence[str]:
+    """This will say a fee schedule line by line, and whether a miss costs something."""
+    if schedule.unit_price_minor == 0 and not schedule.tiers:
+        return (desk.text("ui.fee.free"),)
+    answers = [desk.text(f"ui.answer.{one.value}") for one in schedule.billed]
+    comma = ", " if desk.visit.language == "en" else "、"
+    lines = [
+        desk.text("ui.fee.each", amount=_yuan(schedule.unit_price_minor)),
+        desk.text("ui.fee.billed", answers=comma.join(answers)),
+    ]
+    if schedule.free_calls:
+        lines.append(desk.text("ui.fee.free_calls", count=f"{schedule.free_calls:,}"))
+    lines += [
+        desk.text("ui.fee.tier", above=f"{one.above:,}", amount=_yuan(one.unit_price_minor))
+        for one in schedule.tiers
+    ]
+    return tuple(lines)
+
+
+def _yuan(minor: int) -> str:
+    return amount(minor, "CNY", {"CNY": 2})
+
+
+def _schedule(tx: Tx, product: str) -> FeeSchedule | None:
+    price = prices.find_price(tx, product)
+    return None if price is None else price.schedule
+
+
+def _product(tx: Tx, product: str) -> gate.Product | None:
+    try:
+        return gate.get_product(tx, gate.ProductId(product))
+    except errors.LingquError:
+        return None
+
+
+def _entry(tx: Tx, code: str) -> registry.PublicEntry | None:
+    try:
+        return registry.public_entry(tx, rights.find_by_code(tx, code))
+    except errors.NotFound:
+        return None
+
+
+def own_parties(tx: Tx, mine: trust.Identity, kind: trust.Kind) -> tuple[trust.PartyId, ...]:
+    """This will list the visitor's parties of whose things of a kind the visitor may know."""
+    found = (trust.PartyId(one) for one in mine.parties or (mine.party,))
+    return tuple(one for one in found if trust.is_allowed(tx, trust.Action.READ, kind, owner=one))

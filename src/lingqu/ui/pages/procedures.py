@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Procedures: the list, and one whole: where it stands, its clocks, its moves and its papers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from lingqu import trust
+from lingqu.kernel import errors
+from lingqu.runtime import documents
+from lingqu.runtime.calendar import local_day
+from lingqu.trust import procedures, rulebook
+from lingqu.trust.procedures import Procedure, ProcedureId, ProcedureView
+from lingqu.ui import flows, tables
+from lingqu.ui.provided import FromDesk, FromForm
+from lingqu.ui.refusals import FormIncomplete, PageNotFound, status_of
+from lingqu.ui.rendering import Desk
+from lingqu.ui.tables import Column, Filter, Option, Show
+from lingqu.ui.uploads import ACCEPTED, keep_uploads, read_kept
+
+PROCEDURES_PATH = "/trust/procedures"
+SUBJECT_PAGES = {
+    "pty": "/trust/parties/{}",
+    "res": "/supply/resources/{}",
+    "dty": "/supply/duties",
+    "grt": "/rights/grants/{}",
+    "reg": "/rights/registry/{}",
+    "lst": "/market/listings/{}",
+    "ctr": "/market/contracts/{}",
+}
+"""Where the page of a thing stands, by the prefix of its id."""
+
+
+def subject_href(subject: str) -> str | None:
+    """This will give the page of what a procedure or fact is about, where it has one."""
+    found = SUBJECT_PAGES.get(subject.partition("_")[0])
+    return None if found is None else found.format(subject)
+
+
+@get(PROCEDURES_PATH, sync_to_thread=True)
+def procedure_list(desk: FromDesk) -> Response[Any]:
+    """This will list the procedures the visitor plays in or may see."""
+    desk.require()
+    with desk.reading() as tx:
+        found, is_cut = tables.gather(lambda page: procedures.find_procedures(tx, page=page))
+        charts = {one.code: one for one in procedures.find_charts(tx)}
+        names = desk.names(tx, {one.owner for one in found})
+
+    def state(one: Procedure) -> str:
+        known = charts[one.code].states
+        return next((desk.label(s.label) for s in known if s.name == one.state), one.state)
+
+    columns = (
+        Column[Procedure](
+            name="title",
+            label="ui.procedure.title_column",
+            value=lambda one: one.title,
+            href=lambda one: f"{PROCEDURES_PATH}/{one.id}",
+            sub=lambda one: desk.label(charts[one.code].label),
+        ),
+        Column[Procedure](
+            name="owner",
+            label="ui.procedure.owner",
+            value=lambda one: names.get(one.owner, one.owner),
+        ),
+        Column[Procedure](
+            name="state",
+            label="ui.party.state",
+            value=state,
+            tone=lambda one: "" if one.ended_at is None else "good",
+        ),
+        Column[Procedure](
+            name="opened",
+            label="ui.procedure.opened",
+            value=lambda one: one.opened_at,
+            show=Show.INSTANT,
+        ),
+        Column[Procedure](
+            name="moved",
+            label="ui.procedure.moved",
+            value=lambda one: one.moved_at,
+            show=Show.INSTANT,
+        ),
+    )
+    filters = (
+        Filter[Procedure](
+            name="chart",
+            label=desk.text("ui.procedure.chart"),
+            options=tuple(
+                Option(value=code, words=desk.label(charts[code].label))
+                for code in sorted({one.code for one in found})
+            ),
+            of=lambda one: one.code,
+        ),
+        Filter[Procedure](
+            name="standing",
+            label=desk.text("ui.procedure.standing"),
+            options=(
+                Option(value="running", words=desk.text("ui.procedure.running")),
+                Option(value="ended", words=desk.text("ui.procedure.ended")),
+            ),
+            of=lambda one: "running" if one.ended_at is None else "ended",
+        ),
+    )
+    rows = tuple(reversed(found))
+    if tables.wants_file(desk):
+        name = desk.text("ui.procedures.title")
+        return tables.listed_sheet(desk, rows, columns=columns, filters=filters, name=name)
+    return desk.show(
+        "list.html",
+        title=desk.text("ui.procedures.title"),
+        lead=desk.text("ui.procedures.lead"),
+        trail=(),
+        rule=None,
+        actions=(),
+        view=tables.list_table(desk, rows, columns=columns, filters=filters, is_cut=is_cut),
+        none_title=desk.text("ui.procedures.none"),
+        none_text=desk.text("ui.procedures.none_text"),
+    )
+
+
+@get(f"{PROCEDURES_PATH}/{{procedure:str}}", sync_to_thread=True)
+def procedure_page(desk: FromDesk, procedure: FromPath[str]) -> Response[str]:
+    """This will show one procedure whole, with what the visitor may do now."""
+    desk.require()
+    return _show(desk, ProcedureId(procedure))
+
+
+@post(
+    f"{PROCEDURES_PATH}/{{procedure:str}}/moves",
+    sync_to_thread=True,
+    command="trust.procedure.move",
+)
+def move(desk: FromDesk, form: FromForm, procedure: FromPath[str]) -> Response[str] | Redirect:
+    """This will make a move as the role the visitor plays."""
+    desk.require()
+    wanted, command = ProcedureId(procedure), form.id("command", trust.CommandId)
+    version = form.text("version")
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise FormIncomplete(field="version", reason="")
+    # Nobody who may not see the procedure leaves files here.
+    with desk.reading() as tx:
+        procedures.get_procedure(tx, wanted)
+    try:
+        desk.execute(
+            command,
+            procedures.move_procedure,
+            procedure=wanted,
+            move=form.text("move"),
+            version=int(version),
+            opinion=_text(form.maybe("opinion")),
+            reason=_text(form.maybe("reason")),
+            files=keep_uploads(desk.platform, form, "files"),
+        )
+    except (errors.Rejected, errors.Conflict, errors.Forbidden) as refusal:
+        typed = {name: form.fields.get(name, "") for name in ("move", "opinion", "reason")}
+        return _show(desk, wanted, refusal=refusal, typed=typed)
+    return desk.go(f"{PROCEDURES_PATH}/{wanted}", done="moved")
+
+
+def _text(given: str | None) -> str | None:
+    """A browser sends lines with a carriage return; what is kept has none."""
+    return None if given is None else given.replace("\r\n", "\n")
+
+
+@get(
+    f"{PROCEDURES_PATH}/{{procedure:str}}/documents/{{document:str}}/{{ending:str}}",
+    sync_to_thread=True,
+)
+def document(
+    desk: FromDesk, procedure: FromPath[str], document: FromPath[str], ending: FromPath[str]
+) -> Response[bytes]:
+    """This will give a paper of the procedure as Word or PDF."""
+    desk.require()
+    if ending not in {one.value for one in documents.Format}:
+        raise PageNotFound
+    with desk.reading() as tx:
+        paper = procedures.document_data(tx, procedure=ProcedureId(procedure), document=document)
+    made = documents.render(paper.template, paper.data, to=documents.Format(ending))
+    name = f"{paper.label.zh}-{paper.procedure[-8:]}.{ending}"
+    return tables.file_answer(made.content, name=name, media_type=made.media_type)
+
+
+@get(f"{PROCEDURES_PATH}/{{procedure:str}}/files/{{attachment:str}}", sync_to_thread=True)
+def attachment(
+    desk: FromDesk, procedure: FromPath[str], attachment: FromPath[str]
+) -> Response[bytes]:
+    """This will give a file that came with a step, to whoever may see the procedure."""
+    desk.require()
+    with desk.reading() as tx:
+        view = procedures.get_procedure(tx, ProcedureId(procedure))
+    held = next((one for one in view.attachments if one.id == attachment), None)
+    if held is None:
+        raise PageNotFound
+    content = read_kept(desk.platform, sha256=held.sha256, size=held.size)
+    return tables.file_answer(content, name=held.name, media_type="application/octet-stream")
+
+
+def _show(
+    desk: Desk,
+    procedure: ProcedureId,
+    *,
+    refusal: errors.LingquError | None = None,
+    typed: dict[str, str] | None = None,
+) -> Response[str]:
+    with desk.reading() as tx:
+        view = procedures.get_procedure(tx, procedure)
+        papers = procedures.find_documents(tx, procedure=procedure)
+        parties = {one.party for one in view.participants} | {one.party for one in view.steps}
+        names = desk.names(tx, {view.procedure.owner, *parties})
+        calendar, today = rulebook.of(tx).calendar(), local_day(tx.now)
+    chart = view.chart
+    return desk.show(
+        "trust/procedure.html",
+        status=200 if refusal is None else status_of(refusal),
+        view=view,
+        held=view.procedure,
+        chart=chart,
+        states={one.name: desk.label(one.label) for one in chart.states},
+        moves={one.name: desk.label(one.label) for one in chart.moves},
+        roles={one.name: desk.label(one.label) for one in chart.roles},
+        drawing=flows.draw_chart(
+            chart,
+            here=view.procedure.state,
+            made={(one.source, one.target) for one in view.steps},
+            say=desk.label,
+            title=desk.text("ui.procedure.states"),
+        ),
+        clocks=tuple(
+            (one, flows.draw_days(one, calendar, today), flows.draw_span(one, today))
+            for one in view.clocks
+        ),
+        papers=papers,
+        files={step.id: _files(view, step.id) for step in view.steps},
+        names=names,
+        subject_href=subject_href(view.procedure.subject),
+        accepted=ACCEPTED,
+        refusal=desk.explain(refusal),
+        typed=typed or {},
+    )
+
+
+def _files(view: ProcedureView, step: str) -> tuple[procedures.Attachment, ...]:
+    return tuple(one for one in view.attachments if one.step == step)

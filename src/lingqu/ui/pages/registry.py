@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Registries: what a code stands for, what is published, and one registration with its paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get
+from litestar.params import FromPath
+
+from lingqu import rights
+from lingqu.kernel import errors
+from lingqu.rights import Registration, RegistrationId, RegistrationState, registry
+from lingqu.runtime import documents
+from lingqu.trust import rulebook
+from lingqu.ui import tables
+from lingqu.ui.pages.procedures import PROCEDURES_PATH, subject_href
+from lingqu.ui.provided import FromDesk
+from lingqu.ui.refusals import PageNotFound, status_of
+from lingqu.ui.tables import Column, Filter, Option, Show
+
+PATH = "/rights/registry"
+_STATED = ("registration.first_materials", "property.first_fields")
+"""The lists whose items name what was stated."""
+
+
+@get(PATH, sync_to_thread=True)
+def registry_page(desk: FromDesk) -> Response[Any]:
+    """This will answer what a code stands for, and list what is public; open to everyone."""
+    code = desk.argument("code")
+    entry: registry.PublicEntry | None = None
+    refusal: errors.LingquError | None = None
+    with desk.reading() as tx:
+        if code:
+            try:
+                entry = registry.public_entry(tx, rights.find_by_code(tx, code))
+            except errors.NotFound as unknown:
+                refusal = unknown
+        found, is_cut = tables.gather(lambda page: registry.find_published(tx, page=page))
+        names = desk.names(tx, {one.applicant for one in found})
+    columns = (
+        Column[Registration](
+            name="title",
+            label="ui.registry.subject",
+            value=lambda one: one.title,
+            href=lambda one: f"{PATH}/{one.id}",
+            sub=lambda one: one.code,
+        ),
+        Column[Registration](
+            name="kind",
+            label="ui.registry.kind",
+            value=lambda one: f"ui.registration_kind.{one.kind.value}",
+            show=Show.LABEL,
+        ),
+        Column[Registration](
+            name="applicant",
+            label="ui.registry.applicant",
+            value=lambda one: names.get(one.applicant, one.applicant),
+        ),
+        Column[Registration](
+            name="state",
+            label="ui.party.state",
+            value=lambda one: f"ui.registration_state.{one.state.value}",
+            show=Show.LABEL,
+            tone=lambda one: "good" if one.state is RegistrationState.REGISTERED else "wait",
+        ),
+        Column[Registration](
+            name="until",
+            label="ui.registry.until",
+            value=lambda one: one.valid_until,
+            show=Show.INSTANT,
+        ),
+    )
+    filters = (
+        Filter[Registration](
+            name="kind",
+            label=desk.text("ui.registry.kind"),
+            options=tuple(
+                Option(value=one.value, words=desk.text(f"ui.registration_kind.{one.value}"))
+                for one in rights.RegistrationKind
+            ),
+            of=lambda one: one.kind.value,
+        ),
+    )
+    if tables.wants_file(desk):
+        return tables.listed_sheet(
+            desk, found, columns=columns, filters=filters, name=desk.text("ui.registry.title")
+        )
+    return desk.show(
+        "rights/registry.html",
+        status=200 if refusal is None else status_of(refusal),
+        code=code,
+        entry=entry,
+        refusal=desk.explain(refusal),
+        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
+    )
+
+
+@get(f"{PATH}/{{registration:str}}", sync_to_thread=True)
+def registration_page(desk: FromDesk, registration: FromPath[str]) -> Response[str]:
+    """This will show one registration: what was stated, its standing, its certificate."""
+    wanted = RegistrationId(registration)
+    with desk.reading() as tx:
+        held = registry.get_registration(tx, wanted)
+        entry = registry.public_entry(tx, held)
+        book = rulebook.of(tx)
+        english = desk.visit.language == "en"
+        titles = {
+            item.code: item.en if english else item.zh
+            for code in _STATED
+            for item in book.items(code)
+        }
+    return desk.show(
+        "rights/registration.html",
+        titles=titles,
+        held=held,
+        entry=entry,
+        statements=held.statements(),
+        subject_href=subject_href(held.subject),
+        procedure=f"{PROCEDURES_PATH}/{held.procedure}" if desk.visit.identity else None,
+    )
+
+
+@get(f"{PATH}/{{registration:str}}/certificate/{{ending:str}}", sync_to_thread=True)
+def certificate(
+    desk: FromDesk, registration: FromPath[str], ending: FromPath[str]
+) -> Response[bytes]:
+    """This will print the certificate with its code as QR."""
+    if ending not in {one.value for one in documents.Format}:
+        raise PageNotFound
+    wanted = RegistrationId(registration)
+    with desk.reading() as tx:
+        held = registry.get_registration(tx, wanted)
+        link = f"{desk.base}{PATH}?code={held.code or ''}"
+        paper = registry.certificate_sheet(tx, wanted, link=link)
+    made = documents.render(paper.template, paper.data, to=documents.Format(ending))
+    name = f"登记凭证-{wanted[-8:]}.{ending}"
+    return tables.file_answer(made.content, name=name, media_type=made.media_type)

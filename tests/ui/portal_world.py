@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small region for the pages: bodies, a catalog, procedures in several states, grants, money."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+from web_server import PASSWORD, Server
+
+from lingqu import ledger, rights, supply, trust
+from lingqu.kernel.lattice import ScopeForm, TermsForm
+from lingqu.kernel.time import Period
+from lingqu.rights import obligations
+from lingqu.runtime import Caller, new_id
+from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
+from lingqu.trust import Role, procedures
+from lingqu.trust.procedures import Part
+
+BODIES = {
+    "civil": "灵山县民政局",
+    "operator": "钦州数据运营有限公司",
+    "registrar": "广西公共数据资源登记中心",
+    "bank": "北部湾银行钦州分行",
+    "venue": "北部湾大数据交易中心",
+}
+PEOPLE = {
+    "provider": ("civil", Role.PROVIDER),
+    "officer": ("civil", Role.CHIEF_DATA_OFFICER),
+    "operator": ("operator", Role.OPERATOR),
+    "clerk": ("registrar", Role.CLERK),
+    "reviewer": ("registrar", Role.REVIEWER),
+    "buyer": ("bank", Role.BUYER),
+    "venue": ("venue", Role.VENUE),
+    "clearing": ("venue", Role.CLEARING),
+}
+RESOURCES = (
+    ("行政区划代码", "县、乡镇、村三级行政区划的代码和名称，含历次变更。", Access.UNCONDITIONAL, 1),
+    ("婚姻登记信息核验", "按身份证号核验婚姻登记状态，只回答是或否。", Access.CONDITIONAL, 3),
+    ("低保对象名册", "享受最低生活保障的家庭与人员。", Access.NONE, 4),
+    (
+        "养老机构基本信息",
+        "登记备案的养老机构名称、地址、床位数与评定等级。",
+        Access.UNCONDITIONAL,
+        None,
+    ),
+)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class World:
+    """The ids of what was made."""
+
+    parties: dict[str, trust.PartyId]
+    callers: dict[str, Caller]
+    resources: list[supply.ResourceId]
+    cases: list[procedures.ProcedureId]
+    grants: list[rights.GrantId]
+    account: ledger.LedgerAccountId
+
+
+def build(server: Server) -> World:
+    """Make the region through commands, on a server that runs."""
+    parties = {name: new_id(trust.PartyId) for name in BODIES}
+    for name, said in BODIES.items():
+        kind = trust.PartyKind.ORGANIZATION
+        server.execute(trust.register_party, party=parties[name], kind=kind, name=said)
+    callers = _people(server, parties)
+    resources = _catalog(server, parties["civil"])
+    cases = _cases(server, parties, callers, resources)
+    grants = _grants(server, parties)
+    account = _money(server, parties, callers)
+    return World(
+        parties=parties,
+        callers=callers,
+        resources=resources,
+        cases=cases,
+        grants=grants,
+        account=account,
+    )
+
+
+def _people(server: Server, parties: dict[str, trust.PartyId]) -> dict[str, Caller]:
+    password = trust.hash_password(PASSWORD)
+    callers = {}
+    for login, (body, role) in PEOPLE.items():
+        account = new_id(trust.AccountId)
+        server.execute(
+            trust.open_account,
+            account=account,
+            party=parties[body],
+            kind=trust.AccountKind.PERSON,
+            login=login,
+            password=password,
+        )
+        server.execute(
+            trust.assign_role,
+            assignment=new_id(trust.AssignmentId),
+            account=account,
+            role=role,
+            party=parties[body],
+        )
+        callers[login] = Caller(account=account, channel="web")
+    return callers
+
+
+def _catalog(server: Server, body: trust.PartyId) -> list[supply.ResourceId]:
+    made = []
+    for title, summary, opening, level in RESOURCES:
+        duty, resource = new_id(supply.DutyId), new_id(supply.ResourceId)
+        server.execute(
+            supply.register_duty,
+            duty=duty,
+            body=body,
+            item=title,
+            basis="灵山县民政局“三定”规定第三条",
+            territory="450721",
+        )
+        fields = (
+            Field(name="xzqhdm", label="行政区划代码", kind=FieldKind.TEXT, meaning="GB/T 2260"),
+            Field(name="mc", label="名称", kind=FieldKind.TEXT),
+            Field(name="sfzh", label="证件号码", kind=FieldKind.TEXT, is_personal=level == 4),
+            Field(name="gxrq", label="更新日期", kind=FieldKind.DATE, meaning="最近一次核对的日期"),
+        )
+        described = Description(
+            title=title,
+            summary=summary,
+            frequency=Frequency.MONTHLY,
+            mode=Mode.PHYSICAL,
+            sharing=Access.CONDITIONAL,
+            opening=opening,
+            fields=fields,
+            reason="《中华人民共和国个人信息保护法》第三十四条",
+        )
+        server.execute(
+            supply.describe_resource, resource=resource, duty=duty, description=described
+        )
+        if level is not None:
+            server.execute(
+                supply.grade_resource, resource=resource, level=level, reason="按分类分级指南确认"
+            )
+        made.append(resource)
+    return made
+
+
+def _do(server: Server, caller: Caller, what, **values):
+    return trust.execute(server.app.database, what, caller, new_id(trust.CommandId), **values)
+
+
+def _cases(server, parties, callers, resources) -> list[procedures.ProcedureId]:
+    cases = []
+    for place, resource in enumerate(resources[:3]):
+        case = new_id(procedures.ProcedureId)
+        _do(
+            server,
+            trust.LOCAL_ADMINISTRATOR,
+            procedures.open_procedure,
+            procedure=case,
+            chart="registration.public",
+            subject=resource,
+            title=f"{RESOURCES[place][0]}首次登记",
+            owner=parties["civil"],
+            parts=(
+                Part(role="registrant", party=parties["civil"]),
+                Part(role="registrar", party=parties["registrar"]),
+            ),
+        )
+        cases.append(case)
+    for case in cases[:2]:
+        content = server.app.blobs.put(b"%PDF-1.7 application", limit_bytes=1000)
+        given = procedures.GivenFile(
+            name="登记申请表.pdf", sha256=content.sha256, size=content.size
+        )
+        _do(
+            server, callers["provider"], procedures.move_procedure,
+            procedure=case, move="submit", version=1, opinion="材料已经本单位审核。",
+            files=(given,),
+        )  # fmt: skip
+    _do(
+        server, callers["clerk"], procedures.move_procedure,
+        procedure=cases[0], move="accept", version=2, opinion="材料齐全，符合法定形式，予以受理。",
+    )  # fmt: skip
+    return cases
+
+
+def _grants(server, parties) -> list[rights.GrantId]:
+    ground = new_id(rights.GroundId)
+    server.execute(
+        rights.record_ground,
+        ground=ground,
+        kind=rights.GroundKind.CONTRACT,
+        title="灵山县民政数据授权运营协议",
+        party=parties["civil"],
+        evidence=b"e" * 32,
+        articles=("发改数据规〔2025〕27号 第十三条",),
+    )
+    with server.app.database.reading(trust.LOCAL_ADMINISTRATOR) as tx:
+        now, codes = tx.now, {one.tree.value: one.code for one in reversed(rights.find_codes(tx))}
+    year = Period(start=now - timedelta(days=1), end=now + timedelta(days=365))
+    purposes = ScopeForm(allowed=(codes["purposes"],))
+    root, child, leaf = (new_id(rights.GrantId) for _ in range(3))
+    server.execute(
+        rights.issue_root,
+        grant=root,
+        ground=ground,
+        holder=parties["civil"],
+        kind=rights.GrantKind.HOLDING,
+        terms=TermsForm(),
+        quotas=(),
+        duties=(),
+    )
+    server.execute(
+        rights.issue_grant,
+        grant=child,
+        parent=root,
+        holder=parties["operator"],
+        kind=rights.GrantKind.OPERATING,
+        terms=TermsForm(purposes=purposes, level_max=3, valid=year),
+        quotas=(),
+        duties=(
+            obligations.Duty(
+                kind=obligations.ObligationKind.REPORT,
+                days=30,
+                starts=obligations.ClockStart.ISSUED,
+                article="运营协议第八条",
+            ),
+        ),
+    )
+    server.execute(
+        rights.issue_grant,
+        grant=leaf,
+        parent=child,
+        holder=parties["bank"],
+        kind=rights.GrantKind.USING,
+        terms=TermsForm(fields=("xzqhdm", "mc"), recipients=(str(parties["bank"]),), level_max=2),
+        quotas=(),
+        duties=(),
+    )
+    return [root, child, leaf]
+
+
+def _money(server, parties, callers) -> ledger.LedgerAccountId:
+    bank, venue = new_id(ledger.LedgerAccountId), new_id(ledger.LedgerAccountId)
+    for account, owner, floor in ((bank, parties["bank"], None), (venue, parties["venue"], 0)):
+        server.execute(
+            ledger.open_account,
+            account=ledger.NewAccount(id=account, owner=owner, kind="funds", floor=floor),
+        )
+    transfers = tuple(
+        ledger.Transfer(
+            id=new_id(ledger.TransferId),
+            debit=bank,
+            credit=venue,
+            amount=amount,
+            kind="fee",
+            phase=ledger.Phase.POSTED,
+            reference=f"对账单 2026-{place:02d}",
+        )
+        for place, amount in enumerate((12_345, 98_700, 45), start=1)
+    )
+    _do(server, callers["clearing"], ledger.submit_transfers, transfers=transfers)
+    return venue
