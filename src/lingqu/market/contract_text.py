@@ -24,6 +24,8 @@ from lingqu.market.fees import FeeSchedule
 from lingqu.market.listings import FORM_ACTIONS, Listing
 from lingqu.market.members import Member
 
+exchange = rights.exchange
+
 NAME_MAX = 128
 ABSTRACT_MAX = 1024
 WITH_PLATFORM = "02"
