@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from lingqu import rights, trust
 from lingqu.gate.decisions import (
@@ -52,7 +52,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.lattice import UnknownCode
 from lingqu.kernel.time import Instant, format_instant, parse_instant
 from lingqu.rights import quantities
-from lingqu.runtime import Database, DatabaseConflict, Tx, new_id
+from lingqu.runtime import Caller, Database, DatabaseConflict, Tx, new_id
 from lingqu.runtime.keys import Keyring
 
 WINDOW_MOST = 512
@@ -85,7 +85,8 @@ def find_asker(tx: Tx, grant: rights.GrantId) -> Asker:
     return Asker(account=trust.AccountId(tx.caller.account), may_call=may_call)
 
 
-Reply = CallAnswer | errors.LingquError
+Reply: TypeAlias = CallAnswer | errors.LingquError
+"""An answer, or what refused it."""
 
 
 @dataclass(slots=True)
@@ -298,6 +299,11 @@ class Desk:
         self._purse.committed()
         for waited, answer in replies:
             waited.done(answer)
+        for waited, answer in replies:
+            if isinstance(answer, errors.NotFound):
+                # Under no known grant there is nothing to meter by, but the attempt is seen.
+                who = Caller(account=waited.asker.account, channel="api")
+                trust.record_refusal(self._database, who, "gate.call", answer)
         return later
 
     def _decide(self, window: _Window, waiting: _Waiting) -> Reply | None:
