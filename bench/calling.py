@@ -154,9 +154,9 @@ class _Acts:
         )
         self(
             trust.issue_api_key,
-            key=new_id(trust.ApiKeyId),
+            api_key=new_id(trust.ApiKeyId),
             account=account,
-            secret=Hidden(trust.secret_hash(secret)),
+            secret=Hidden(secret),
             label="bench",
         )
         return secret

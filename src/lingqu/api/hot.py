@@ -42,7 +42,8 @@ KNOWN_NS = 1_000_000_000
 KEYS_MOST = 10_000
 _log = get_logger(__name__)
 _decoder = msgspec.json.Decoder(CallShape)
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(enc_hook=str)
+"""Ids are texts of their own classes."""
 _JSON = (b"content-type", b"application/json")
 _SAFE = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 

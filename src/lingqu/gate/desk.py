@@ -31,7 +31,6 @@ from lingqu.gate.decisions import (
     decide,
     explain,
     units_of,
-    use_of,
 )
 from lingqu.gate.leasing import Deferred, Purse
 from lingqu.gate.metering import (
@@ -94,6 +93,14 @@ class _Waiting:
     request: CallRequest
     asker: Asker
     done: Callable[[Reply], None]
+    told: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest of the request, computed once."""
+        if not self.told:
+            self.told = self.request.digest()
+        return self.told
 
 
 @dataclass(slots=True)
@@ -316,7 +323,7 @@ class Desk:
             return rights.GrantNotFound(id=request.grant)
         used = window.used.get((request.grant, request.call))
         if used is not None and waiting.asker.may_call and used.answer is not None:
-            if used.request == request.digest():
+            if used.request == waiting.digest:
                 return _stored(used.answer, request)
             return CallIdUsed(call=request.call)
         context = _context(window, waiting, stand, ready, self.grants)
@@ -335,9 +342,8 @@ class Desk:
     ) -> errors.LingquError | None:
         """Count what is asked about each subject and take the units, or give the refusal."""
         fresh, excess = _new_places(window, decided.waiting, decided.stand, decided.ready)
-        refusal = decide(replace(context, excess=len(excess)), LAST)
-        if refusal is not None:
-            return refusal
+        if excess:
+            return decide(replace(context, excess=len(excess)), LAST)
         request, currency = decided.waiting.request, decided.ready.product.currency
         units = units_of(request)
         lease = self._purse.take(request.grant, currency, units)
@@ -364,7 +370,7 @@ class Desk:
                     continue
                 answer = _answer(one, batch)
                 answers.append((one.waiting, answer))
-                replies.append(_reply(answer, one.waiting.request))
+                replies.append(_reply(answer, one.waiting))
         leases = {one.lease for one in window.decided if one.lease is not None}
         trust.execute(
             self._database,
@@ -425,7 +431,7 @@ def _context(
     request = waiting.request
     known_purpose = True
     try:
-        use = use_of(request, ready.product, ready.policy, stand.holder)
+        use = ready.use(request, stand.holder)
         verdict = grants.judge(request.grant, use, window.now)
     except UnknownCode as error:
         known_purpose = error.parameters.get("tree") != "purposes"
@@ -500,7 +506,7 @@ def _digest(decided: _Decided) -> str:
     """The digest of a call, keyed so that nobody finds the subject by trying."""
     request = decided.waiting.request
     told = (
-        request.digest(),
+        decided.waiting.digest,
         request.call,
         None if decided.refusal is None else decided.refusal.code,
         [one.answer.value for one in decided.answers],
@@ -577,7 +583,8 @@ def _answer(one: _Decided, batch: MeterBatchId) -> CallAnswer:
     )
 
 
-def _reply(answer: CallAnswer, request: CallRequest) -> dict[str, str]:
+def _reply(answer: CallAnswer, waiting: _Waiting) -> dict[str, str]:
+    request = waiting.request
     evidence = {
         str(place): [*one.evidence] for place, one in enumerate(answer.answers) if one.evidence
     }
@@ -594,7 +601,7 @@ def _reply(answer: CallAnswer, request: CallRequest) -> dict[str, str]:
     return {
         "grant_id": request.grant,
         "call": request.call,
-        "request": request.digest(),
+        "request": waiting.digest,
         "answer": _json(told),
     }
 
