@@ -20,7 +20,7 @@ from lingqu.gate import lists
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
-from lingqu.rights import obligations, quantities
+from lingqu.rights import obligations, operation, quantities, registry
 from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.engine import Engine, open_engine
@@ -43,8 +43,8 @@ from lingqu_verify import notes
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
 DOMAINS = (
-    trust, ledger, supply, collection, opening, rights, market, settlement, distribution, bills,
-    gate, supervision, interop,
+    trust, ledger, supply, collection, opening, rights, operation, registry, market, settlement,
+    distribution, bills, gate, supervision, interop,
 )  # fmt: skip
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)

@@ -26,8 +26,8 @@ from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, plain, table
 from lingqu.cli.values import FILE_BYTES_MAX, IdType, Member, NotJson
+from lingqu.errands import publish_product
 from lingqu.runtime import new_id
-from lingqu.wiring import publish_product
 
 PRODUCT, GRANT = IdType(gates.ProductId), IdType(rights.GrantId)
 CALL = IdType(gates.CallId)
