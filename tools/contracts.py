@@ -37,6 +37,8 @@ SUB_FACES = (
     "rights.obligations",
     "market.bills",
     "market.distribution",
+    "market.listings",
+    "market.prices",
     "market.settlement",
     "supply.collection",
     "rights.operation",

@@ -487,6 +487,23 @@ def _jobs() -> JobRegistry:
 
 
 def _market_jobs(jobs: JobRegistry) -> None:
+    @jobs.job("market.contracts.expire")
+    def expire_contracts(context: JobContext) -> None:
+        """End the contracts whose period is over, some at a time, until none is left."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        due = True
+        while due and not context.should_stop():
+            with app.database.reading(trust.PLATFORM) as tx:
+                due = market.has_due(tx)
+            if due:
+                trust.execute(
+                    app.database,
+                    market.expire_contracts,
+                    trust.PLATFORM,
+                    new_id(trust.CommandId),
+                )
+
     @jobs.job("market.days.settle")
     def settle_days(context: JobContext) -> None:
         """Share out at each venue what was earned up to the day the ledger closed last."""
@@ -511,6 +528,7 @@ def _market_jobs(jobs: JobRegistry) -> None:
                 # Refusals are recorded; the other venues are settled all the same.
                 _log.warning("day_not_settled", code=error.code, venue=venue)
 
+    jobs.periodic("market.contracts.expire", "*/5 * * * *")
     jobs.periodic("market.days.settle", "37 17 * * *")
 
 

@@ -2,6 +2,7 @@
 """One product from its fee to a contract and its end, everybody over the API."""
 
 import sys
+import time
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -233,6 +234,19 @@ def _contract(bazaar, clients, listing, use):
     assert banker.get(funds).json()["available"]["minor"] == 3_000
     mine = staff.get(f"{BASE}/contracts", params={"party": bazaar.venue, "state": "ended"}).json()
     assert [one["id"] for one in mine["items"]] == [contract]
+    due = new_id(market.ContractId)
+    soon = terms | {"quota": 60, "ends_at": format_instant(at(bazaar.day + timedelta(days=1)))}
+    made = sent(banker, "/contracts", **proposed | {"contract": due}, terms=soon)
+    for client, party in ((banker, bazaar.buyer), (operator, bazaar.seller)):
+        sent(client, f"/contracts/{due}/sign", party=party, digest=made["digest"])
+    bazaar.pass_days(2)
+    with bazaar.place.database.transaction(trust.PLATFORM) as tx:
+        tx.defer("market.contracts.expire")
+    began = time.monotonic()
+    while banker.get(f"{BASE}/contracts/{due}").json()["status"] != "06":
+        assert time.monotonic() < began + 30
+        time.sleep(0.05)
+    assert banker.get(funds).json()["available"]["minor"] == 3_000
 
 
 def test_a_fee_of_the_second_year_is_set_by_its_three_authorities(bazaar):

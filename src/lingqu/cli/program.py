@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "supply": "lingqu.cli.supply:supply",
     "gate": "lingqu.cli.gate_lists:gate",
     "ledger": "lingqu.cli.ledger:books",
+    "market": "lingqu.cli.market:market",
     "grant": "lingqu.cli.grants:grant",
     "policy": "lingqu.cli.policies:policy",
     "supervise": "lingqu.cli.supervision:supervise",
@@ -74,8 +75,8 @@ SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     ),
     "work": ("procedure",),
     "market": (
-        "supply", "operation", "registry", "grant", "policy", "gate", "ledger", "supervise",
-        "interop",
+        "supply", "operation", "registry", "grant", "policy", "gate", "market", "ledger",
+        "supervise", "interop",
     ),
     "proof": ("fact", "log", "audit", "document"),
     "law": ("rules",),

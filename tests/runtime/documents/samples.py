@@ -249,5 +249,20 @@ SAMPLES = MappingProxyType(
             "ends_on": "2029-03-17",
             "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         },
+        "product_certificate": {
+            "issuer": "灵渠大数据交易中心",
+            "number": "CP4500002026000031",
+            "dated_on": "2026-03-18",
+            "link": "https://data.lingqu.example/certificates/CP4500002026000031",
+            "holder": "灵渠数据运营有限公司",
+            "identity": "914503000000000000",
+            "title": "行政区划代码时效核验",
+            "kind": "数据产品（核验）",
+            "scope": "核验一个行政区划代码在某日是否有效，并给出变更事项。",
+            "code": "645000000000000012X",
+            "ground": "《北部湾大数据交易中心操作指南》",
+            "starts_on": "2026-03-18",
+            "ends_on": "2029-03-17",
+        },
     }
 )
