@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from lingqu.cli.acting import (
     paged,
     reading,
 )
+from lingqu.cli.facts import FileExists, verify_command
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
@@ -34,7 +36,8 @@ from lingqu.runtime.blobs import replace_file, storage_errors
 from lingqu.runtime.documents import format_amount
 from lingqu.runtime.i18n import translate
 from lingqu.trust import holds
-from lingqu.wiring import follow_log
+from lingqu.trust import log as logs
+from lingqu.wiring import App, follow_log
 
 CASE = IdType(supervision.CaseId)
 PARTY = IdType(trust.PartyId)
@@ -54,6 +57,12 @@ class UnknownForm(errors.Rejected):
 @group("supervise")
 def supervise() -> None:
     """What a supervisor sees and does."""
+
+
+def _look(app: App) -> None:
+    """Everything until now comes into the log and is followed, also where no platform runs."""
+    app.sequencer.step()
+    follow_log(app)
 
 
 @supervise.command("refused")
@@ -76,7 +85,7 @@ def list_refused(
 ) -> None:
     """List refused attempts."""
     with opened(run) as app:
-        follow_log(app)
+        _look(app)
         with app.database.reading(caller(run)) as tx:
             page = supervision.find_refused(
                 tx,
@@ -116,7 +125,7 @@ def list_flows(
 ) -> None:
     """List uses as they were metered."""
     with opened(run) as app:
-        follow_log(app)
+        _look(app)
         with app.database.reading(caller(run)) as tx:
             page = supervision.find_flows(
                 tx,
@@ -144,7 +153,7 @@ def list_flows(
 def show_flow(run: Invocation, batch: gate.MeterBatchId) -> None:
     """Follow one use from its ground to its money."""
     with opened(run) as app:
-        follow_log(app)
+        _look(app)
         with app.database.reading(caller(run)) as tx:
             path = supervision.get_flow(tx, batch)
     run.answer(plain_data(path), lambda: _path_lines(run, path))
@@ -164,8 +173,7 @@ def reconcile(
     """Compare meter, bill and ledger of a day."""
     command = chosen(run, command_id)
     with opened(run) as app:
-        app.sequencer.step()
-        follow_log(app)
+        _look(app)
         if contract is None:
             made = supervision.reconcile_day(app.database, caller(run), day=day)
         else:
@@ -202,7 +210,7 @@ def reconcile(
 def list_facts_about(run: Invocation, subject: str, limit: int, after: str | None) -> None:
     """List the facts that speak of a thing."""
     with opened(run) as app:
-        follow_log(app)
+        _look(app)
         with app.database.reading(caller(run)) as tx:
             page = supervision.find_facts_about(tx, subject=subject, page=page_of(limit, after))
             facts = [trust.get_fact(tx, one) for one in page.items]
@@ -222,16 +230,21 @@ def list_facts_about(run: Invocation, subject: str, limit: int, after: str | Non
 @click.pass_obj
 def write_bundle(run: Invocation, subjects: tuple[str, ...], output: Path) -> None:
     """Write the evidence about things as one bundle."""
+    file = output.absolute()
+    with storage_errors(file.parent):
+        if file.exists():
+            raise FileExists(file=str(file))
     with opened(run) as app:
-        app.sequencer.step()
-        follow_log(app)
+        _look(app)
         with app.database.reading(caller(run)) as tx:
             text = supervision.bundle_of(tx, app.logs, subjects)
-    with storage_errors(output):
-        replace_file(output, text.encode())
+            key = str(logs.own_log(tx).keys[0].verifier)
+    with storage_errors(file.parent):
+        replace_file(file, text.encode(), mode=0o644)
+    words = verify_command(file, key)
     run.answer(
-        {"file": output, "bytes": len(text.encode())},
-        [run.word("supervise.bundle.written", file=str(output))],
+        {"file": file, "verifier_key": key, "verify": words},
+        [run.word("supervise.bundle.written", file=str(file)), "", shlex.join(words)],
     )
 
 
@@ -251,8 +264,7 @@ def make_report(
     """Make the report of a month."""
     command = chosen(run, command_id)
     with opened(run) as app:
-        app.sequencer.step()
-        follow_log(app)
+        _look(app)
         made = act(
             run,
             app,
