@@ -60,6 +60,7 @@ def build_asgi(app: App, stop: threading.Event | None = None) -> api.Door:
         api.Route(prefix="/api", part=machines, bearer=True),
         api.Route(prefix="/metrics", part=machines, bearer=True),
         api.Route(prefix="/log", part=machines, identified=False),
+        api.Route(prefix="/dcat", part=machines, identified=False),
         api.Route(prefix="/health", part=machines, **quiet),
         api.Route(prefix="/robots.txt", part=machines, **quiet),
         api.Route(prefix="/static", part=pages, **quiet),

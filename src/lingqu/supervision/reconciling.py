@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from lingqu import gate, ledger, market, trust
 from lingqu.kernel import canon, errors
 from lingqu.kernel.ids import Id
-from lingqu.kernel.paging import SIZE_MAX, Page, PageRequest, cursor
+from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_plain, to_plain
 from lingqu.market import bills, settlement
@@ -118,6 +118,10 @@ _UNBOOKED = """
     WHERE contract = %(contract)s AND at >= %(start)s AND at < %(end)s AND answered > 0
       AND batch NOT IN (SELECT metered FROM market.pub_charge_batch WHERE contract = %(contract)s)
     ORDER BY batch
+"""
+_POSTED = """
+    SELECT id, amount FROM ledger.pub_posting
+    WHERE credit = %(account)s AND day >= %(begins)s AND day < %(ends)s ORDER BY id
 """
 _ACTIVE = """
     SELECT contract FROM market.pub_charge_batch WHERE day = %(day)s
@@ -366,17 +370,14 @@ def _unknown_postings(
     """Money that came to the contract's charges in the period and that no charge accounts for."""
     late = settlement.find_late_payments(tx, contract=deal.id, begins=begins, ends=ends)
     known = {*(one.transfer for one in booked), *(one.id for one in late)}
-    page: PageRequest | None = PageRequest(size=SIZE_MAX)
-    while deal.charged is not None and page is not None:
-        lines = ledger.find_transfers(tx, account=deal.charged, page=page)
-        for one in lines.items:
-            if one.moved > 0 and begins <= one.day < ends and one.transfer not in known:
-                yield bills.Difference(
-                    kind=bills.DifferenceKind.POSTING,
-                    batch="",
-                    call=None,
-                    transfer=one.transfer,
-                    expected=0,
-                    found=one.moved,
-                )
-        page = None if lines.next is None else PageRequest(size=SIZE_MAX, after=lines.next)
+    values = {"account": deal.charged, "begins": begins, "ends": ends}
+    for row in tx.all(_POSTED, values):
+        if row["id"] not in known:
+            yield bills.Difference(
+                kind=bills.DifferenceKind.POSTING,
+                batch="",
+                call=None,
+                transfer=row["id"],
+                expected=0,
+                found=row["amount"],
+            )
