@@ -23,6 +23,7 @@ from lingqu.ui.provided import FromDesk
 from lingqu.ui.refusals import PageNotFound
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Show
+from lingqu.ui.terms import reader
 
 PATH = "/market/listings"
 _SNAPSHOTS = 5
@@ -107,11 +108,13 @@ def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
     """This will show one product: what it answers, what it costs, and the right it rests on."""
     with desk.reading() as tx:
         held = listings.get_listing(tx, ListingId(listing))
-        labels = rights.find_codes(tx)
         product = _product(tx, held.product)
         entry = _entry(tx, held.code)
         parties = {held.seller, held.venue} | ({entry.registration.applicant} if entry else set())
         names = desk.names(tx, parties)
+        policy = gate.policy_of(product) if product else None
+        others = {one for one, _ in gate.find_columns(policy)} if policy else set()
+        reading = reader(desk, tx, forms=(held.permitted,), parties=names, others=others)
         schedule = _schedule(tx, held.product)
         snapshots = gate.find_snapshots(tx, product.id)[:_SNAPSHOTS] if product else ()
     return desk.show(
@@ -119,8 +122,9 @@ def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
         held=held,
         names=names,
         product=product,
-        policy=gate.policy_of(product) if product else None,
-        terms=rights.terms_in_words(held.permitted, labels, desk.visit.language),
+        policy=policy,
+        resources=reading.resources,
+        terms=reading.parts(held.permitted),
         entry=entry,
         schedule=schedule,
         fees=() if schedule is None else fee_lines(desk, schedule),
