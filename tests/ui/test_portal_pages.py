@@ -11,6 +11,7 @@ from portal_world import build
 from web_server import running, token
 
 from lingqu import supply, trust
+from lingqu.kernel import errors
 from lingqu.runtime import new_id
 from lingqu.runtime.i18n import catalog
 
@@ -165,6 +166,19 @@ def test_a_table_of_duties_is_registered_as_a_whole_or_not_at_all(world):
         assert [one["item"] for one in good.json()["items"]] == [one["item"] for one in given]
         key = {"idempotency-key": new_id(trust.CommandId)}
         assert machine.post(path, json={"duties": []}, headers=key).status_code == 422
+    many = tuple(
+        supply.NewDuty(
+            id=new_id(supply.DutyId),
+            body=made.parties["civil"],
+            item="x",
+            basis="x",
+            territory="45",
+        )
+        for _ in range(1001)
+    )
+    with pytest.raises(errors.Rejected) as refused:
+        server.execute(supply.register_duties, duties=many)
+    assert refused.value.code == "supply.duty.too_many"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from litestar.params import FromPath
 from lingqu import gate, market, rights, trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
-from lingqu.market import FeeSchedule, listings, prices
-from lingqu.market.listings import Listing, ListingId
+from lingqu.market import FeeSchedule
 from lingqu.rights import registry
 from lingqu.runtime import Tx, documents
 from lingqu.ui import tables
@@ -43,37 +42,39 @@ def listing_list(desk: FromDesk) -> Response[Any]:
     with desk.reading() as tx:
 
         def find(page: PageRequest) -> Any:
-            return listings.find_listings(tx, page=page, question=question)
+            return market.listings.find_listings(tx, page=page, question=question)
 
         found, is_cut = tables.gather(find)
         names = desk.names(tx, {one.seller for one in found} | {one.venue for one in found})
         fees = {one.product: _schedule(tx, one.product) for one in found[:200]}
 
-    def fee(one: Listing) -> str:
+    def fee(one: market.listings.Listing) -> str:
         schedule = fees.get(one.product)
         return desk.text("ui.fee.none") if schedule is None else fee_words(desk, schedule)
 
     columns = (
-        Column[Listing](
+        Column[market.listings.Listing](
             name="title",
             label="ui.listing.title",
             value=lambda one: one.title,
             href=lambda one: f"{PATH}/{one.id}",
             sub=lambda one: one.summary[:90],
         ),
-        Column[Listing](
+        Column[market.listings.Listing](
             name="form",
             label="ui.listing.form",
             value=lambda one: f"ui.product_form.{one.form.value}",
             show=Show.LABEL,
         ),
-        Column[Listing](
+        Column[market.listings.Listing](
             name="seller",
             label="ui.listing.seller",
             value=lambda one: names.get(one.seller, one.seller),
         ),
-        Column[Listing](name="fee", label="ui.listing.fee", value=fee, sortable=False),
-        Column[Listing](
+        Column[market.listings.Listing](
+            name="fee", label="ui.listing.fee", value=fee, sortable=False
+        ),
+        Column[market.listings.Listing](
             name="listed",
             label="ui.listing.listed",
             value=lambda one: one.listed_at,
@@ -107,7 +108,7 @@ def listing_list(desk: FromDesk) -> Response[Any]:
 def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
     """This will show one product: what it answers, what it costs, and the right it rests on."""
     with desk.reading() as tx:
-        held = listings.get_listing(tx, ListingId(listing))
+        held = market.listings.get_listing(tx, market.listings.ListingId(listing))
         product = _product(tx, held.product)
         entry = _entry(tx, held.code)
         parties = {held.seller, held.venue} | ({entry.registration.applicant} if entry else set())
@@ -139,7 +140,7 @@ def certificate(desk: FromDesk, listing: FromPath[str], ending: FromPath[str]) -
     """This will print the product's certificate."""
     if ending not in {one.value for one in documents.Format}:
         raise PageNotFound
-    wanted = ListingId(listing)
+    wanted = market.listings.ListingId(listing)
     with desk.reading() as tx:
         link = f"{desk.base}{PATH}/{wanted}"
         paper = market.certificate_paper(tx, wanted, link=link)
@@ -179,7 +180,7 @@ def _yuan(minor: int) -> str:
 
 
 def _schedule(tx: Tx, product: str) -> FeeSchedule | None:
-    price = prices.find_price(tx, product)
+    price = market.prices.find_price(tx, product)
     return None if price is None else price.schedule
 
 
