@@ -39,6 +39,7 @@ from lingqu.ui.pages import (
     session,
     supervising,
     system,
+    viewing,
 )
 from lingqu.ui.provided import ApiDescription, SignIns, provide_desk, provide_form
 from lingqu.ui.refusals import PageFault, as_refusal, status_of
@@ -62,6 +63,7 @@ UPLOAD_PATHS = (
 
 _HANDLERS: tuple[Any, ...] = (
     home.home, home.public, home.log_part, home.recent_part, home.choose, live,
+    viewing.save_view, viewing.drop_view,
     session.login_page, session.login, session.login_code, session.begin_openid,
     session.return_openid, session.logout,
     parties.party_list, parties.register, parties.party_page, parties.rename,
