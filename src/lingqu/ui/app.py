@@ -21,6 +21,7 @@ from lingqu.ui.forms import read_form
 from lingqu.ui.live import Watch, live
 from lingqu.ui.pages import (
     account,
+    buying,
     catalog,
     comparing,
     contracts,
@@ -88,6 +89,7 @@ _HANDLERS: tuple[Any, ...] = (
     rules.rule_list, rules.compare_rules, rules.rule_page,
     market.listing_list, market.listing_page, market.certificate,
     contracts.contract_list, contracts.contract_page, contracts.sign, contracts.close,
+    buying.propose_page, buying.propose, buying.console_page, buying.ask,
     contracts.document, contracts.bill, contracts.reconcile,
     registry.registry_page, registry.registration_page, registry.certificate,
     supervising.flow_list, supervising.flow_page, supervising.attempt_list,

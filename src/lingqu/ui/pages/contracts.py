@@ -274,6 +274,9 @@ def _show(
         quotas = _quotas(tx, held)
         calls = _calls(tx, held)
         today = local_day(tx.now)
+        may_call = held.state is ContractState.PERFORMING and trust.is_allowed(
+            tx, trust.Action.OPERATE, trust.Kind.GRANT, owner=held.buyer
+        )
         sides = _sides(held, own_parties(tx, mine, trust.Kind.CONTRACT))
         bill = bills.get_bill(
             tx, contract=contract, begins=today.replace(day=1), ends=_next_month(today)
@@ -300,6 +303,7 @@ def _show(
             has_file=False,
         ),
         sides=sides,
+        may_call=may_call,
         reconciled=reconciled,
         refusal=desk.explain(refusal),
     )

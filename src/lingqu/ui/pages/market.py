@@ -16,6 +16,7 @@ from lingqu.market import FeeSchedule
 from lingqu.rights import registry
 from lingqu.runtime import Tx, documents
 from lingqu.ui import tables
+from lingqu.ui.navigation import TRADING
 from lingqu.ui.pages.evidence import reason
 from lingqu.ui.pages.ledger import amount
 from lingqu.ui.provided import FromDesk
@@ -46,7 +47,7 @@ def listing_list(desk: FromDesk) -> Response[Any]:
 
         found, is_cut = tables.gather(find)
         names = desk.names(tx, {one.seller for one in found} | {one.venue for one in found})
-        fees = {one.product: _schedule(tx, one.product) for one in found[:200]}
+        fees = {one.product: schedule_of(tx, one.product) for one in found[:200]}
 
     def fee(one: market.listings.Listing) -> str:
         schedule = fees.get(one.product)
@@ -107,6 +108,7 @@ def listing_list(desk: FromDesk) -> Response[Any]:
 @get(f"{PATH}/{{listing:str}}", sync_to_thread=True)
 def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
     """This will show one product: what it answers, what it costs, and the right it rests on."""
+    mine = desk.visit.identity
     with desk.reading() as tx:
         held = market.listings.get_listing(tx, market.listings.ListingId(listing))
         product = _product(tx, held.product)
@@ -116,7 +118,7 @@ def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
         policy = gate.policy_of(product) if product else None
         others = {one for one, _ in gate.find_columns(policy)} if policy else set()
         reading = reader(desk, tx, forms=(held.permitted,), parties=names, others=others)
-        schedule = _schedule(tx, held.product)
+        schedule = schedule_of(tx, held.product)
         snapshots = gate.find_snapshots(tx, product.id)[:_SNAPSHOTS] if product else ()
     return desk.show(
         "market/listing.html",
@@ -131,7 +133,7 @@ def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
         fees=() if schedule is None else fee_lines(desk, schedule),
         snapshots=snapshots,
         refusals=tuple((code, reason(desk, code)) for code in REFUSAL_CODES if product is not None),
-        may_buy=desk.visit.identity is not None,
+        may_buy=mine is not None and mine.has(*TRADING - {trust.Role.VENUE}),
     )
 
 
@@ -179,7 +181,8 @@ def _yuan(minor: int) -> str:
     return amount(minor, "CNY", {"CNY": 2})
 
 
-def _schedule(tx: Tx, product: str) -> FeeSchedule | None:
+def schedule_of(tx: Tx, product: str) -> FeeSchedule | None:
+    """This will give the published fee of a product, None where there is none."""
     price = market.prices.find_price(tx, product)
     return None if price is None else price.schedule
 
