@@ -265,10 +265,7 @@ def dcat_document(
         title=catalog.title,
         publisher=catalog.operator,
         modified=max(one.published_at for one in files),
-        datasets=[
-            describe_file(one, publisher=_name_of(tx, one.body), base=base)
-            for one in files
-        ],
+        datasets=[describe_file(one, publisher=_name_of(tx, one.body), base=base) for one in files],
     )
 
 
