@@ -92,14 +92,6 @@ from lingqu.rights.issuing import (
 )
 from lingqu.rights.obligations import ClockStart, Duty, ObligationKind
 from lingqu.rights.quantities import Quantity
-from lingqu.rights.registry import (
-    Registration,
-    RegistrationId,
-    RegistrationKind,
-    RegistrationState,
-    find_by_code,
-    get_registration,
-)
 from lingqu.rights.sheets import Sheet
 from lingqu.rights.statements import Statement, StatementMissing, StatementUnknown
 from lingqu.rights.vocabulary import (
@@ -152,10 +144,6 @@ __all__ = (
     "ObligationKind",
     "PartyUnknown",
     "Quantity",
-    "Registration",
-    "RegistrationId",
-    "RegistrationKind",
-    "RegistrationState",
     "Relative",
     "RevocationCause",
     "RootNotAdopted",
@@ -177,7 +165,6 @@ __all__ = (
     "exchange",
     "explain_grant",
     "explanation_lines",
-    "find_by_code",
     "find_codes",
     "find_family",
     "find_grants",
@@ -186,7 +173,6 @@ __all__ = (
     "get_freshness",
     "get_grant",
     "get_ground",
-    "get_registration",
     "issue_grant",
     "issue_root",
     "judge_use",

@@ -27,6 +27,7 @@ from lingqu.runtime.i18n import translate
 from lingqu.trust import procedures
 
 DAYS_MAX = 3650
+"""The most days an obligation may give."""
 DUTIES_MAX = 20
 SCAN_MAX = 200
 OBLIGATION_CHART = "grant.obligation"
