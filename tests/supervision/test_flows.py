@@ -7,10 +7,14 @@ from lingqu import ledger, rights, supervision, trust
 from lingqu.kernel.errors import LingquError
 from lingqu.kernel.paging import PageRequest
 from lingqu.market.bills import DifferenceKind
-from lingqu.runtime import new_id
+from lingqu.runtime import documents, new_id
+from lingqu.runtime.calendar import shift_months
+from lingqu.supervision.figures import compute_figures
 from lingqu.supervision.flows import FlowNotFound
 from lingqu.supervision.reconciling import BadPeriod, NotFollowedYet
+from lingqu.supervision.reports import COLUMNS, TooEarly
 from lingqu.trust import AccessDenied, holds
+from lingqu_verify import bundles
 
 ARTICLE = "数据安全法 第四十四条"
 
@@ -203,3 +207,75 @@ def test_a_day_is_reconciled_contract_by_contract_and_what_was_not_charged_is_fo
     made = supervision.reconcile_day(world.place.database, world.regulator, day=day)
     assert all(one.agrees for one in made)
     assert len(made) > 1
+
+
+def test_the_evidence_of_a_contract_is_its_whole_way_and_verifies_alone(world, desk):
+    deal, other = world.contract(), world.contract()
+    world.use(desk, deal, 2)
+    world.use(desk, other)
+    world.charge()
+    world.look()
+    text = world.read(supervision.bundle_of, world.logs, (deal.id,))
+    report = bundles.verify_bundle(text, keys=[world.place.key.verifier])
+    kinds = {one.entry.kind for one in report.facts}
+    assert {
+        "rights.ground.recorded", "rights.grant.issued", "gate.product.defined",
+        "gate.batch.metered", "market.charge.posted",
+    } <= kinds  # fmt: skip
+    assert report.disclosures
+    assert other.id not in text
+    assert other.grant_id not in text
+
+
+def test_a_report_gives_the_same_bytes_for_the_same_facts_and_says_where_each_figure_is_from(
+    world, desk
+):
+    deal = world.contract()
+    world.use(desk, deal, 2)
+    world.charge()
+    world.look()
+    first = ledger.local_day(world.now).replace(day=1)
+    issuer = world.venue
+
+    def made(month):
+        return world.do(
+            supervision.make_report,
+            world.regulator,
+            report=new_id(supervision.ReportId),
+            month=month,
+            issuer=issuer,
+        )
+
+    with pytest.raises(TooEarly):
+        made(first.replace(year=first.year + 1))
+    one = made(shift_months(first, -1))
+    assert one.is_whole
+    assert one.due_on.day == 10
+    assert {each.code: each.month for each in supervision.read_figures(one)}["charged"] == 0
+    now = compute_figures_now(world)
+    assert now["calls_answered"] == now["calls_answered.verification"] > 0
+    assert now["charged"] == now["charged.verification"] == now["posted"] > 0
+    assert now["contracts_made"] == now["contracts_in_force"] > 0
+    assert now["differing"] > 0
+    again = world.read(supervision.get_report, one.id)
+    assert world.read(supervision.is_reproduced, again)
+    assert supervision.write_report(one) == supervision.write_report(again)
+    for form in (documents.Format.DOCX, documents.Format.PDF):
+        drawn = [world.read(supervision.draw_report, again, to=form) for _ in range(2)]
+        assert drawn[0].sha256 == drawn[1].sha256
+    sheet = documents.read_sheet(supervision.write_report(one), columns=COLUMNS)
+    assert sheet.problems == ()
+    assert {row["origin"] for row in sheet.rows} >= {"总账", "计量存证", "计费台账"}
+    listed = world.read(supervision.find_reports, page=PageRequest(), month=one.month)
+    assert [each.id for each in listed.items] == [one.id]
+    with world.place.database.reading(world.banker) as tx, pytest.raises(AccessDenied):
+        supervision.find_reports(tx, page=PageRequest())
+
+
+def compute_figures_now(world):
+    """The figures of this month with today, which a report leaves to tomorrow."""
+    today = ledger.local_day(world.now)
+    figures = world.read(
+        compute_figures, month=today.replace(day=1), ends=shift_months(today.replace(day=1), 1)
+    )
+    return {one.code: one.month for one in figures}

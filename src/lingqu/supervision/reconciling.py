@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from lingqu import gate, ledger, market, trust
 from lingqu.kernel import canon, errors
 from lingqu.kernel.ids import Id
-from lingqu.kernel.paging import SIZE_MAX, Page, PageRequest, cursor
+from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_plain, to_plain
 from lingqu.market import bills, settlement
@@ -119,6 +119,10 @@ _UNBOOKED = """
       AND batch NOT IN (SELECT metered FROM market.pub_charge_batch WHERE contract = %(contract)s)
     ORDER BY batch
 """
+_POSTED = """
+    SELECT id, amount FROM ledger.pub_posting
+    WHERE credit = %(account)s AND day >= %(begins)s AND day < %(ends)s ORDER BY id
+"""
 _ACTIVE = """
     SELECT contract FROM market.pub_charge_batch WHERE day = %(day)s
     UNION
@@ -151,8 +155,7 @@ def reconcile_contract(
     if not begins < ends <= begins + timedelta(days=YEAR):
         raise BadPeriod(begins=begins.isoformat(), ends=ends.isoformat())
     deal = market.get_contract(tx, contract)
-    if tx.one(_BEHIND, (METERED,))["behind"]:
-        raise NotFollowedYet
+    require_followed(tx)
     booked = settlement.find_batches(tx, contract=contract, begins=begins, ends=ends)
     meter = _meter(tx, contract, begins, ends, booked)
     found = [
@@ -283,6 +286,12 @@ def reconcile_day(database: Database, caller: Caller, *, day: date) -> tuple[Rec
     )
 
 
+def require_followed(tx: Tx) -> None:
+    """This will go on only where every metered batch is known here. Raises NotFollowedYet."""
+    if tx.one(_BEHIND, (METERED,))["behind"]:
+        raise NotFollowedYet
+
+
 def read_differences(made: Reconciliation) -> tuple[bills.Difference, ...]:
     """This will give the differences that are kept of a reconciliation."""
     return tuple(from_plain(bills.Difference, one) for one in canon.decode(made.differences))
@@ -361,17 +370,14 @@ def _unknown_postings(
     """Money that came to the contract's charges in the period and that no charge accounts for."""
     late = settlement.find_late_payments(tx, contract=deal.id, begins=begins, ends=ends)
     known = {*(one.transfer for one in booked), *(one.id for one in late)}
-    page: PageRequest | None = PageRequest(size=SIZE_MAX)
-    while deal.charged is not None and page is not None:
-        lines = ledger.find_transfers(tx, account=deal.charged, page=page)
-        for one in lines.items:
-            if one.moved > 0 and begins <= one.day < ends and one.transfer not in known:
-                yield bills.Difference(
-                    kind=bills.DifferenceKind.POSTING,
-                    batch="",
-                    call=None,
-                    transfer=one.transfer,
-                    expected=0,
-                    found=one.moved,
-                )
-        page = None if lines.next is None else PageRequest(size=SIZE_MAX, after=lines.next)
+    values = {"account": deal.charged, "begins": begins, "ends": ends}
+    for row in tx.all(_POSTED, values):
+        if row["id"] not in known:
+            yield bills.Difference(
+                kind=bills.DifferenceKind.POSTING,
+                batch="",
+                call=None,
+                transfer=row["id"],
+                expected=0,
+                found=row["amount"],
+            )
