@@ -44,7 +44,6 @@ SUB_FACES = (
     "rights.operation",
     "rights.quantities",
     "rights.registry",
-    "supply.collection",
     "supply.opening",
     "runtime.engine",
     "runtime.documents",

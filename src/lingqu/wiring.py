@@ -458,19 +458,19 @@ def _jobs() -> JobRegistry:
                 root=root,
             )
 
-    @jobs.job("rights.obligations.lapse")
-    def lapse_obligations(context: JobContext) -> None:
-        """Mark the obligations that became overdue, some at a time, until none is left."""
+    @jobs.job("rights.obligations.begin")
+    def begin_obligations(context: JobContext) -> None:
+        """Start the clocks of what is owed after grants that ended, until none is left."""
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
         due = True
         while due and not context.should_stop():
             with app.database.reading(trust.PLATFORM) as tx:
-                due = obligations.has_lapsed(tx)
+                due = obligations.has_ended(tx)
             if due:
                 trust.execute(
                     app.database,
-                    obligations.lapse_obligations,
+                    obligations.begin_obligations,
                     trust.PLATFORM,
                     new_id(trust.CommandId),
                 )
@@ -479,7 +479,7 @@ def _jobs() -> JobRegistry:
     _market_jobs(jobs)
     _supervise(jobs)
     jobs.periodic("rights.quotas.sweep", "* * * * *")
-    jobs.periodic("rights.obligations.lapse", "*/10 * * * *")
+    jobs.periodic("rights.obligations.begin", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")

@@ -266,7 +266,7 @@ def list_catalogs(run: Invocation) -> None:
     with reading(run) as (_, tx):
         found = opening.find_catalogs(tx)
     rows = [(one.id, one.title, one.operator) for one in found]
-    heads = run.heads("catalog", "title", "operator")
+    heads = run.heads("catalog", "title", "run_by")
     run.answer(
         {"items": plain_data(found)}, table(heads, rows) if rows else [run.word("list.empty")]
     )

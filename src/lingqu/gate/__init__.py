@@ -25,7 +25,7 @@ from lingqu.gate.decisions import (
     PurposeUnknown,
     WrongPurpose,
 )
-from lingqu.gate.desk import Asker, Desk, GateBusy, find_asker
+from lingqu.gate.desk import Asker, Desk, GateBusy, Reply, find_asker
 from lingqu.gate.leasing import settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
@@ -136,6 +136,7 @@ __all__ = (
     "PurposeUnknown",
     "RefusedCount",
     "Relation",
+    "Reply",
     "Sample",
     "Snapshot",
     "SnapshotId",

@@ -145,7 +145,8 @@ def is_alive(context: Context) -> errors.LingquError | None:
     verdict = context.verdict
     if verdict.permitted or verdict.part is not None:
         return None
-    return rights.refusal_of(context.request.grant, verdict)
+    refusal = rights.refusal_of(context.request.grant, verdict)
+    return refusal if refusal.article is not None else refusal.grounded_in(USAGE_CONTROL)
 
 
 def is_free(context: Context) -> errors.LingquError | None:

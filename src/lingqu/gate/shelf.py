@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lingqu import rights, trust
+from lingqu.gate.decisions import use_of
 from lingqu.gate.packing import (
     ONCE,
     YES,
@@ -37,6 +38,7 @@ from lingqu.runtime import Tx
 from lingqu.runtime.keys import Keyring
 
 GRANTS_MOST = 50_000
+USES_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,17 @@ class Ready:
     snapshot: Snapshot | None
     file: PackedFile | None
     key: bytes
+    uses: dict[tuple[str, str, str], rights.Use] = field(default_factory=dict)
+
+    def use(self, request: CallRequest, holder: str) -> rights.Use:
+        """This will say what a request does, in the words of the terms of grants."""
+        name = (request.purpose, request.territory, holder)
+        known = self.uses.get(name)
+        if known is None:
+            if len(self.uses) >= USES_MOST:
+                self.uses.clear()
+            known = self.uses[name] = use_of(request, self.product, self.policy, holder)
+        return known
 
     def subject(self, subject: Subject) -> bytes:
         """This will give the hash under which what was asked about a subject is kept."""

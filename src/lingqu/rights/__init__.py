@@ -14,7 +14,10 @@ What may be used and how much of it stands in `rights.quantities`, what is owed 
 in `rights.registry`. Start reading in `grants`, then `issuing`, `endings`, `checks`, `effective`.
 """
 
-from lingqu.rights import exchange
+from lingqu.rights import (
+    exchange,
+    operation,  # noqa: F401 - its tables and commands belong to the package
+)
 from lingqu.rights.checks import (
     BorderClosed,
     Freshness,

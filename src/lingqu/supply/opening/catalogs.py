@@ -20,7 +20,6 @@ from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx, new_id
 from lingqu.supply.opening.dcat import describe_file, write_dcat
 from lingqu.supply.opening.files import FILES, OpenFile, OpenFileId
-from lingqu.trust import get_party
 
 TITLE_MAX = 100
 REASON_MAX = 200
@@ -266,11 +265,17 @@ def dcat_document(
         title=catalog.title,
         publisher=catalog.operator,
         modified=max(one.published_at for one in files),
-        datasets=[
-            describe_file(one, publisher=get_party(tx, one.body).name or one.body, base=base)
-            for one in files
-        ],
+        datasets=[describe_file(one, publisher=_name_of(tx, one.body), base=base) for one in files],
     )
+
+
+_NAME = "SELECT name FROM trust.party WHERE id = %s AND kind = 'organization'"
+
+
+def _name_of(tx: Tx, body: str) -> str:
+    """The name of a body: who opens data to everyone does it under its name."""
+    row = tx.maybe(_NAME, (body,))
+    return body if row is None or row["name"] is None else str(row["name"])
 
 
 def _standing(tx: Tx, catalog: CatalogId) -> dict[OpenFileId, CatalogEntry]:
