@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import click
@@ -33,6 +33,7 @@ from lingqu.kernel.money import Money
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx, documents
 from lingqu.runtime.blobs import replace_file, storage_errors
+from lingqu.runtime.calendar import shift_days
 from lingqu.runtime.documents import format_amount
 from lingqu.runtime.i18n import translate
 from lingqu.trust import holds
@@ -185,7 +186,7 @@ def reconcile(
                 reconciliation=made_by(command, supervision.ReconciliationId),
                 contract=contract,
                 begins=day,
-                ends=day + timedelta(days=1),
+                ends=shift_days(day, 1),
             )
             made = (one,)
     run.answer(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from lingqu import gate, ledger, market, trust
 from lingqu.kernel import canon, errors
@@ -21,7 +21,7 @@ from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_plain, to_plain
 from lingqu.market import bills, settlement
 from lingqu.runtime import Caller, Database, Tx, new_id
-from lingqu.runtime.calendar import start_of_day
+from lingqu.runtime.calendar import shift_days, start_of_day
 from lingqu.supervision.attempts import require_sight
 from lingqu.supervision.cases import CaseId, CaseKind, begin_case
 from lingqu.supervision.following import METERED
@@ -152,7 +152,7 @@ def reconcile_contract(
     Raises ContractNotFound, BadPeriod, NotFollowedYet, IdTaken.
     """
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.FLOW)
-    if not begins < ends <= begins + timedelta(days=YEAR):
+    if not 0 < (ends - begins).days <= YEAR:
         raise BadPeriod(begins=begins.isoformat(), ends=ends.isoformat())
     deal = market.get_contract(tx, contract)
     require_followed(tx)
@@ -267,7 +267,8 @@ def reconcile_day(database: Database, caller: Caller, *, day: date) -> tuple[Rec
 
     Raises AccessDenied, NotFollowedYet.
     """
-    start, end = start_of_day(day), start_of_day(day + timedelta(days=1))
+    after = shift_days(day, 1)
+    start, end = start_of_day(day), start_of_day(after)
     with database.reading(caller) as tx:
         require_sight(tx)
         rows = tx.all(_ACTIVE, {"day": day, "start": start, "end": end})
@@ -280,7 +281,7 @@ def reconcile_day(database: Database, caller: Caller, *, day: date) -> tuple[Rec
             reconciliation=new_id(ReconciliationId),
             contract=market.ContractId(row["contract"]),
             begins=day,
-            ends=day + timedelta(days=1),
+            ends=after,
         )
         for row in rows
     )
