@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -90,9 +89,7 @@ def prepare(settings: Settings) -> tuple[str, str, str, str]:
         product = new_id(gate.ProductId)
         found = (gate.Relation(resource=resource, key="segment", value="city"),)
         policy = gate.VerificationPolicy(
-            subject=gate.SubjectShape(
-                characters=gate.Characters.DIGITS, shortest=7, longest=7
-            ),
+            subject=gate.SubjectShape(characters=gate.Characters.DIGITS, shortest=7, longest=7),
             predicates=(gate.Predicate(name="city", yes=found),),
         )
         do(
@@ -130,9 +127,7 @@ class _Acts:
 
     def party(self, name: str) -> trust.PartyId:
         made = new_id(trust.PartyId)
-        self(
-            trust.register_party, party=made, kind=trust.PartyKind.ORGANIZATION, name=name
-        )
+        self(trust.register_party, party=made, kind=trust.PartyKind.ORGANIZATION, name=name)
         return made
 
     def key(self, party: trust.PartyId) -> str:
@@ -163,9 +158,7 @@ class _Acts:
 
     def table(self, body: trust.PartyId, rows: int) -> supply.ResourceId:
         duty, resource = new_id(supply.DutyId), new_id(supply.ResourceId)
-        self(
-            supply.register_duty, duty=duty, body=body, item="x", basis="x", territory="45"
-        )
+        self(supply.register_duty, duty=duty, body=body, item="x", basis="x", territory="45")
         names = ("segment", "city")
         fields = tuple(Field(name=one, label=one, kind=FieldKind.TEXT) for one in names)
         self(
