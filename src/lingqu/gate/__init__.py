@@ -80,6 +80,7 @@ from lingqu.gate.requests import (
     Subject,
     SubjectAnswer,
 )
+from lingqu.gate.shelf import read_open_file
 from lingqu.gate.snapshots import (
     KEY_PURPOSE,
     BuiltSnapshot,
@@ -165,6 +166,7 @@ __all__ = (
     "parse_policy",
     "policy_of",
     "publish_snapshot",
+    "read_open_file",
     "read_sources",
     "revise_product",
     "settle_by_meter",
