@@ -6,10 +6,13 @@ import stat
 import subprocess
 from pathlib import Path
 
+import pytest
 from terminal import VERIFY
 
 from lingqu.cli.story import STORIES, Journal
 from lingqu.trust.identity.organizations import check_credit_code, is_demonstration_code
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def processes_naming(text):
@@ -26,7 +29,7 @@ def processes_naming(text):
 
 
 def test_a_killed_story_goes_on_and_nothing_happens_twice(guangxi):
-    assert guangxi.killed_after
+    assert len(guangxi.killed_after) == 3
     assert guangxi.told["verified"] is True
     assert guangxi.told["altered_verified"] is False
     registered = guangxi.cli.json(

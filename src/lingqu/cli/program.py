@@ -62,6 +62,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "keys": "lingqu.cli.operations:keys",
     "jobs": "lingqu.cli.jobs:jobs",
     "clock": "lingqu.cli.installation:clock",
+    "id": "lingqu.cli.ids:make_id",
     "psql": "lingqu.cli.consoles:psql",
     "shell": "lingqu.cli.consoles:shell",
 })  # fmt: skip
@@ -80,7 +81,7 @@ SECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({
     ),
     "proof": ("fact", "log", "audit", "document"),
     "law": ("rules",),
-    "care": ("backup", "restore", "upgrade", "keys", "jobs", "clock"),
+    "care": ("backup", "restore", "upgrade", "keys", "jobs", "clock", "id"),
     "inside": ("psql", "shell"),
 })  # fmt: skip
 

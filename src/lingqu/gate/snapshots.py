@@ -26,7 +26,7 @@ from lingqu.kernel import canon, errors
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_plain, to_plain
 from lingqu.runtime import REAL_TIME, Tx, new_id
-from lingqu.runtime.keys import KeyExists, KeyId, Keyring
+from lingqu.runtime.keys import KeyExists, KeyId, Keyring, UnknownKey
 
 KEY_PURPOSE = "gate"
 """The purpose in the keyring under which product keys are sealed."""
@@ -214,7 +214,12 @@ def find_sealed_key(tx: Tx, product: ProductId) -> str | None:
 
 def open_key(keyring: Keyring, product: ProductId, sealed: str) -> bytes:
     """This will open the key of a product. Raises UnknownKey, SealBroken."""
-    return keyring.unseal(bytes.fromhex(sealed), about=product)
+    try:
+        return keyring.unseal(bytes.fromhex(sealed), about=product)
+    except UnknownKey:
+        # Another process sealed it, under a key that was made after this ring was read.
+        keyring.reload()
+        return keyring.unseal(bytes.fromhex(sealed), about=product)
 
 
 def seal_key(keyring: Keyring, product: ProductId, key: bytes) -> str:

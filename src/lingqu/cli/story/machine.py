@@ -35,12 +35,22 @@ class HttpMachine:
         if body is not None:
             data = json.dumps(body, ensure_ascii=False).encode()
             sent["Content-Type"] = "application/json"
-        self._connection.request(method, path, data, sent)
-        answer = self._connection.getresponse()
-        content = answer.read()
+        try:
+            answer, content = self._send(method, path, data, sent)
+        except (ConnectionError, http.client.HTTPException):
+            # The server closes what is idle; every request here can be sent again under its id.
+            self._connection.close()
+            answer, content = self._send(method, path, data, sent)
         if "json" in (answer.getheader("Content-Type") or ""):
             return answer.status, json.loads(content)
         return answer.status, content
+
+    def _send(
+        self, method: str, path: str, data: bytes | None, headers: dict[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        self._connection.request(method, path, data, headers)
+        answer = self._connection.getresponse()
+        return answer, answer.read()
 
 
 def connect(stage: Stage, actor: str) -> HttpMachine:
