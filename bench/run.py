@@ -22,6 +22,7 @@ from pathlib import Path
 from analysis import bench_load, bench_worker
 from booking import bench_ledger
 from browsing import bench_pages
+from calling import bench_calls
 from granting import bench_grants
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
@@ -34,6 +35,7 @@ REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 ROUNDS_LEAST = 5
 
 BENCHES: dict[str, Callable[[int], Reading]] = {
+    "calls": bench_calls,
     "commands": bench_commands,
     "grants": bench_grants,
     "ledger": bench_ledger,

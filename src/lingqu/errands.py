@@ -231,6 +231,13 @@ def _built(app: App, plan: opening.FilePlan, wanted: Opening) -> opening.Built:
     return opening.build_crosswalk((plan.table, plan.other), books)
 
 
+def public_address(app: App) -> str:
+    """This will say where anyone reaches this platform: as set, else where it listens."""
+    settings = app.settings
+    host = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
+    return settings.base_url or f"http://{host}:{settings.port}"
+
+
 def publish_product(
     app: App,
     caller: Caller,

@@ -20,9 +20,10 @@ from lingqu.gate import lists
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
-from lingqu.rights import obligations, quantities
-from lingqu.runtime import REAL_TIME, Caller, Database, migrate, new_id
+from lingqu.rights import obligations, operation, quantities, registry
+from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
+from lingqu.runtime.calendar import local_day, shift_days
 from lingqu.runtime.engine import Engine, open_engine
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
 from lingqu.runtime.keys import KeyExists, KeyId, Keyring, Unlock, create_key_file
@@ -35,14 +36,17 @@ from lingqu.runtime.settings import (
     key_location,
     read_secret,
 )
+from lingqu.supply import collection, opening
 from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
-MARKET = (market, settlement, distribution, bills)
-DOMAINS = (trust, ledger, supply, rights, *MARKET, gate, supervision, interop)
+DOMAINS = (
+    trust, ledger, supply, collection, opening, rights, operation, registry, market, settlement,
+    distribution, bills, gate, supervision, interop,
+)  # fmt: skip
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
 """Who follows the log, each in transactions of its own."""
@@ -289,46 +293,6 @@ def succeed_log(app: App, caller: Caller, command_id: trust.CommandId) -> trust.
     )
 
 
-def publish_product(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    *,
-    product: gate.ProductId,
-) -> gate.Snapshot:
-    """This will build a product's snapshot from what is loaded now and let it answer from that.
-
-    The snapshot's id is the command's in another form, so sending it again is safe. Raises what the
-    building and `publish_snapshot` refuse; then the product goes on as it was.
-    """
-    snapshot = gate.SnapshotId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        done = gate.find_snapshot(tx, snapshot)
-        if done is not None:
-            return done
-        found = gate.get_product(tx, product)
-        gate.check_may_publish(tx, found)
-        tables = gate.find_tables(tx, found, tables=app.tables)
-        sealed = gate.find_sealed_key(tx, product)
-    built = gate.build_snapshot(
-        found,
-        tables=tables,
-        engine=app.engine,
-        keyring=app.keyring,
-        sealed=sealed,
-        folder=app.settings.data_dir / GATE,
-    )
-    return trust.execute(
-        app.database,
-        gate.publish_snapshot,
-        caller,
-        command_id,
-        snapshot=snapshot,
-        product=product,
-        built=built,
-    )
-
-
 def _assemble(
     settings: Settings, postgres: PostgresServer, database: Database, jobs: JobRegistry
 ) -> App:
@@ -494,30 +458,78 @@ def _jobs() -> JobRegistry:
                 root=root,
             )
 
-    @jobs.job("rights.obligations.lapse")
-    def lapse_obligations(context: JobContext) -> None:
-        """Mark the obligations that became overdue, some at a time, until none is left."""
+    @jobs.job("rights.obligations.begin")
+    def begin_obligations(context: JobContext) -> None:
+        """Start the clocks of what is owed after grants that ended, until none is left."""
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
         due = True
         while due and not context.should_stop():
             with app.database.reading(trust.PLATFORM) as tx:
-                due = obligations.has_lapsed(tx)
+                due = obligations.has_ended(tx)
             if due:
                 trust.execute(
                     app.database,
-                    obligations.lapse_obligations,
+                    obligations.begin_obligations,
                     trust.PLATFORM,
                     new_id(trust.CommandId),
                 )
 
     _gate_jobs(jobs)
+    _market_jobs(jobs)
+    _supervise(jobs)
     jobs.periodic("rights.quotas.sweep", "* * * * *")
-    jobs.periodic("rights.obligations.lapse", "*/10 * * * *")
+    jobs.periodic("rights.obligations.begin", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
     return jobs
+
+
+def _market_jobs(jobs: JobRegistry) -> None:
+    @jobs.job("market.contracts.expire")
+    def expire_contracts(context: JobContext) -> None:
+        """End the contracts whose period is over, some at a time, until none is left."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        due = True
+        while due and not context.should_stop():
+            with app.database.reading(trust.PLATFORM) as tx:
+                due = market.has_due(tx)
+            if due:
+                trust.execute(
+                    app.database,
+                    market.expire_contracts,
+                    trust.PLATFORM,
+                    new_id(trust.CommandId),
+                )
+
+    @jobs.job("market.days.settle")
+    def settle_days(context: JobContext) -> None:
+        """Share out at each venue what was earned up to the day the ledger closed last."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        with app.database.reading(trust.PLATFORM) as tx:
+            day = ledger.latest_close(tx)
+            venues = [] if day is None else distribution.find_unsettled(tx, day=day)
+        for venue in venues:
+            assert day is not None, "without a closed day nothing is unsettled"
+            try:
+                trust.execute(
+                    app.database,
+                    distribution.settle_day,
+                    trust.PLATFORM,
+                    new_id(trust.CommandId),
+                    settlement=new_id(distribution.SettlementId),
+                    venue=venue,
+                    day=day,
+                )
+            except errors.LingquError as error:
+                # Refusals are recorded; the other venues are settled all the same.
+                _log.warning("day_not_settled", code=error.code, venue=venue)
+
+    jobs.periodic("market.contracts.expire", "*/5 * * * *")
+    jobs.periodic("market.days.settle", "37 17 * * *")
 
 
 def _gate_jobs(jobs: JobRegistry) -> None:
@@ -541,6 +553,18 @@ def _gate_jobs(jobs: JobRegistry) -> None:
     jobs.periodic("gate.leases.settle", "* * * * *")
 
 
+def _supervise(jobs: JobRegistry) -> None:
+    @jobs.job("supervision.day.reconcile")
+    def reconcile_day(context: JobContext) -> None:
+        """Compare meter, bill and ledger of the day before, contract by contract."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        day = shift_days(local_day(app.database.time.now()), -1)
+        supervision.reconcile_day(app.database, trust.PLATFORM, day=day)
+
+    jobs.periodic("supervision.day.reconcile", "37 18 * * *")
+
+
 def _keep_counting(app: App, stop: threading.Event) -> None:
     while not stop.wait(60):
         _flush(app)
@@ -561,10 +585,58 @@ def _keep_posting(app: App, stop: threading.Event) -> None:
 def follow_log(app: App) -> int:
     """This will hand every follower what it has not seen of the log; says how many facts."""
     done = 0
-    for follower in FOLLOWERS:
+    for follower in (*FOLLOWERS, *_market_followers(app)):
         while given := trust.deliver(app.database, follower):
             done += given
     return done
+
+
+def _market_followers(app: App) -> tuple[trust.Subscription, ...]:
+    """What was metered is charged, and a contract that got funds again may be used."""
+
+    def charge(_: Tx, fact: trust.DeliveredFact) -> None:
+        _charge_batch(app, rights.GrantId(fact.data["grant"]), fact.data["batch"]["id"])
+
+    def free(_: Tx, fact: trust.DeliveredFact) -> None:
+        contract = market.ContractId(fact.data["contract"])
+        with app.database.reading(trust.PLATFORM) as tx:
+            can_go = settlement.is_free_to_go(tx, contract)
+        if can_go:
+            command = trust.CommandId(f"cmd_{fact.id.partition('_')[2]}")
+            free_contract = settlement.free_contract
+            trust.execute(app.database, free_contract, trust.PLATFORM, command, contract=contract)
+
+    return (
+        trust.Subscription(
+            name="market.charging", handler=charge, kinds=frozenset({gate.CallsMetered.kind})
+        ),
+        trust.Subscription(
+            name="market.freeing", handler=free, kinds=frozenset({settlement.FundsAdded.kind})
+        ),
+    )
+
+
+def _charge_batch(app: App, grant: rights.GrantId, batch: str) -> None:
+    """Charge a metered batch to its contract, if it has one.
+
+    A transaction of its own, under a command id that follows from the batch: killed between it and
+    the position of the follower, the batch is handed in again and not charged again.
+    """
+    with app.database.reading(trust.PLATFORM) as tx:
+        if market.find_contract_by_grant(tx, grant) is None:
+            return
+        if settlement.find_charge_batch(tx, batch) is not None:
+            return
+        calls = gate.find_batch_calls(tx, gate.MeterBatchId(batch))
+    trust.execute(
+        app.database,
+        settlement.charge_calls,
+        trust.PLATFORM,
+        trust.CommandId(f"cmd_{batch.partition('_')[2]}"),
+        batch=batch,
+        grant=grant,
+        calls=tuple(supervision.chargeable(one) for one in calls),
+    )
 
 
 def _keep_following(app: App, stop: threading.Event) -> None:

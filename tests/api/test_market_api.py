@@ -2,6 +2,7 @@
 """One product from its fee to a contract and its end, everybody over the API."""
 
 import sys
+import time
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -76,6 +77,11 @@ def refused(client, path, **body):
     answer = client.post(f"{BASE}{path}", json=body, headers=write())
     assert answer.status_code >= 400, answer.text
     return answer.json()["code"]
+
+
+def refused_to_read(client, path):
+    """Read and give the status of the refusal."""
+    return client.get(f"{BASE}{path}").status_code
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +239,19 @@ def _contract(bazaar, clients, listing, use):
     assert banker.get(funds).json()["available"]["minor"] == 3_000
     mine = staff.get(f"{BASE}/contracts", params={"party": bazaar.venue, "state": "ended"}).json()
     assert [one["id"] for one in mine["items"]] == [contract]
+    due = new_id(market.ContractId)
+    soon = terms | {"quota": 60, "ends_at": format_instant(at(bazaar.day + timedelta(days=1)))}
+    made = sent(banker, "/contracts", **proposed | {"contract": due}, terms=soon)
+    for client, party in ((banker, bazaar.buyer), (operator, bazaar.seller)):
+        sent(client, f"/contracts/{due}/sign", party=party, digest=made["digest"])
+    bazaar.pass_days(2)
+    with bazaar.place.database.transaction(trust.PLATFORM) as tx:
+        tx.defer("market.contracts.expire")
+    began = time.monotonic()
+    while banker.get(f"{BASE}/contracts/{due}").json()["status"] != "06":
+        assert time.monotonic() < began + 30
+        time.sleep(0.05)
+    assert banker.get(funds).json()["available"]["minor"] == 3_000
 
 
 def test_a_fee_of_the_second_year_is_set_by_its_three_authorities(bazaar):
@@ -270,5 +289,8 @@ def test_a_fee_of_the_second_year_is_set_by_its_three_authorities(bazaar):
     assert [one["result"] for one in done["working"]] == [
         8_000_000, 690, 552_000, 8_852_000, 100, 100,
     ]  # fmt: skip
+    year = operator.get(f"{BASE}/prices/{price}/review", params={"actual": 9_000_000}).json()
+    assert (year["adjusts"], year["excess"]) == ("actual_fees", 148_000)
+    assert refused_to_read(operator, f"/prices/{new_id(prices.PriceId)}/review?actual=1") == 404
     listed = operator.get(f"{BASE}/prices", params={"product": "prd_second"}).json()["items"]
     assert [one["id"] for one in listed] == [price]

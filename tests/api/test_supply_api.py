@@ -2,13 +2,14 @@
 """Duties and the catalog over the API: written by the body, read by everyone."""
 
 import base64
+import hashlib
 
 import httpx
 from web_server import write
 
-from lingqu import supply
+from lingqu import supply, trust
 from lingqu.runtime import new_id
-from lingqu.supply import collection
+from lingqu.supply import collection, opening
 
 BASE = "/api/v1/supply"
 DESCRIPTION = {
@@ -120,3 +121,92 @@ def test_a_source_is_registered_and_ended_over_the_api(server, machine):
     refused = machine.post(f"{BASE}/loads", json={"source": source}, headers=write())
     assert refused.json()["code"] == "runtime.settings.secret_unreadable"
     assert machine.post(f"{BASE}/sources/{source}/end", headers=write()).json()["ended_at"]
+
+
+BOOK = [
+    {"name": name, "label": name, "kind": "text", "is_key": name == "code"}
+    for name in ("code", "name", "county")
+]
+
+
+def loaded(server, machine, item, rows):
+    """A code book that anyone may have, loaded."""
+    open_ = {"fields": BOOK, "opening": "unconditional", "title": item}
+    resource = described(server, machine, item=item, **open_)
+    graded = {"level": 1, "reason": "公开"}
+    machine.post(f"{BASE}/resources/{resource}/grade", json=graded, headers=write())
+    file = base64.b64encode(f"code,name,county\n{rows}".encode()).decode()
+    asked = {"resource": resource, "content": file}
+    assert machine.post(f"{BASE}/loads", json=asked, headers=write()).status_code == 201
+    return resource
+
+
+def test_a_finding_is_looked_at_and_opened_over_the_api(server, machine):
+    left = loaded(server, machine, "册一", "1,甲,a\n2,乙,a\n")
+    right = loaded(server, machine, "册二", "1,乙,a\n2,甲,a\n")
+    look = {
+        "kind": "comparison", "resource": left, "other": right, "name": "name", "parent": "county",
+    }  # fmt: skip
+    seen = machine.post(f"{BASE}/findings/look", json=look)
+    assert (seen.status_code, seen.json()["safe_key"]) == (200, "derived"), seen.text
+    assert seen.json()["figures"]["conflicts"] == 2
+    finding, bureau = new_id(supply.FindingId), new_id(trust.PartyId)
+    kind = trust.PartyKind.ORGANIZATION
+    server.execute(trust.register_party, party=bureau, kind=kind, name="〈检查单位〉（演示）")
+    asked = {
+        "finding": finding, "look": look, "title": "同码异名", "inspector": bureau,
+        "responsible": server.party,
+    }  # fmt: skip
+    made = machine.post(f"{BASE}/findings", json=asked, headers=write())
+    assert (made.status_code, made.json()["examples"]) == (201, ["1", "2"]), made.text
+    assert machine.get(f"{BASE}/findings/{finding}").json() == made.json()
+    listed = machine.get(f"{BASE}/findings", params={"body": server.party}).json()["items"]
+    assert finding in [one["id"] for one in listed]
+    alone = machine.post(f"{BASE}/findings/look", json=look | {"other": None})
+    assert alone.json()["code"] == "supply.finding.bad"
+    rule = {"kind": "filled", "resource": left, "column": "name"}
+    assert machine.post(f"{BASE}/findings/look", json=rule).json()["faults"] == 0
+
+
+def test_what_is_open_is_downloaded_by_anyone_and_listed_elsewhere(server, machine):
+    resource = loaded(server, machine, "册三", "1,甲,a\n2,乙,a\n")
+    entry, catalog = new_id(opening.OpenEntryId), new_id(opening.CatalogId)
+    asked = {
+        "entry": entry, "year": 2026, "territory": "45", "resource": resource,
+        "criteria": ["value"], "due_on": "2026-12-31",
+    }  # fmt: skip
+    made = machine.post(f"{BASE}/open-list", json=asked, headers=write())
+    assert made.status_code == 201, made.text
+    confirmed = machine.post(f"{BASE}/open-list/{entry}/confirm", headers=write())
+    assert confirmed.json()["state"] == "confirmed"
+    published = machine.post(
+        f"{BASE}/open-list/publish", json={"year": 2026, "territory": "45"}, headers=write()
+    )
+    assert [one["id"] for one in published.json()["items"]] == [entry]
+    asked = {"entry": entry, "title": "册", "summary": "编码", "terms": "注明来源",
+             "resource": resource}  # fmt: skip
+    made = machine.post(f"{BASE}/open", json=asked, headers=write())
+    assert made.status_code == 201, made.text
+    file = made.json()["id"]
+    with httpx.Client(base_url=server.url) as anyone:
+        got = anyone.get(f"{BASE}/open/{file}/content")
+        assert got.headers["content-disposition"].startswith("attachment")
+        assert hashlib.sha256(got.content).hexdigest() == made.json()["sha256"]
+        assert file in [one["id"] for one in anyone.get(f"{BASE}/open").json()["items"]]
+        assert anyone.get(f"{BASE}/open/{file}").json() == made.json()
+        lines = anyone.get(f"{BASE}/open-list", params={"year": 2026}).json()["items"]
+        assert entry in [one["id"] for one in lines]
+        asked = {"catalog": catalog, "title": "市信用信息平台", "operator": "〈数据局〉（演示）"}
+        assert anyone.post(f"{BASE}/catalogs", json=asked, headers=write()).status_code == 401
+        made = machine.post(f"{BASE}/catalogs", json=asked, headers=write())
+        assert made.status_code == 201, made.text
+        written = machine.post(f"{BASE}/catalogs/{catalog}/write", headers=write()).json()
+        assert f"/open/{file}/content" in written["document"]
+        report = {"reported": [{"file": file, "accepted": True}]}
+        done = machine.post(f"{BASE}/catalogs/{catalog}/reconcile", json=report, headers=write())
+        assert done.json()["acknowledged"] == 1
+        entries = anyone.get(f"{BASE}/catalogs/{catalog}/entries").json()["items"]
+        assert [one["status"] for one in entries if one["file"] == file] == ["acknowledged"]
+        assert catalog in [one["id"] for one in anyone.get(f"{BASE}/catalogs").json()["items"]]
+        assert machine.post(f"{BASE}/open/{file}/withdraw", headers=write()).status_code == 200
+        assert anyone.get(f"{BASE}/open/{file}/content").status_code == 404

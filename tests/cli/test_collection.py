@@ -91,3 +91,82 @@ def test_a_source_that_nobody_can_sign_in_to_is_told_where_its_file_goes(founded
     refused = founded("supply", "load", "file", resource, written, "--json")
     assert refused.refusal == "supply.load.read_at_source"
     assert founded.json("supply", "source", "end", source["id"])["source"]["ended_at"]
+
+
+TOWNS = {
+    "fields": [
+        {"name": name, "label": name, "kind": "text", "is_key": name == "code"}
+        for name in ("code", "name", "county")
+    ]
+}
+
+
+@pytest.fixture(scope="module")
+def books(founded, tmp_path_factory):
+    """Two code books of few towns, one of which swaps two names."""
+    found = []
+    for item, rows in (("甲册", "1,甲,a\n2,乙,a\n3,丙,a\n"), ("乙册", "1,乙,a\n2,甲,a\n4,丁,a\n")):
+        folder = tmp_path_factory.mktemp("book")
+        resource = described(founded, folder, item, title=item, **TOWNS)
+        founded.json("supply", "resource", "grade", resource, 1, "--reason", "公开")
+        written = folder / "book.csv"
+        written.write_text("code,name,county\n" + rows)
+        founded.json("supply", "load", "file", resource, written)
+        found.append(resource)
+    return found
+
+
+def test_a_finding_is_looked_at_first_and_then_recorded(founded, books, tmp_path):
+    words = ("supply", "finding", "compare", *books, "--name", "name", "--parent", "county")
+    seen = founded(*words, "--xlsx", tmp_path / "conflicts.xlsx")
+    assert seen.code == 0, seen.err
+    assert "同码异名" in seen.out
+    assert (tmp_path / "conflicts.xlsx").read_bytes().startswith(b"PK")
+    assert founded.json("supply", "finding", "list")["items"] == []
+    bureau = founded.json("party", "register", "〈检查单位〉（演示）")["party"]["id"]
+    named = ("--inspector", bureau, "--responsible", founded.party)
+    assert founded(*words, *named).code == 2
+    made = founded.json(*words, *named, "--title", "同码异名")
+    assert (made["safe_key"], made["observation"]["faults"]) == ("derived", 2)
+    finding = made["finding"]
+    shown = founded("supply", "finding", "show", finding["id"])
+    assert "已发现" in shown.out
+    assert founded.json("supply", "finding", "show", finding["id"])["state"] == "found"
+    checked = founded.json("supply", "finding", "check", books[0], "name", "--rule", "filled")
+    assert checked["observation"]["faults"] == 0
+    (listed,) = founded.json("supply", "finding", "list", "--body", bureau)["items"]
+    assert listed["id"] == finding["id"]
+
+
+def test_what_is_on_the_yearly_list_is_opened_and_listed_elsewhere(founded, books, tmp_path):
+    asked = ("--year", 2026, "--territory", "45")
+    words = ("--criterion", "value", "--due", "2026-12-31")
+    entry = founded.json("supply", "open", "propose", books[0], *asked, *words)["entry"]["id"]
+    assert "已确认" in founded("supply", "open", "confirm", entry).out
+    assert len(founded.json("supply", "open", "publish-list", *asked)["items"]) == 1
+    assert "已公布" in founded("supply", "open", "lines", *asked).out
+    said = (
+        "supply", "open", "file", entry, books[0], "--crosswalk", books[1], "--name", "name",
+        "--parent", "county", "--title", "对照表", "--summary", "两册编码", "--terms", "注明来源",
+    )  # fmt: skip
+    answer = founded.json(*said)
+    assert founded.json(*said, "--id", answer["command"])["file"] == answer["file"]
+    file = answer["file"]["id"]
+    assert "对照表" in founded("supply", "open", "list").out
+    target = tmp_path / "open.csv"
+    founded.json("supply", "open", "download", file, "--output", target)
+    assert "a,丙,3,,left_only,not_listed" in target.read_text(encoding="utf-8-sig")
+    assert founded("supply", "open", "download", file, "--output", target).code == 6
+    words = ("自治区公共数据开放平台", "--operator", "〈数据局〉（演示）")
+    catalog = founded.json("supply", "catalog", "register", *words)["catalog"]["id"]
+    assert "自治区" in founded("supply", "catalog", "list").out
+    written = tmp_path / "catalog.jsonld"
+    founded.json("supply", "catalog", "write", catalog, written)
+    (dataset,) = json.loads(written.read_text())["dcat:dataset"]
+    assert dataset["dct:identifier"] == file
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps([{"file": file, "accepted": False, "reason": "缺少说明"}]))
+    done = founded.json("supply", "catalog", "reconcile", catalog, report)["reconciled"]
+    assert (done["rejected"], done["missing"]) == (1, 0)
+    assert "缺少说明" in founded("supply", "catalog", "show", catalog).out
+    assert "已撤回" in founded("supply", "open", "withdraw", file).out

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """A regulator follows every use from its ground to its money, and finds the cent that differs."""
 
+from datetime import date
+
 import pytest
 
 from lingqu import ledger, rights, supervision, trust
 from lingqu.kernel.errors import LingquError
 from lingqu.kernel.paging import PageRequest
-from lingqu.runtime import new_id
-from lingqu.supervision import Disagreement
+from lingqu.market.bills import DifferenceKind
+from lingqu.runtime import documents, new_id
+from lingqu.runtime.calendar import shift_months
+from lingqu.supervision.figures import compute_figures
 from lingqu.supervision.flows import FlowNotFound
 from lingqu.supervision.reconciling import BadPeriod, NotFollowedYet
+from lingqu.supervision.reports import COLUMNS, TooEarly
 from lingqu.trust import AccessDenied, holds
+from lingqu_verify import bundles
 
 ARTICLE = "数据安全法 第四十四条"
 
@@ -22,7 +28,7 @@ PUT_BACK = (
 
 def differences(made):
     assert made.found == len(supervision.read_differences(made))
-    return [(one.what, one.call, one.expected, one.found) for one in
+    return [(one.kind, one.call, one.expected, one.found) for one in
             supervision.read_differences(made)]  # fmt: skip
 
 
@@ -121,9 +127,10 @@ def test_meter_bill_and_ledger_agree_and_one_cent_is_traced_to_its_call(world, d
     assert good.case_id is None
     world.place.sql("UPDATE market.charge SET amount = amount + 1 WHERE call = %s", (asked.call,))
     bad = world.reconcile(deal)
-    assert differences(bad) == [(Disagreement.CALL_AMOUNT, asked.call, 37, 38)]
+    assert (DifferenceKind.AMOUNT, asked.call, 37, 38) in differences(bad)
+    assert {one[0] for one in differences(bad)} == {DifferenceKind.AMOUNT, DifferenceKind.BATCH}
     fact = world.place.facts("supervision.contract.reconciled")[-1]["data"]
-    assert (fact["traced"], fact["found"], fact["case"]) == ([asked.call], 1, bad.case_id)
+    assert (fact["traced"], fact["found"], fact["case"]) == ([asked.call], 2, bad.case_id)
     case = world.read(supervision.get_case, bad.case_id)
     assert (case.subject, case.kind) == (deal.id, supervision.CaseKind.RECONCILIATION)
     world.place.sql("UPDATE market.charge SET amount = amount - 1 WHERE call = %s", (asked.call,))
@@ -137,15 +144,16 @@ def test_meter_bill_and_ledger_agree_and_one_cent_is_traced_to_its_call(world, d
     assert only.items == (world.read(supervision.get_reconciliation, bad.id),)
     with pytest.raises(AccessDenied):
         world.reconcile(deal, caller=world.banker)
-    with pytest.raises(BadPeriod):
-        world.do(
-            supervision.reconcile_contract,
-            world.regulator,
-            reconciliation=new_id(supervision.ReconciliationId),
-            contract=deal.id,
-            begins=good.ends,
-            ends=good.begins,
-        )
+    for begins, ends in ((good.ends, good.begins), (date.max, date.max), (date.min, date.max)):
+        with pytest.raises(BadPeriod):
+            world.do(
+                supervision.reconcile_contract,
+                world.regulator,
+                reconciliation=new_id(supervision.ReconciliationId),
+                contract=deal.id,
+                begins=begins,
+                ends=ends,
+            )
 
 
 @pytest.mark.parametrize(
@@ -154,22 +162,22 @@ def test_meter_bill_and_ledger_agree_and_one_cent_is_traced_to_its_call(world, d
         (
             "DELETE FROM market.charge WHERE call = %(call)s RETURNING to_jsonb(charge)::text",
             PUT_BACK,
-            [Disagreement.CALL_UNCHARGED],
+            [DifferenceKind.NOT_CHARGED, DifferenceKind.BATCH],
         ),
         (
             "UPDATE gate.call SET hits = hits + 1 WHERE call = %(call)s",
             "UPDATE gate.call SET hits = hits - 1 WHERE call = %(call)s",
-            [Disagreement.CALL_AMOUNT],
+            [DifferenceKind.AMOUNT],
         ),
         (
             "UPDATE market.charge_batch SET amount = amount + 1 WHERE id = %(charge)s",
             "UPDATE market.charge_batch SET amount = amount - 1 WHERE id = %(charge)s",
-            [Disagreement.BATCH_SUM],
+            [DifferenceKind.BATCH],
         ),
         (
             "UPDATE ledger.transfer SET amount = amount + 1 WHERE id = %(transfer)s",
             "UPDATE ledger.transfer SET amount = amount - 1 WHERE id = %(transfer)s",
-            [Disagreement.POSTING],
+            [DifferenceKind.POSTING],
         ),
     ],
 )
@@ -197,8 +205,80 @@ def test_a_day_is_reconciled_contract_by_contract_and_what_was_not_charged_is_fo
     day = ledger.local_day(world.now)
     made = supervision.reconcile_day(world.place.database, world.regulator, day=day)
     mine = next(one for one in made if one.contract == deal.id)
-    assert [one[0] for one in differences(mine)] == [Disagreement.BATCH_UNCHARGED]
+    assert [one[0] for one in differences(mine)] == [DifferenceKind.NOT_CHARGED]
     world.charge()
     made = supervision.reconcile_day(world.place.database, world.regulator, day=day)
     assert all(one.agrees for one in made)
     assert len(made) > 1
+
+
+def test_the_evidence_of_a_contract_is_its_whole_way_and_verifies_alone(world, desk):
+    deal, other = world.contract(), world.contract()
+    world.use(desk, deal, 2)
+    world.use(desk, other)
+    world.charge()
+    world.look()
+    text = world.read(supervision.bundle_of, world.logs, (deal.id,))
+    report = bundles.verify_bundle(text, keys=[world.place.key.verifier])
+    kinds = {one.entry.kind for one in report.facts}
+    assert {
+        "rights.ground.recorded", "rights.grant.issued", "gate.product.defined",
+        "gate.batch.metered", "market.charge.posted",
+    } <= kinds  # fmt: skip
+    assert report.disclosures
+    assert other.id not in text
+    assert other.grant_id not in text
+
+
+def test_a_report_gives_the_same_bytes_for_the_same_facts_and_says_where_each_figure_is_from(
+    world, desk
+):
+    deal = world.contract()
+    world.use(desk, deal, 2)
+    world.charge()
+    world.look()
+    first = ledger.local_day(world.now).replace(day=1)
+    issuer = world.venue
+
+    def made(month):
+        return world.do(
+            supervision.make_report,
+            world.regulator,
+            report=new_id(supervision.ReportId),
+            month=month,
+            issuer=issuer,
+        )
+
+    with pytest.raises(TooEarly):
+        made(first.replace(year=first.year + 1))
+    one = made(shift_months(first, -1))
+    assert one.is_whole
+    assert one.due_on.day == 10
+    assert {each.code: each.month for each in supervision.read_figures(one)}["charged"] == 0
+    now = compute_figures_now(world)
+    assert now["calls_answered"] == now["calls_answered.verification"] > 0
+    assert now["charged"] == now["charged.verification"] == now["posted"] > 0
+    assert now["contracts_made"] == now["contracts_in_force"] > 0
+    assert now["differing"] > 0
+    again = world.read(supervision.get_report, one.id)
+    assert world.read(supervision.is_reproduced, again)
+    assert supervision.write_report(one) == supervision.write_report(again)
+    for form in (documents.Format.DOCX, documents.Format.PDF):
+        drawn = [world.read(supervision.draw_report, again, to=form) for _ in range(2)]
+        assert drawn[0].sha256 == drawn[1].sha256
+    sheet = documents.read_sheet(supervision.write_report(one), columns=COLUMNS)
+    assert sheet.problems == ()
+    assert {row["origin"] for row in sheet.rows} >= {"总账", "计量存证", "计费台账"}
+    listed = world.read(supervision.find_reports, page=PageRequest(), month=one.month)
+    assert [each.id for each in listed.items] == [one.id]
+    with world.place.database.reading(world.banker) as tx, pytest.raises(AccessDenied):
+        supervision.find_reports(tx, page=PageRequest())
+
+
+def compute_figures_now(world):
+    """The figures of this month with today, which a report leaves to tomorrow."""
+    today = ledger.local_day(world.now)
+    figures = world.read(
+        compute_figures, month=today.replace(day=1), ends=shift_months(today.replace(day=1), 1)
+    )
+    return {one.code: one.month for one in figures}

@@ -187,13 +187,13 @@ def _application(server, parties, callers, resource, title) -> procedures.Proced
     with server.app.database.reading(trust.LOCAL_ADMINISTRATOR) as tx:
         items = rulebook.of(tx).items("registration.first_materials")
     content = server.app.blobs.put(b"%PDF-1.7 application", limit_bytes=1000)
-    registration = new_id(rights.RegistrationId)
+    registration = new_id(registry.RegistrationId)
     made = _do(
         server,
         callers["provider"],
         registry.apply_registration,
         registration=registration,
-        kind=rights.RegistrationKind.RESOURCE,
+        kind=registry.RegistrationKind.RESOURCE,
         subject=resource,
         applicant=parties["civil"],
         registrar=parties["registrar"],

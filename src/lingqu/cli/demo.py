@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import ipaddress
 import json
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import threading
@@ -23,17 +21,18 @@ import click
 
 from lingqu.cli import serve as server
 from lingqu.cli.acting import caller
+from lingqu.cli.children import die_with_parent, end_child
 from lingqu.cli.demonstration import Telling, Told
 from lingqu.cli.doctor import NoVerifier, program_beside
 from lingqu.cli.grammar import command, option
 from lingqu.cli.invocation import Invocation
-from lingqu.cli.story import BEGINS, STORIES, Journal
+from lingqu.cli.story import BEGINS, STORIES, Journal, folder_elsewhere
 from lingqu.kernel import errors
 from lingqu.kernel.time import parse_instant
 from lingqu.runtime.blobs import storage_errors
 from lingqu.runtime.observability import configure_logging
 from lingqu.runtime.postgres import discard_postgres
-from lingqu.runtime.settings import Settings, key_location
+from lingqu.runtime.settings import Settings, key_location, source_location
 from lingqu.trust import log as logs
 from lingqu.trust import rulebook
 from lingqu.wiring import App, initialize, open_app
@@ -42,8 +41,6 @@ DATA_DIR = Path(".lingqu/demo")
 FOUNDED = "founded"
 ORIGIN = "demo.lingqu.example"
 WITNESS_NAME = "witness.demo.lingqu.example"
-_LIBC = ctypes.CDLL(None)
-_PARENT_DEATH = 1  # PR_SET_PDEATHSIG of prctl(2)
 _START_S = 10.0
 _URL = re.compile(r"http://\S+")
 
@@ -132,6 +129,7 @@ def _settings(run: Invocation, port: str | None, profile: str | None) -> Setting
         database_url=None,
         database_owner_url=None,
         key_file=None,
+        source_dir=None,
         key_passphrase_file=None,
         base_url=None,
         origin=ORIGIN,
@@ -173,10 +171,12 @@ def _prepare(settings: Settings, *, fresh: bool) -> tuple[Journal, bool]:
         if occupied and known is None:
             raise NotADemo(folder=str(folder))
         if fresh and known is not None:
-            discard_postgres(data_dir=folder)
-            shutil.rmtree(folder)
+            for one in (folder, folder_elsewhere(settings)):
+                discard_postgres(data_dir=one)
+                shutil.rmtree(one, ignore_errors=True)
+                key_location(replace(settings, data_dir=one)).unlink(missing_ok=True)
             shutil.rmtree(_witness_folder(settings), ignore_errors=True)
-            key_location(settings).unlink(missing_ok=True)
+            shutil.rmtree(source_location(settings), ignore_errors=True)
             known = None
         folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     if known is None:
@@ -235,7 +235,7 @@ def _witness(settings: Settings, log_key: str) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
         text=True,
         process_group=0,  # Ctrl-C is for us; the witness is ended after the platform
-        preexec_fn=_die_with_parent,  # noqa: PLW1509  # no thread runs yet, and it only makes one system call
+        preexec_fn=die_with_parent,  # noqa: PLW1509  # no thread runs yet, and it only makes one system call
     )
     try:
         assert process.stdout is not None, "it is a pipe"
@@ -244,18 +244,7 @@ def _witness(settings: Settings, log_key: str) -> Iterator[str]:
             raise WitnessFailed(folder=str(folder))
         yield f"{shown['vkey']} {found[0]}"
     finally:
-        process.terminate()
-        try:
-            process.wait(_START_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PARENT_DEATH, signal.SIGTERM)
+        end_child(process)
 
 
 def _done(words: list[str]) -> str:

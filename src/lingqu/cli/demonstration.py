@@ -86,6 +86,7 @@ class Telling:
             app=self.app,
             journal=self.journal,
             cast=story.cast,
+            region=story.region,
             address=address,
             connect=connect,
             files=self.files,

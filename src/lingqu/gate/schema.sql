@@ -164,3 +164,7 @@ CREATE VIEW gate.pub_call AS
     FROM gate.call;
 COMMENT ON VIEW gate.pub_call IS 'Metered calls, answered and refused, for packages above.';
 GRANT SELECT ON gate.pub_call TO lingqu_app;
+
+CREATE VIEW gate.pub_product AS SELECT id, grant_id, owner, form, title FROM gate.product;
+COMMENT ON VIEW gate.pub_product IS 'Products, for packages above.';
+GRANT SELECT ON gate.pub_product TO lingqu_app;

@@ -134,3 +134,11 @@ GRANT SELECT, INSERT (account, currency, floor, ceiling, hot),
     UPDATE (floor, ceiling, open, posted, pending_out, pending_in) ON ledger.balance TO lingqu_app;
 GRANT SELECT, INSERT, DELETE ON ledger.queue TO lingqu_app;
 GRANT USAGE ON SEQUENCE ledger.transfer_number TO lingqu_app;
+
+-- Seen from above ---------------------------------------------------------------------------------
+
+CREATE VIEW ledger.pub_posting AS
+    SELECT id, debit, credit, amount, kind, reference, day, at FROM ledger.transfer
+    WHERE verdict = 'accepted' AND phase IN ('posted', 'post');
+COMMENT ON VIEW ledger.pub_posting IS 'What moved between accounts, for packages above.';
+GRANT SELECT ON ledger.pub_posting TO lingqu_app;

@@ -23,15 +23,16 @@ from lingqu.kernel.values import from_plain, to_plain
 from lingqu.market.fees import FeeSchedule
 from lingqu.market.listings import FORM_ACTIONS, Listing
 from lingqu.market.members import Member
-from lingqu.rights import exchange
+
+exchange = rights.exchange
 
 NAME_MAX = 128
 ABSTRACT_MAX = 1024
 WITH_PLATFORM = "02"
 PROVIDER, USER = "01", "02"
-DUTY_ACTIONS: Mapping[rights.ObligationKind, exchange.DutyAction] = MappingProxyType({
-    rights.ObligationKind.DELETE: exchange.DutyAction.DELETE,
-    rights.ObligationKind.REPORT: exchange.DutyAction.REPORT,
+DUTY_ACTIONS: Mapping[rights.ObligationKind, rights.exchange.DutyAction] = MappingProxyType({
+    rights.ObligationKind.DELETE: rights.exchange.DutyAction.DELETE,
+    rights.ObligationKind.REPORT: rights.exchange.DutyAction.REPORT,
 })  # fmt: skip
 """The duties a contract may hold, as the standard's actions; paying is what the fees are for."""
 
@@ -78,9 +79,9 @@ def write_text(
 ) -> str:
     """This will write the canonical text of a contract; the same agreement, the same bytes."""
     own = vocabulary.read(buyer_terms(listing, buyer.party, terms))
-    policy = exchange.Policy(
+    policy = rights.exchange.Policy(
         id=contract,
-        kind=exchange.PolicyKind.OFFER,
+        kind=rights.exchange.PolicyKind.OFFER,
         object=listing.product,
         terms=meet(vocabulary.read(listing.permitted), own),
         provider=seller.code,
@@ -89,11 +90,11 @@ def write_text(
         consumer_node=buyer.party,
         quantities=(Money(terms.quota, "calls"),),
         after=tuple(
-            exchange.Duty(action=DUTY_ACTIONS[one.kind], within_days=one.days)
+            rights.exchange.Duty(action=DUTY_ACTIONS[one.kind], within_days=one.days)
             for one in terms.duties
         ),
     )
-    written = exchange.to_tc609(policy)
+    written = rights.exchange.to_tc609(policy)
     document: dict[str, Any] = {
         "contractId": contract,
         "contractName": listing.title[:NAME_MAX],

@@ -402,3 +402,18 @@ CREATE VIEW market.pub_late_payment AS SELECT id, contract, day, amount FROM mar
 COMMENT ON VIEW market.pub_late_payment IS 'What was short and was posted later, for packages above.';
 
 GRANT SELECT ON market.pub_contract, market.pub_charge_batch, market.pub_late_payment TO lingqu_app;
+
+CREATE VIEW market.pub_payout AS
+    SELECT p.batch, p.contract, s.venue, s.day, p.share, p.party, p.amount, p.transfer
+    FROM market.payout p JOIN market.settlement s ON s.id = p.batch;
+COMMENT ON VIEW market.pub_payout IS 'Who received which part of what contracts earned, for packages above.';
+
+CREATE VIEW market.pub_listing AS
+    SELECT id, venue, seller, product, form, state, listed_at, ended_at FROM market.listing;
+COMMENT ON VIEW market.pub_listing IS 'Products at venues, for packages above.';
+
+CREATE VIEW market.pub_payable AS
+    SELECT id, venue, treasury, day, amount, due_on, owed_at, closed_at FROM market.payable;
+COMMENT ON VIEW market.pub_payable IS 'What is owed to treasuries, for packages above.';
+
+GRANT SELECT ON market.pub_payout, market.pub_listing, market.pub_payable TO lingqu_app;

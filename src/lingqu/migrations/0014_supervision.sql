@@ -51,6 +51,35 @@ COMMENT ON VIEW market.pub_late_payment IS 'What was short and was posted later,
 
 GRANT SELECT ON market.pub_contract, market.pub_charge_batch, market.pub_late_payment TO lingqu_app;
 
+CREATE VIEW market.pub_payout AS
+    SELECT p.batch, p.contract, s.venue, s.day, p.share, p.party, p.amount, p.transfer
+    FROM market.payout p JOIN market.settlement s ON s.id = p.batch;
+COMMENT ON VIEW market.pub_payout IS 'Who received which part of what contracts earned, for packages above.';
+
+CREATE VIEW market.pub_listing AS
+    SELECT id, venue, seller, product, form, state, listed_at, ended_at FROM market.listing;
+COMMENT ON VIEW market.pub_listing IS 'Products at venues, for packages above.';
+
+CREATE VIEW market.pub_payable AS
+    SELECT id, venue, treasury, day, amount, due_on, owed_at, closed_at FROM market.payable;
+COMMENT ON VIEW market.pub_payable IS 'What is owed to treasuries, for packages above.';
+
+GRANT SELECT ON market.pub_payout, market.pub_listing, market.pub_payable TO lingqu_app;
+
+CREATE VIEW trust.pub_row AS SELECT table_name, key, version, fact FROM trust.row_version;
+COMMENT ON VIEW trust.pub_row IS 'Which fact names which version of which row, for packages above.';
+GRANT SELECT ON trust.pub_row TO lingqu_app;
+
+CREATE VIEW gate.pub_product AS SELECT id, grant_id, owner, form, title FROM gate.product;
+COMMENT ON VIEW gate.pub_product IS 'Products, for packages above.';
+GRANT SELECT ON gate.pub_product TO lingqu_app;
+
+CREATE VIEW ledger.pub_posting AS
+    SELECT id, debit, credit, amount, kind, reference, day, at FROM ledger.transfer
+    WHERE verdict = 'accepted' AND phase IN ('posted', 'post');
+COMMENT ON VIEW ledger.pub_posting IS 'What moved between accounts, for packages above.';
+GRANT SELECT ON ledger.pub_posting TO lingqu_app;
+
 CREATE SCHEMA supervision;
 GRANT USAGE ON SCHEMA supervision TO lingqu_app;
 
@@ -147,7 +176,24 @@ CREATE INDEX reconciliation_contract ON supervision.reconciliation (contract, id
 CREATE INDEX reconciliation_case ON supervision.reconciliation (case_id);
 COMMENT ON TABLE supervision.reconciliation IS 'Meter, bill and ledger of one contract and period compared with each other, in fen, and each difference found.';
 
-GRANT SELECT, INSERT ON supervision.mention, supervision.refusal, supervision.flow, supervision.reconciliation TO lingqu_app;
+CREATE TABLE supervision.report (
+    id         text        PRIMARY KEY,
+    month      date        NOT NULL CHECK (extract(day FROM month) = 1),
+    ends       date        NOT NULL CHECK (ends > month),
+    issuer     text        NOT NULL REFERENCES trust.party,
+    figures    text        NOT NULL,
+    digest     text        NOT NULL CHECK (digest ~ '^[0-9a-f]{64}$'),
+    due_on     date,
+    rule       text,
+    made_at    timestamptz NOT NULL,
+    version    bigint      NOT NULL
+);
+CREATE INDEX report_month ON supervision.report (month, id);
+CREATE INDEX report_issuer ON supervision.report (issuer);
+COMMENT ON TABLE supervision.report IS 'Monthly reports: the figures as they were computed, each with where it comes from.';
+
+GRANT SELECT, INSERT ON supervision.mention, supervision.refusal, supervision.flow, supervision.reconciliation, supervision.report
+    TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE ON supervision.case TO lingqu_app;
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import enum
 import functools
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
@@ -16,11 +16,21 @@ from lingqu.kernel.lattice import Tree, UnknownCode, Vocabulary
 from lingqu.kernel.time import Instant
 from lingqu.rights.notices import Notice, announce
 from lingqu.runtime import Tx
+from lingqu.trust import divisions, rulebook
 
 ABROAD = "abroad"
 """The territory that holds everything across the border (跨境)."""
 
+COUNTRY = "china"
+"""The territory that holds every division of the country."""
 CODE_MAX = 60
+_COVERED = frozenset(
+    {
+        divisions.DivisionLevel.PROVINCE,
+        divisions.DivisionLevel.CITY,
+        divisions.DivisionLevel.COUNTY,
+    }
+)
 
 
 class TreeName(enum.Enum):
@@ -149,9 +159,11 @@ def find_codes(tx: Tx) -> tuple[Label, ...]:
 
 @functools.cache
 def built_in_labels() -> tuple[Label, ...]:
-    """This will read the codes every installation begins with."""
+    """This will read the codes every installation begins with, parents before children."""
     text = resources.files(__package__).joinpath("vocabulary.toml").read_text(encoding="utf-8")
-    return tuple(
+    trees = tomllib.loads(text)
+    names: dict[str, str] = trees.pop("division_names")
+    given = tuple(
         Label(
             tree=TreeName(tree),
             code=code,
@@ -160,9 +172,40 @@ def built_in_labels() -> tuple[Label, ...]:
             en=given["en"],
             source=given.get("source"),
         )
-        for tree, codes in tomllib.loads(text).items()
+        for tree, codes in trees.items()
         for code, given in codes.items()
     )
+    return (*given, *_division_labels(names))
+
+
+def _division_labels(names: Mapping[str, str]) -> Iterator[Label]:
+    """The region of every profile, with all above it and its cities and counties."""
+    day = rulebook.open_rulebook().day
+    known: set[str] = set()
+    for profile in sorted(rulebook.profiles(), key=lambda one: one.division):
+        parent = COUNTRY
+        for one in divisions.ancestors(profile.division, on=day):
+            yield from _division(one, parent, names, known)
+            parent = one.code
+        top = divisions.get(profile.division, on=day)
+        yield from _division(top, parent, names, known)
+        open_ = [top]
+        while open_:
+            above = open_.pop()
+            for one in divisions.children(above.code, on=day):
+                if one.level in _COVERED:
+                    yield from _division(one, above.code, names, known)
+                if one.level is divisions.DivisionLevel.CITY:
+                    open_.append(one)
+
+
+def _division(
+    one: divisions.Division, parent: str, names: Mapping[str, str], known: set[str]
+) -> Iterator[Label]:
+    if one.code not in known:
+        known.add(one.code)
+        named = names.get(one.code, f"{one.name} ({one.code})")
+        yield Label(tree=TreeName.TERRITORIES, code=one.code, parent=parent, zh=one.name, en=named)
 
 
 @functools.lru_cache(maxsize=8)
@@ -171,7 +214,11 @@ def _grown(added: tuple[tuple[str, str, str | None], ...]) -> Vocabulary:
     for name in TreeName:
         entries = [(one.code, one.parent) for one in built_in_labels() if one.tree is name]
         base = Tree(name.value, entries)
-        mine = [(code, parent) for tree, code, parent in added if tree == name.value]
+        mine = [
+            (code, parent)
+            for tree, code, parent in added
+            if tree == name.value and code not in base  # a later edition may bring it along
+        ]
         trees[name.value] = base.grow(_parents_first(base, mine)) if mine else base
     return Vocabulary(**trees)
 

@@ -22,48 +22,69 @@ from lingqu.supervision.cases import (
     lift_from_case,
     open_case,
 )
-from lingqu.supervision.comparing import Difference, Disagreement, chargeable
 from lingqu.supervision.evidence import bundle_of, find_facts_about
+from lingqu.supervision.figures import INDICATORS, Figure
 from lingqu.supervision.flows import Flow, FlowPath, find_flows, get_flow
 from lingqu.supervision.following import FOLLOWER
 from lingqu.supervision.reconciling import (
     Reconciliation,
     ReconciliationId,
+    chargeable,
     find_reconciliations,
     get_reconciliation,
     read_differences,
     reconcile_contract,
     reconcile_day,
 )
+from lingqu.supervision.reports import (
+    Report,
+    ReportId,
+    draw_report,
+    find_reports,
+    get_report,
+    is_reproduced,
+    make_report,
+    read_figures,
+    write_report,
+)
 
 __all__ = (
     "FOLLOWER",
+    "INDICATORS",
     "Attempt",
     "Case",
     "CaseClosed",
     "CaseId",
     "CaseKind",
-    "Difference",
-    "Disagreement",
+    "Figure",
     "Flow",
     "FlowPath",
     "Reconciliation",
     "ReconciliationId",
+    "Report",
+    "ReportId",
     "bundle_of",
     "chargeable",
     "close_case",
+    "draw_report",
     "find_cases",
     "find_facts_about",
     "find_flows",
     "find_reconciliations",
     "find_refused",
+    "find_reports",
     "get_case",
     "get_flow",
     "get_reconciliation",
+    "get_report",
     "hold_from_case",
+    "is_reproduced",
     "lift_from_case",
+    "make_report",
     "open_case",
     "read_differences",
+    "read_figures",
     "reconcile_contract",
     "reconcile_day",
+    "write_report",
 )

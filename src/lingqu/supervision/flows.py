@@ -9,6 +9,7 @@ contract, down to its charge and the postings of the ledger, with the facts of e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from lingqu import gate, ledger, market, rights, trust
 from lingqu.kernel import errors
@@ -65,6 +66,17 @@ class Station:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Who received which part of what the contract earned on the day that has this use, in fen."""
+
+    settlement: str
+    day: date
+    share: str
+    party: trust.PartyId
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FactRef:
     """A fact of a flow: what happened, and where it stands."""
 
@@ -77,7 +89,9 @@ class FactRef:
 class FlowPath:
     """A flow with all it rests on and all that came of it, in the order of the way.
 
-    `held` are those of its things that are held now; `facts` the newest facts about any of them.
+    `entries` are what the ledger moved for it, `parts` how the contract's earnings of the settled
+    day were shared out. `held` are those of its things that are held now; `facts` the newest facts
+    about any of them.
     """
 
     flow: Flow
@@ -91,6 +105,7 @@ class FlowPath:
     contract_state: market.ContractState | None
     charge: str | None
     entries: tuple[ledger.Entry, ...]
+    parts: tuple[Part, ...]
     held: tuple[str, ...]
     facts: tuple[FactRef, ...]
 
@@ -98,7 +113,7 @@ class FlowPath:
 _SELECT = """
     SELECT f.batch, f.fact, f.at, f.grant_id AS grant, f.product, f.holder, f.contract, f.answered,
            f.units, f.yes, f.no, f.once, f.unknown, f.refused, c.amount AS charged, c.posted,
-           c.id AS charge, c.transfer
+           c.id AS charge, c.transfer, c.day
     FROM supervision.flow f LEFT JOIN market.pub_charge_batch c ON c.metered = f.batch
 """
 _PAGE = f"""
@@ -113,6 +128,12 @@ _PAGE = f"""
     ORDER BY f.fact DESC LIMIT %(limit)s
 """
 _ONE = f"{_SELECT} WHERE f.batch = %s"  # joined from constants
+_PARTS = """
+    SELECT batch AS settlement, day, share, party, amount FROM market.pub_payout
+    WHERE contract = %(contract)s AND day = (
+        SELECT min(day) FROM market.pub_payout WHERE contract = %(contract)s AND day >= %(day)s)
+    ORDER BY batch, share, party
+"""
 _FACTS = """
     SELECT fact, kind, at FROM supervision.mention WHERE subject = ANY(%s)
     GROUP BY fact, kind, at ORDER BY fact DESC LIMIT %s
@@ -181,12 +202,20 @@ def get_flow(tx: Tx, batch: gate.MeterBatchId) -> FlowPath:
         contract_state=None if deal is None else deal.state,
         charge=row["charge"],
         entries=ledger.find_entries(tx, transfers=wanted),
+        parts=_parts(tx, flow, row["day"]),
         held=holds.find_held(tx, subjects=subjects),
         facts=tuple(
             FactRef(fact=trust.FactId(one["fact"]), kind=one["kind"], at=one["at"])
             for one in tx.all(_FACTS, (own_subjects(flow, row["charge"]), FACTS_MAX))
         ),
     )
+
+
+def _parts(tx: Tx, flow: Flow, day: date | None) -> tuple[Part, ...]:
+    if flow.contract is None or day is None:
+        return ()
+    rows = tx.all(_PARTS, {"contract": flow.contract, "day": day})
+    return tuple(Part(**{**row, "party": trust.PartyId(row["party"])}) for row in rows)
 
 
 def own_subjects(flow: Flow, charge: str | None) -> list[str]:

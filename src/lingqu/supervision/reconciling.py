@@ -9,9 +9,9 @@ hold it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from lingqu import gate, ledger, market, trust
 from lingqu.kernel import canon, errors
@@ -19,23 +19,17 @@ from lingqu.kernel.ids import Id
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_plain, to_plain
-from lingqu.market import settlement
+from lingqu.market import bills, settlement
 from lingqu.runtime import Caller, Database, Tx, new_id
-from lingqu.runtime.calendar import start_of_day
+from lingqu.runtime.calendar import shift_days, start_of_day
 from lingqu.supervision.attempts import require_sight
 from lingqu.supervision.cases import CaseId, CaseKind, begin_case
-from lingqu.supervision.comparing import (
-    BatchView,
-    Difference,
-    Disagreement,
-    Sums,
-    add_sums,
-    compare_batch,
-)
 from lingqu.supervision.following import METERED
 
 DIFFERENCES_MAX = 1_000
 """Most differences that are kept of one reconciliation; `found` counts all."""
+TRACED_MAX = 20
+"""Most calls that a fact names."""
 YEAR = 366
 """Most days that are compared at once."""
 
@@ -119,16 +113,15 @@ class ContractReconciled(trust.Fact):
     case: CaseId | None
 
 
-_BATCHES = """
-    SELECT f.batch FROM supervision.flow f
-    LEFT JOIN market.pub_charge_batch c ON c.metered = f.batch
-    WHERE f.contract = %(contract)s
-      AND CASE WHEN c.day IS NULL THEN f.at >= %(start)s AND f.at < %(end)s
-               ELSE c.day >= %(begins)s AND c.day < %(ends)s END
-    ORDER BY f.batch
+_UNBOOKED = """
+    SELECT batch FROM supervision.flow
+    WHERE contract = %(contract)s AND at >= %(start)s AND at < %(end)s AND answered > 0
+      AND batch NOT IN (SELECT metered FROM market.pub_charge_batch WHERE contract = %(contract)s)
+    ORDER BY batch
 """
-_LATE = """
-    SELECT id FROM market.pub_late_payment WHERE contract = %s AND day >= %s AND day < %s
+_POSTED = """
+    SELECT id, amount FROM ledger.pub_posting
+    WHERE credit = %(account)s AND day >= %(begins)s AND day < %(ends)s ORDER BY id
 """
 _ACTIVE = """
     SELECT contract FROM market.pub_charge_batch WHERE day = %(day)s
@@ -159,26 +152,62 @@ def reconcile_contract(
     Raises ContractNotFound, BadPeriod, NotFollowedYet, IdTaken.
     """
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.FLOW)
-    if not begins < ends <= begins + timedelta(days=YEAR):
+    if not 0 < (ends - begins).days <= YEAR:
         raise BadPeriod(begins=begins.isoformat(), ends=ends.isoformat())
     deal = market.get_contract(tx, contract)
-    if tx.one(_BEHIND, (METERED,))["behind"]:
-        raise NotFollowedYet
-    views = _views(tx, deal, begins, ends)
-    transfers = [one.charge.transfer for one in views if one.charge and one.charge.transfer]
-    known = ledger.find_entries(tx, transfers=transfers)
-    entries: dict[str, ledger.Entry] = {one.transfer: one for one in known}
-    compared = [compare_batch(deal.schedule, view, entries) for view in views]
-    found = [one for _, some in compared for one in some]
-    found += _unknown_postings(tx, deal, begins, ends, entries)
-    return _recorded(
-        tx,
-        id=reconciliation,
-        contract=contract,
-        period=(begins, ends),
-        batches=len(views),
-        sums=add_sums([sums for sums, _ in compared]),
-        found=found,
+    require_followed(tx)
+    booked = settlement.find_batches(tx, contract=contract, begins=begins, ends=ends)
+    meter = _meter(tx, contract, begins, ends, booked)
+    found = [
+        *bills.find_differences(tx, contract=contract, begins=begins, ends=ends, metered=meter),
+        *_unknown_postings(tx, deal, begins, ends, booked),
+    ]
+    sums = _sums(tx, deal, begins, ends, booked, meter)
+    return _recorded(tx, id=reconciliation, contract=contract, sums=sums, found=found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sums:
+    begins: date
+    ends: date
+    batches: int
+    calls: int
+    metered: int
+    billed: int
+    posted: int
+    short: int
+
+
+def _sums(
+    tx: Tx,
+    deal: market.Contract,
+    begins: date,
+    ends: date,
+    booked: Sequence[settlement.ChargeBatch],
+    meter: Sequence[bills.MeteredBatch],
+) -> _Sums:
+    """What meter, bill and ledger each come to, added up apart from each other."""
+    counted = {one.metered: one.counted for one in booked}
+    priced = [
+        charge.amount
+        for one in meter
+        if one.batch in counted
+        for charge in settlement.price_batch(
+            deal.schedule, counted=counted[one.batch], calls=one.calls
+        )
+    ]
+    transfers = [one.transfer for one in booked if one.transfer is not None]
+    entries = ledger.find_entries(tx, transfers=transfers)
+    bill = bills.get_bill(tx, contract=deal.id, begins=begins, ends=ends)
+    return _Sums(
+        begins=begins,
+        ends=ends,
+        batches=len(meter),
+        calls=sum(call.refusal is None for one in meter for call in one.calls),
+        metered=sum(priced),
+        billed=bill.charged,
+        posted=sum(one.amount for one in entries if one.outcome is ledger.Outcome.ACCEPTED),
+        short=sum(one.amount - one.posted for one in booked),
     )
 
 
@@ -187,23 +216,20 @@ def _recorded(
     *,
     id: ReconciliationId,  # noqa: A002  # the name of the field
     contract: market.ContractId,
-    period: tuple[date, date],
-    batches: int,
-    sums: Sums,
-    found: Sequence[Difference],
+    sums: _Sums,
+    found: Sequence[bills.Difference],
 ) -> Reconciliation:
-    begins, ends = period
     case = None
     if found:
         case = CaseId.of(id.uuid)
-        summary = f"{begins} – {ends}: {len(found)}"
+        summary = f"{sums.begins} – {sums.ends}: {len(found)}"
         begin_case(tx, case=case, kind=CaseKind.RECONCILIATION, subject=contract, summary=summary)
     made = Reconciliation(
         id=id,
         contract=contract,
-        begins=begins,
-        ends=ends,
-        batches=batches,
+        begins=sums.begins,
+        ends=sums.ends,
+        batches=sums.batches,
         calls=sums.calls,
         metered=sums.metered,
         billed=sums.billed,
@@ -221,15 +247,15 @@ def _recorded(
         ContractReconciled(
             reconciliation=id,
             contract=contract,
-            begins=begins,
-            ends=ends,
+            begins=sums.begins,
+            ends=sums.ends,
             calls=sums.calls,
             metered=sums.metered,
             billed=sums.billed,
             posted=sums.posted,
             short=sums.short,
             found=len(found),
-            traced=tuple(traced)[:20],
+            traced=tuple(traced)[:TRACED_MAX],
             case=case,
         ),
     )
@@ -241,7 +267,8 @@ def reconcile_day(database: Database, caller: Caller, *, day: date) -> tuple[Rec
 
     Raises AccessDenied, NotFollowedYet.
     """
-    start, end = start_of_day(day), start_of_day(day + timedelta(days=1))
+    after = shift_days(day, 1)
+    start, end = start_of_day(day), start_of_day(after)
     with database.reading(caller) as tx:
         require_sight(tx)
         rows = tx.all(_ACTIVE, {"day": day, "start": start, "end": end})
@@ -254,15 +281,21 @@ def reconcile_day(database: Database, caller: Caller, *, day: date) -> tuple[Rec
             reconciliation=new_id(ReconciliationId),
             contract=market.ContractId(row["contract"]),
             begins=day,
-            ends=day + timedelta(days=1),
+            ends=after,
         )
         for row in rows
     )
 
 
-def read_differences(made: Reconciliation) -> tuple[Difference, ...]:
+def require_followed(tx: Tx) -> None:
+    """This will go on only where every metered batch is known here. Raises NotFollowedYet."""
+    if tx.one(_BEHIND, (METERED,))["behind"]:
+        raise NotFollowedYet
+
+
+def read_differences(made: Reconciliation) -> tuple[bills.Difference, ...]:
     """This will give the differences that are kept of a reconciliation."""
-    return tuple(from_plain(Difference, one) for one in canon.decode(made.differences))
+    return tuple(from_plain(bills.Difference, one) for one in canon.decode(made.differences))
 
 
 def get_reconciliation(tx: Tx, reconciliation: ReconciliationId) -> Reconciliation:
@@ -290,61 +323,62 @@ def find_reconciliations(
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
 
 
-def _views(tx: Tx, deal: market.Contract, begins: date, ends: date) -> list[BatchView]:
-    """What meter and bill have of each batch: those metered first, then those charged alone."""
-    start, end = start_of_day(begins), start_of_day(ends)
-    period = {"contract": deal.id, "begins": begins, "ends": ends, "start": start, "end": end}
-    metered = [row["batch"] for row in tx.all(_BATCHES, period)]
-    charged = settlement.find_batches(tx, contract=deal.id, begins=begins, ends=ends)
-    lines = _by_batch(settlement.find_lines(tx, contract=deal.id, begins=begins, ends=ends))
-    by_metered = {one.metered: one for one in charged}
-    alone = [name for name in by_metered if name not in {*metered}]
-    return [_view(tx, name, by_metered.get(name), lines) for name in (*metered, *alone)]
-
-
-def _view(
+def _meter(
     tx: Tx,
-    metered: str,
-    charge: settlement.ChargeBatch | None,
-    lines: Mapping[str, Sequence[settlement.ChargeLine]],
-) -> BatchView:
-    known = metered.startswith(f"{gate.MeterBatchId.prefix}_")
-    calls = gate.find_batch_calls(tx, gate.MeterBatchId(metered)) if known else ()
-    mine = () if charge is None else lines.get(charge.id, ())
-    return BatchView(metered=metered, calls=calls, charge=charge, lines=tuple(mine))
+    contract: market.ContractId,
+    begins: date,
+    ends: date,
+    booked: Sequence[settlement.ChargeBatch],
+) -> tuple[bills.MeteredBatch, ...]:
+    """What was metered of the batches booked in the period, and of those never booked."""
+    start, end = start_of_day(begins), start_of_day(ends)
+    rows = tx.all(_UNBOOKED, {"contract": contract, "start": start, "end": end})
+    names = dict.fromkeys([*(one.metered for one in booked), *(row["batch"] for row in rows)])
+    found = [metered_batch(tx, gate.MeterBatchId(name)) for name in names if _is_metered(name)]
+    return tuple(one for one in found if one.calls)
 
 
-def _by_batch(
-    lines: Iterable[settlement.ChargeLine],
-) -> dict[str, list[settlement.ChargeLine]]:
-    found: dict[str, list[settlement.ChargeLine]] = {}
-    for one in lines:
-        found.setdefault(one.batch, []).append(one)
-    return found
+def _is_metered(name: str) -> bool:
+    return name.startswith(f"{gate.MeterBatchId.prefix}_")
+
+
+def metered_batch(tx: Tx, batch: gate.MeterBatchId) -> bills.MeteredBatch:
+    """This will put a metered batch as charging reads it."""
+    calls = gate.find_batch_calls(tx, batch)
+    return bills.MeteredBatch(batch=batch, calls=tuple(chargeable(one) for one in calls))
+
+
+def chargeable(call: gate.MeteredCall) -> settlement.MeteredCall:
+    """This will put a metered call as charging reads it: 是 (once too), 否, 未知, or refused."""
+    is_unknown = call.outcome == gate.Answer.UNKNOWN.value
+    return settlement.MeteredCall(
+        call=call.call,
+        at=call.at,
+        yes=call.hits,
+        no=0 if is_unknown else call.misses,
+        unknown=call.misses if is_unknown else 0,
+        refusal=call.refusal,
+    )
 
 
 def _unknown_postings(
-    tx: Tx, deal: market.Contract, begins: date, ends: date, entries: Mapping[str, ledger.Entry]
-) -> list[Difference]:
+    tx: Tx,
+    deal: market.Contract,
+    begins: date,
+    ends: date,
+    booked: Sequence[settlement.ChargeBatch],
+) -> Iterator[bills.Difference]:
     """Money that came to the contract's charges in the period and that no charge accounts for."""
-    if deal.charged is None:
-        return []
-    late = {row["id"] for row in tx.all(_LATE, (deal.id, begins, ends))}
-    found, page = [], PageRequest(size=500)
-    while True:
-        lines = ledger.find_transfers(tx, account=deal.charged, page=page)
-        for one in lines.items:
-            known = one.transfer in entries or one.transfer in late
-            if one.moved > 0 and begins <= one.day < ends and not known:
-                found.append(
-                    Difference(
-                        what=Disagreement.POSTING_UNKNOWN,
-                        batch=one.transfer,
-                        call=None,
-                        expected=0,
-                        found=one.moved,
-                    )
-                )
-        if lines.next is None:
-            return found
-        page = PageRequest(size=500, after=lines.next)
+    late = settlement.find_late_payments(tx, contract=deal.id, begins=begins, ends=ends)
+    known = {*(one.transfer for one in booked), *(one.id for one in late)}
+    values = {"account": deal.charged, "begins": begins, "ends": ends}
+    for row in tx.all(_POSTED, values):
+        if row["id"] not in known:
+            yield bills.Difference(
+                kind=bills.DifferenceKind.POSTING,
+                batch="",
+                call=None,
+                transfer=row["id"],
+                expected=0,
+                found=row["amount"],
+            )

@@ -97,5 +97,22 @@ CREATE INDEX reconciliation_contract ON supervision.reconciliation (contract, id
 CREATE INDEX reconciliation_case ON supervision.reconciliation (case_id);
 COMMENT ON TABLE supervision.reconciliation IS 'Meter, bill and ledger of one contract and period compared with each other, in fen, and each difference found.';
 
-GRANT SELECT, INSERT ON supervision.mention, supervision.refusal, supervision.flow, supervision.reconciliation TO lingqu_app;
+CREATE TABLE supervision.report (
+    id         text        PRIMARY KEY,
+    month      date        NOT NULL CHECK (extract(day FROM month) = 1),
+    ends       date        NOT NULL CHECK (ends > month),
+    issuer     text        NOT NULL REFERENCES trust.party,
+    figures    text        NOT NULL,
+    digest     text        NOT NULL CHECK (digest ~ '^[0-9a-f]{64}$'),
+    due_on     date,
+    rule       text,
+    made_at    timestamptz NOT NULL,
+    version    bigint      NOT NULL
+);
+CREATE INDEX report_month ON supervision.report (month, id);
+CREATE INDEX report_issuer ON supervision.report (issuer);
+COMMENT ON TABLE supervision.report IS 'Monthly reports: the figures as they were computed, each with where it comes from.';
+
+GRANT SELECT, INSERT ON supervision.mention, supervision.refusal, supervision.flow, supervision.reconciliation, supervision.report
+    TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE ON supervision.case TO lingqu_app;

@@ -8,17 +8,21 @@ from litestar import Router
 from lingqu.api.v1 import (
     collection,
     divisions,
+    findings,
     gate,
+    gate_lists,
     holds,
     identity,
     interop,
     ledger,
     market,
+    opening,
     operation,
     policies,
     procedures,
     registry,
     rights,
+    settlement,
     supervision,
     supply,
     trust,
@@ -32,22 +36,36 @@ _WORDS = (
     ledger,
     supply,
     collection,
+    findings,
+    opening,
     rights,
     operation,
     registry,
     market,
+    settlement,
     gate,
+    gate_lists,
     supervision,
     interop,
 )
 
 COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
 """Every command that is not internal, with its route."""
-READING_ROUTES = (*policies.READING_ROUTES, *gate.READING_ROUTES)
+READING_ROUTES = (
+    *policies.READING_ROUTES,
+    *findings.READING_ROUTES,
+    *gate.READING_ROUTES,
+    *settlement.READING_ROUTES,
+    *gate_lists.READING_ROUTES,
+)
 """Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
-UPLOAD_PATHS = (collection.UPLOAD_PATH,)
+UPLOAD_PATHS = (
+    collection.UPLOAD_PATH,
+    settlement.UPLOAD_PATH,
+    *gate_lists.UPLOAD_PATHS,
+)
 """Where longer bodies are taken than elsewhere."""
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from lingqu import gate, rights
+from lingqu.gate import lists
 from lingqu.kernel import canon
 from lingqu.kernel.time import format_instant
 
@@ -300,4 +301,161 @@ def metered_view(one: gate.MeteredCall) -> MeteredCallView:
         article=one.article,
         units=one.units,
         digest=one.digest,
+    )
+
+
+class SubmitFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A table of subjects under an id the caller made (`gfj_...`); `content` is Base64."""
+
+    job: str
+    grant: str
+    product: str
+    purpose: Annotated[str, msgspec.Meta(max_length=60)]
+    key_column: Annotated[str, msgspec.Meta(max_length=128)]
+    content: str
+    value_column: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    predicate: Annotated[str, msgspec.Meta(max_length=128)] = ""
+
+
+class FileJobView(msgspec.Struct, kw_only=True):
+    """How far a file is; `refusal` is the code of one that was refused."""
+
+    id: str
+    grant: str
+    product: str
+    holder: str
+    purpose: str
+    predicate: str
+    format: Literal["csv", "xlsx"]
+    state: Literal["waiting", "done", "refused"]
+    rows: int
+    refusal: str | None
+    submitted_at: str
+    ended_at: str | None
+
+
+class FileJobPage(msgspec.Struct, kw_only=True):
+    """Some file jobs, and the cursor of the page after them (null: this was the last)."""
+
+    items: list[FileJobView]
+    next: str | None
+
+
+class SampleRowShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One row of a sample; `truth` is the answer the caller holds to be true."""
+
+    key: Annotated[str, msgspec.Meta(max_length=200)]
+    value: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    truth: AnswerName | None = None
+
+
+class TrySample(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Rows of a party's own to try a product on, free of charge."""
+
+    party: str
+    purpose: Annotated[str, msgspec.Meta(max_length=60)]
+    rows: Annotated[list[SampleRowShape], msgspec.Meta(max_length=gate.SUBJECTS_MOST)]
+    predicate: Annotated[str, msgspec.Meta(max_length=128)] = ""
+
+
+class SampleView(msgspec.Struct, kw_only=True):
+    """How good a product is for the rows, in whole percents; `accuracy` null without truths."""
+
+    id: str
+    product: str
+    party: str
+    snapshot: str
+    rows: int
+    hit_rate: int
+    accuracy: int | None
+    as_of: str
+    tried_at: str
+
+
+class Reconcile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A list to compare with a body's own table; `content` is Base64 of CSV or a workbook."""
+
+    resource: str
+    key: Annotated[str, msgspec.Meta(max_length=128)]
+    value: Annotated[str, msgspec.Meta(max_length=128)]
+    content: str
+
+
+class ChangedPairView(msgspec.Struct, kw_only=True):
+    """So many common keys had `theirs` in the list and have `ours` in the table."""
+
+    theirs: str
+    ours: str
+    count: int
+
+
+class ReconciledView(msgspec.Struct, kw_only=True):
+    """The provider's own reckoning, labelled so by `side`."""
+
+    side: Literal["provider_side"]
+    resource: str
+    listed: int
+    common: int
+    changed: int
+    pairs: list[ChangedPairView]
+    as_of: str
+
+
+def file_view(one: lists.FileJob) -> FileJobView:
+    """This will show a file job."""
+    return FileJobView(
+        id=one.id,
+        grant=one.grant_id,
+        product=one.product,
+        holder=one.holder,
+        purpose=one.purpose,
+        predicate=one.predicate,
+        format=one.format.value,
+        state=one.state.value,
+        rows=one.rows,
+        refusal=one.refusal,
+        submitted_at=format_instant(one.submitted_at),
+        ended_at=None if one.ended_at is None else format_instant(one.ended_at),
+    )
+
+
+def read_sample_rows(rows: list[SampleRowShape]) -> tuple[lists.SampleRow, ...]:
+    """This will read the rows of a sample."""
+    return tuple(
+        lists.SampleRow(
+            subject=gate.Subject(key=one.key, value=one.value),
+            truth=None if one.truth is None else gate.Answer(one.truth),
+        )
+        for one in rows
+    )
+
+
+def sample_view(one: lists.Sampled) -> SampleView:
+    """This will show a sample."""
+    return SampleView(
+        id=one.id,
+        product=one.product,
+        party=one.party,
+        snapshot=one.snapshot,
+        rows=one.rows,
+        hit_rate=one.hit_rate,
+        accuracy=one.accuracy,
+        as_of=format_instant(one.as_of),
+        tried_at=format_instant(one.tried_at),
+    )
+
+
+def reconciled_view(found: lists.Reconciled) -> ReconciledView:
+    """This will show a reconciliation."""
+    return ReconciledView(
+        side="provider_side",
+        resource=found.resource,
+        listed=found.listed,
+        common=found.common,
+        changed=found.changed,
+        pairs=[
+            ChangedPairView(theirs=one.theirs, ours=one.ours, count=one.count)
+            for one in found.pairs
+        ],
+        as_of=format_instant(found.as_of),
     )

@@ -18,11 +18,18 @@ from lingqu.cli.story import (
     building,
     collecting,
     contracting,
+    deliveries,
     finding,
     opening,
     pricing,
+    proving,
+    qinzhou,
+    settling,
+    using,
 )
 from lingqu.cli.story.actors import GUANGXI, QINZHOU, Actor
+from lingqu.cli.story.deliveries import Region
+from lingqu.cli.story.elsewhere import folder_elsewhere
 from lingqu.cli.story.journal import Beat, Journal
 from lingqu.cli.story.machine import connect
 from lingqu.cli.story.opening import accounts_file, read_passwords
@@ -38,18 +45,20 @@ class Story:
     """A cast and the chapters it plays."""
 
     cast: Mapping[str, Actor]
+    region: Region
     chapters: tuple[Chapter, ...]
 
 
 STORIES: Mapping[str, Story] = MappingProxyType({
     "guangxi": Story(
         cast=GUANGXI,
+        region=deliveries.GUANGXI,
         chapters=(
             Chapter(
                 name="collect",
                 scenes=(
                     opening.register_actors,
-                    *collecting.GUANGXI,
+                    *collecting.SCENES,
                     *finding.GUANGXI,
                     collecting.confirm_levels,
                 ),
@@ -57,12 +66,31 @@ STORIES: Mapping[str, Story] = MappingProxyType({
             Chapter(name="authorise", scenes=authorizing.SCENES),
             Chapter(name="build", scenes=building.SCENES),
             Chapter(name="price", scenes=pricing.SCENES),
-            Chapter(name="contract", scenes=contracting.SCENES),
+            Chapter(name="contract", scenes=(*contracting.SCENES, settling.register_plans)),
+            Chapter(name="use", scenes=using.SCENES),
+            Chapter(name="settle", scenes=settling.SCENES),
+            Chapter(name="prove", scenes=proving.SCENES),
         ),
     ),
     "qinzhou": Story(
         cast=QINZHOU,
-        chapters=(Chapter(name="collect", scenes=(opening.register_actors,)),),
+        region=deliveries.QINZHOU,
+        chapters=(
+            Chapter(
+                name="collect",
+                scenes=(
+                    opening.register_actors,
+                    *collecting.SCENES,
+                    qinzhou.compare,
+                    qinzhou.mend,
+                    collecting.confirm_levels,
+                ),
+            ),
+            Chapter(name="authorise", scenes=authorizing.SCENES),
+            Chapter(name="open", scenes=qinzhou.OPENING),
+            Chapter(name="build", scenes=building.REGISTERED),
+            Chapter(name="venue", scenes=(*qinzhou.LISTING, qinzhou.prove)),
+        ),
     ),
 })  # fmt: skip
 """The story of each profile that has one."""
@@ -78,5 +106,6 @@ __all__ = (
     "Story",
     "accounts_file",
     "connect",
+    "folder_elsewhere",
     "read_passwords",
 )

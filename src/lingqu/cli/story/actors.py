@@ -216,7 +216,15 @@ GUANGXI = _cast(
 """The cast of the region's story; those with a login are one for each role a visitor can try."""
 
 QINZHOU = _cast(
-    _office("government", "钦州市人民政府", "11990000000000031K", _CITY, Role.MEMBER),
+    _office(
+        "government",
+        "钦州市人民政府",
+        "11990000000000031K",
+        _CITY,
+        Role.MEMBER,
+        Role.PRICE_AUTHORITY,
+    ),
+    _office("province", "自治区数据局", "11990000000000002K", _REGION, Role.IMPLEMENTER),
     _office(
         "bureau",
         "钦州市数据局",

@@ -1,26 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Step 2, authorise: scheme, decision, filing, selection, agreement, filing, the operator's grant."""
+"""Step 2, authorise: scheme, decision, selection, agreement, filing, the operator's grant."""
 
 from __future__ import annotations
 
 import hashlib
 
 from lingqu import gate, ledger, rights
-from lingqu.cli.story.collecting import DELIVERIES, resource_of
+from lingqu.cli.story.collecting import resource_of
 from lingqu.cli.story.papers import AGREEMENT, SCHEME
 from lingqu.cli.story.stage import Scene, Stage
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.rights import operation
 
-OPERATED = (
-    "nbs_towns",
-    "mca_towns",
-    "mca_divisions",
-    "mca_changes",
-    "area_codes",
-    "segments",
-)
-"""The tables whose resources are operated."""
 CALLS = 1_000_000
 """How many calls the implementing body may give on."""
 OPERATOR_CALLS = 400_000
@@ -34,7 +25,7 @@ def columns_of(stage: Stage, *tables: str) -> tuple[str, ...]:
     return tuple(
         sorted(
             f"{resource_of(stage, one.table)}.{name}"
-            for one in DELIVERIES
+            for one in stage.region.deliveries
             if one.table in tables
             for name, _ in one.fields
         )
@@ -70,34 +61,35 @@ def begin_tree(stage: Stage) -> None:
         rights.issue_root,
         grant=stage.id(rights.GrantId, "root"),
         ground=ground,
-        holder=stage.party("center"),
+        holder=stage.party(stage.region.implementer),
         kind=rights.GrantKind.HOLDING,
         terms=TermsForm(
-            territories=ScopeForm(allowed=("china",)), fields=columns_of(stage, *OPERATED)
+            territories=ScopeForm(allowed=("china",)),
+            fields=columns_of(stage, *stage.region.operated),
         ),
         quotas=(rights.Quantity(currency=gate.CALL, amount=CALLS),),
     )
-    stage.beat("government", "authorise.root", resources=len(OPERATED), calls=CALLS)
+    stage.beat("government", "authorise.root", resources=len(stage.region.operated), calls=CALLS)
 
 
 def present_scheme(stage: Stage) -> None:
     """The scheme with its twelve items is decided on collectively and filed."""
     stage.on("2025-03-28")
     scheme = stage.id(operation.SchemeId, "scheme")
-    consents = {one.body for one in DELIVERIES if one.table in OPERATED}
+    consents = {one.body for one in stage.region.deliveries if one.table in stage.region.operated}
     drafted = stage.do(
-        "center",
+        stage.region.implementer,
         "scheme",
         operation.draft_scheme,
         scheme=scheme,
-        body=stage.party("center"),
+        body=stage.party(stage.region.implementer),
         authority=stage.party("government"),
-        department=stage.party("bureau"),
+        department=stage.party(stage.region.department),
         plan=operation.Plan(
             title=SCHEME["name"],
             mode=operation.Mode.BY_SCENARIO,
             term_months=TERM_MONTHS,
-            resources=tuple(resource_of(stage, table) for table in OPERATED),
+            resources=tuple(resource_of(stage, table) for table in stage.region.operated),
             root=stage.id(rights.GrantId, "root"),
             items=tuple(rights.Statement(item=item, text=text) for item, text in SCHEME.items()),
             consents=tuple(
@@ -109,8 +101,10 @@ def present_scheme(stage: Stage) -> None:
             ),
         ),
     )
-    stage.move("center", drafted.procedure, "present")
-    stage.beat("center", "authorise.scheme", items=len(SCHEME), consents=len(consents))
+    stage.move(stage.region.implementer, drafted.procedure, "present")
+    stage.beat(
+        stage.region.implementer, "authorise.scheme", items=len(SCHEME), consents=len(consents)
+    )
     stage.on("2025-04-08")
     minutes = stage.write("三重一大会议纪要（演示）.txt", "同意实施方案。\n".encode())
     stage.move(
@@ -122,9 +116,9 @@ def present_scheme(stage: Stage) -> None:
     )
     stage.beat("government", "authorise.decided", edition=drafted.edition)
     stage.on("2025-04-10")
-    stage.move("bureau", drafted.procedure, "file")
+    stage.move(stage.region.department, drafted.procedure, "file")
     stage.letter(drafted.procedure, "filing_notice", "实施方案备案回执")
-    stage.beat("bureau", "authorise.scheme_filed")
+    stage.beat(stage.region.department, "authorise.scheme_filed")
 
 
 def select_operator(stage: Stage) -> None:
@@ -132,7 +126,7 @@ def select_operator(stage: Stage) -> None:
     stage.on("2025-04-14")
     selection = stage.id(operation.SelectionId, "selection")
     opened = stage.do(
-        "center",
+        stage.region.implementer,
         "selection",
         operation.open_selection,
         selection=selection,
@@ -142,7 +136,7 @@ def select_operator(stage: Stage) -> None:
     stage.on("2025-04-21")
     minutes = stage.write("评审记录（演示）.txt", "综合评分第一名。\n".encode())
     stage.do(
-        "center",
+        stage.region.implementer,
         "selection",
         operation.choose_operator,
         selection=selection,
@@ -150,11 +144,11 @@ def select_operator(stage: Stage) -> None:
         opinion="综合评分第一名，拟选定。",
         files=(stage.kept(minutes),),
     )
-    stage.beat("center", "authorise.chosen", operator=stage.cast["operator"].name)
+    stage.beat(stage.region.implementer, "authorise.chosen", operator=stage.cast["operator"].name)
     stage.on("2025-04-23")
     stage.clock(opened.procedure, "publicity", "authorise.publicity")
     stage.on("2025-04-25")
-    stage.beat("center", "authorise.selected")
+    stage.beat(stage.region.implementer, "authorise.selected")
 
 
 def sign_agreement(stage: Stage) -> None:
@@ -162,19 +156,19 @@ def sign_agreement(stage: Stage) -> None:
     stage.on("2025-04-27")
     agreement = stage.id(operation.AgreementId, "agreement")
     drafted = stage.do(
-        "center",
+        stage.region.implementer,
         "agreement",
         operation.draft_agreement,
         agreement=agreement,
         selection=stage.id(operation.SelectionId, "selection"),
         offer=operation.Offer(
-            title="区划代码与号段归属公共数据授权运营协议（演示）",
+            title="区划代码等公共数据授权运营协议（演示）",
             term_months=TERM_MONTHS,
-            resources=tuple(resource_of(stage, table) for table in OPERATED),
+            resources=tuple(resource_of(stage, table) for table in stage.region.operated),
             terms=TermsForm(
                 purposes=ScopeForm(allowed=PURPOSES),
                 territories=ScopeForm(allowed=("china",)),
-                fields=columns_of(stage, *OPERATED),
+                fields=columns_of(stage, *stage.region.operated),
                 level_max=2,
             ),
             items=tuple(rights.Statement(item=item, text=text) for item, text in AGREEMENT.items()),
@@ -183,15 +177,19 @@ def sign_agreement(stage: Stage) -> None:
     )
     decision = stage.write("运营协议审议纪要（演示）.txt", "同意签订。\n".encode())
     stage.move(
-        "center", drafted.procedure, "decide", opinion="同意签订运营协议。", files=(decision,)
+        stage.region.implementer,
+        drafted.procedure,
+        "decide",
+        opinion="同意签订运营协议。",
+        files=(decision,),
     )
-    for actor in ("center", "operator"):
+    for actor in (stage.region.implementer, "operator"):
         stage.do(actor, actor, operation.sign_agreement, agreement=agreement, digest=drafted.digest)
     stage.beat("operator", "authorise.signed", items=len(AGREEMENT), digest=drafted.digest.hex())
     stage.on("2025-05-08")
     grant = stage.id(rights.GrantId, "operator")
     filed = stage.do(
-        "bureau",
+        stage.region.department,
         "agreement",
         operation.file_agreement,
         agreement=agreement,
@@ -201,7 +199,7 @@ def sign_agreement(stage: Stage) -> None:
     )
     assert filed.ends_at is not None, "an agreement in effect has a last day"
     stage.beat(
-        "bureau",
+        stage.region.department,
         "authorise.granted",
         grant=grant,
         months=TERM_MONTHS,

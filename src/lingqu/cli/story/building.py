@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 
 from lingqu import gate, rights, trust
 from lingqu.cli.story.authorizing import columns_of
 from lingqu.cli.story.collecting import resource_of
 from lingqu.cli.story.papers import REGISTRATION
 from lingqu.cli.story.stage import Scene, Stage
-from lingqu.errands import publish_product
+from lingqu.errands import Opening, open_file, publish_product
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.rights import registry
+from lingqu.supply import opening
 
 EXACT, MEMBER = "city", "city_member"
 VALID = "valid"
@@ -60,7 +62,16 @@ COUNT = Planned(
     tables=("segments",),
     calls=1_000,
 )
-PRODUCTS = (P2, P3, COUNT)
+TOWNS = Planned(
+    key="towns",
+    form=gate.Form.VERIFICATION,
+    title="乡镇街道代码核验",
+    summary="乡镇街道代码与名称是否相符：是或否。不提供清单。",
+    tables=("mca_towns",),
+    calls=50_000,
+)
+PRODUCTS = {"45": (P2, P3, COUNT), "4507": (TOWNS,)}
+"""The products of each story, by the codes of its region."""
 
 
 def policy_of(stage: Stage, planned: Planned) -> gate.Policy:
@@ -75,6 +86,8 @@ def policy_of(stage: Stage, planned: Planned) -> gate.Policy:
         )
     if planned is P2:
         return _segment_policy(stage)
+    if planned is TOWNS:
+        return _town_policy(stage)
     return _code_policy(stage)
 
 
@@ -88,6 +101,14 @@ def _segment_policy(stage: Stage) -> gate.Policy:
         ),
         enumeration=gate.Enumeration(values=VALUES, days=DAYS),
         sample=gate.Sample(least=20, most=200, altogether=400),
+    )
+
+
+def _town_policy(stage: Stage) -> gate.Policy:
+    names = gate.Relation(resource=resource_of(stage, "mca_towns"), key="code", value="name")
+    return gate.VerificationPolicy(
+        subject=gate.SubjectShape(characters=gate.Characters.DIGITS, shortest=9, longest=9),
+        predicates=(gate.Predicate(name=VALID, yes=(names,)),),
     )
 
 
@@ -120,10 +141,65 @@ def _code_policy(stage: Stage) -> gate.Policy:
     )
 
 
+CROSSWALK = "区划代码对照表（统计、民政）"
+
+
+def open_crosswalk(stage: Stage) -> None:
+    """P1: the lowest level, so it goes on the yearly list and is opened free, to everyone."""
+    stage.on("2025-05-09")
+    entry = stage.id(opening.OpenEntryId, "crosswalk")
+    resource, year = resource_of(stage, "nbs_towns"), 2025
+    stage.do(
+        "statistics",
+        "crosswalk",
+        opening.propose_entry,
+        entry=entry,
+        year=year,
+        territory=stage.region.prefix,
+        resource=resource,
+        criteria=("value", "urgent"),
+        due_on=date(year, 6, 30),
+    )
+    stage.do("bureau", "crosswalk", opening.confirm_entry, entry=entry)
+    stage.do("bureau", "crosswalk", opening.publish_list, year=year, territory=stage.region.prefix)
+    stage.beat(
+        "bureau",
+        "build.listed",
+        title=CROSSWALK,
+        year=str(year),
+        criteria="行业增值潜力显著、社会迫切需要",
+    )
+    made = open_file(
+        stage.app,
+        stage.caller("bureau"),
+        stage.id(trust.CommandId, "open/crosswalk"),
+        Opening(
+            entry=entry,
+            title=CROSSWALK,
+            summary="县级代码加规范名称为键，统计用区划代码与行政区划代码逐个对照。",
+            terms="无条件开放，注明来源",
+            recipe=opening.Recipe.CROSSWALK,
+            resource=resource,
+            other=resource_of(stage, "mca_towns"),
+            name="name",
+            parent="parent",
+            other_name="name",
+            other_parent="county",
+        ),
+    )
+    stage.beat(
+        "bureau",
+        "build.opened",
+        title=made.title,
+        rows=made.rows,
+        kilobytes=made.size_bytes // 1024,
+    )
+
+
 def define_products(stage: Stage) -> None:
     """Each product has a grant of its own below the operator's, and a policy all can read."""
     stage.on("2025-05-12")
-    for one in PRODUCTS:
+    for one in PRODUCTS[stage.region.prefix]:
         grant = grant_of(stage, one)
         stage.do(
             "operator",
@@ -163,7 +239,7 @@ def define_products(stage: Stage) -> None:
 
 def publish_products(stage: Stage) -> None:
     """The confined engine builds what each product answers from: keyed hashes, never rows."""
-    for one in PRODUCTS:
+    for one in PRODUCTS[stage.region.prefix]:
         made = publish_product(
             stage.app,
             stage.caller("operator"),
@@ -222,7 +298,7 @@ def apply_registrations(stage: Stage) -> None:
             evidence=hashlib.sha256(title.encode()).digest(),
             files=(stage.kept(file),),
             grant=grant,
-            department=stage.party("bureau"),
+            department=stage.party(stage.region.department),
         )
     stage.beat("operator", "build.applied", count=len(_applications(stage)))
 
@@ -231,16 +307,21 @@ _Application = tuple[str, str, registry.RegistrationKind, str, rights.GrantId, s
 
 
 def _applications(stage: Stage) -> tuple[_Application, ...]:
-    segments = (
-        "segments",
-        "center",
+    table, title = (
+        ("segments", "移动电话号段归属")
+        if PRODUCTS[stage.region.prefix][0] is P2
+        else ("mca_towns", "行政区划代码（乡级）")
+    )
+    resource = (
+        table,
+        stage.region.implementer,
         registry.RegistrationKind.RESOURCE,
-        resource_of(stage, "segments"),
+        resource_of(stage, table),
         stage.id(rights.GrantId, "root"),
-        "移动电话号段归属",
+        title,
     )
     return (
-        segments,
+        resource,
         *(
             (
                 one.key,
@@ -250,7 +331,7 @@ def _applications(stage: Stage) -> tuple[_Application, ...]:
                 grant_of(stage, one),
                 one.title,
             )
-            for one in PRODUCTS
+            for one in PRODUCTS[stage.region.prefix]
         ),
     )
 
@@ -264,17 +345,18 @@ def decide_registrations(stage: Stage) -> None:
     """Acceptance, review by three persons, publicity over a holiday, and the query code."""
     stage.on("2025-05-16")
     names = [application[0] for application in _applications(stage)]
+    first = PRODUCTS[stage.region.prefix][0].key
     filed = {}
     for name in names:
         with stage.reading() as tx:
             filed[name] = registry.get_registration(tx, registration_of(stage, name)).procedure
-    stage.clock(filed["p2"], "acceptance", "build.acceptance")
+    stage.clock(filed[first], "acceptance", "build.acceptance")
     for procedure in filed.values():
         stage.move("registrar", procedure, "accept")
     stage.beat("registrar", "build.accepted", count=len(filed))
-    stage.letter(filed["p2"], "acceptance_notice", "受理通知书")
+    stage.letter(filed[first], "acceptance_notice", "受理通知书")
     stage.on("2025-05-23")
-    stage.clock(filed["p2"], "review", "build.review")
+    stage.clock(filed[first], "review", "build.review")
     for procedure in filed.values():
         stage.move("registrar", procedure, "draft_decision")
         stage.move("registrar", procedure, "decision.present")
@@ -284,7 +366,7 @@ def decide_registrations(stage: Stage) -> None:
         stage.move("registrar/signer", procedure, "decision.sign", opinion="同意。")
     stage.beat("registrar", "build.published", count=len(filed))
     stage.on("2025-06-03")
-    stage.clock(filed["p2"], "publicity", "build.publicity")
+    stage.clock(filed[first], "publicity", "build.publicity")
     stage.on("2025-06-10")
     for name in names:
         coded = stage.do(
@@ -300,13 +382,15 @@ def decide_registrations(stage: Stage) -> None:
             title=coded.title,
             query_code=coded.code or "",
         )
-    stage.letter(filed["p2"], "result_notice", "登记结果通知书")
+    stage.letter(filed[first], "result_notice", "登记结果通知书")
 
 
-SCENES: tuple[Scene, ...] = (
+REGISTERED: tuple[Scene, ...] = (
     define_products,
     publish_products,
     apply_registrations,
     decide_registrations,
 )
-"""The scenes of the third step."""
+"""The scenes of every story's products."""
+SCENES: tuple[Scene, ...] = (open_crosswalk, *REGISTERED)
+"""The scenes of the region's third step."""

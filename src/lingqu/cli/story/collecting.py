@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from pathlib import Path
 
 from lingqu import supply, trust
+from lingqu.cli.story.deliveries import Delivery
 from lingqu.cli.story.numbering import SCHEMA, TABLE, keep_numbering_database
 from lingqu.cli.story.stage import Scene, Stage, slice_file
 from lingqu.errands import deliver_file, deliver_source
@@ -15,153 +16,14 @@ from lingqu.runtime.calendar import national_table
 from lingqu.runtime.settings import source_location
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode, collection
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One table: who delivers it, under which duty, what it is, and its security level.
-
-    With `has_key` the first column tells its rows apart.
-    """
-
-    table: str
-    body: str
-    item: str
-    title: str
-    summary: str
-    fields: tuple[tuple[str, str], ...]
-    level: int = 1
-    has_key: bool = True
-    mode: Mode = Mode.PHYSICAL
-    opening: Access = Access.UNCONDITIONAL
-
-
-_CODE_BASIS = "《中华人民共和国统计法》及部门职能"
-_BASIS = "部门职能"
-
-DELIVERIES: tuple[Delivery, ...] = (
-    Delivery(
-        table="nbs_towns",
-        body="statistics",
-        item="统计用区划代码（乡级）",
-        title="统计用区划代码（乡级）",
-        summary="国家统计局统计用区划代码，截至 2023-06-30，乡镇街道一级。",
-        fields=(("code", "统计用区划代码"), ("name", "名称"), ("parent", "所属县级代码")),
-    ),
-    Delivery(
-        table="nbs_counties",
-        body="statistics",
-        item="统计用区划代码（县级）",
-        title="统计用区划代码（县级）",
-        summary="国家统计局统计用区划代码，截至 2023-06-30，县级。",
-        fields=(("code", "统计用区划代码"), ("name", "名称"), ("parent", "所属市级代码")),
-    ),
-    Delivery(
-        table="mca_towns",
-        body="civil_affairs",
-        item="行政区划代码（乡级）",
-        title="行政区划代码（乡级）",
-        summary="民政部行政区划代码，2026 年 9 月获取，乡镇街道一级。",
-        fields=(
-            ("code", "行政区划代码"),
-            ("name", "名称"),
-            ("county", "所属县级代码"),
-            ("county_name", "所属县级名称"),
-        ),
-    ),
-    Delivery(
-        table="mca_divisions",
-        body="civil_affairs",
-        item="行政区划代码（县级以上）",
-        title="行政区划代码（县级以上）",
-        summary="民政部行政区划代码，2026 年 9 月获取，省、市、县三级。",
-        fields=(
-            ("code", "行政区划代码"),
-            ("name", "名称"),
-            ("parent", "上级代码"),
-            ("level", "级别"),
-        ),
-    ),
-    Delivery(
-        table="mca_changes",
-        body="civil_affairs",
-        item="行政区划变更情况",
-        title="行政区划变更情况",
-        summary="1980 年以来县级以上行政区划代码与名称的变更。",
-        fields=(
-            ("year", "年份"),
-            ("kind", "变更类型"),
-            ("old_code", "原代码"),
-            ("old_name", "原名称"),
-            ("new_code", "新代码"),
-            ("new_name", "新名称"),
-            ("document", "批准文件"),
-        ),
-        has_key=False,
-    ),
-    Delivery(
-        table="area_codes",
-        body="civil_affairs",
-        item="历史区划代码",
-        title="历史区划代码",
-        summary="曾用于公民身份号码的区划代码与名称。",
-        fields=(("code", "区划代码"), ("name", "名称")),
-    ),
-    Delivery(
-        table="segments",
-        body="communications",
-        item="移动电话号段归属",
-        title="移动电话号段归属",
-        summary="移动电话号码前七位的归属城市与运营商；不含任何号码。",
-        fields=(
-            ("segment", "号段"),
-            ("city", "归属城市"),
-            ("operator", "电信运营商"),
-            ("area_code", "电话区号"),
-            ("post_code", "邮政编码"),
-            ("district", "归属城市区划代码"),
-        ),
-        level=2,
-        mode=Mode.LOGICAL,
-        opening=Access.CONDITIONAL,
-    ),
-    Delivery(
-        table="schools",
-        body="education",
-        item="高等学校名单",
-        title="高等学校名单",
-        summary="自治区内高等学校的名称、所在城市、办学层次与性质。",
-        fields=(("school", "学校"), ("city", "所在城市"), ("level", "层次"), ("kind", "性质")),
-    ),
-    Delivery(
-        table="stations",
-        body="railway",
-        item="铁路客运车站",
-        title="铁路客运车站",
-        summary="铁路客运车站的站名、电报码与所在城市。",
-        fields=(
-            ("station", "车站"),
-            ("telecode", "电报码"),
-            ("pinyin", "拼音"),
-            ("city", "所在城市"),
-        ),
-        has_key=False,
-    ),
-    Delivery(
-        table="holidays",
-        body="general_office",
-        item="节假日安排",
-        title="节假日安排",
-        summary="国务院办公厅公布的节假日与调休安排。",
-        fields=(("day", "日期"), ("is_working", "是否上班"), ("title", "名称")),
-    ),
-)
-"""What the six bodies of the region's story deliver."""
+WHOLE = "45"
+"""The beginning of the codes that the tables were cut to when they were packed."""
 
 
 def register_duties(stage: Stage) -> None:
     """Each body registers what it answers for, and describes the resource it delivers."""
     stage.on("2025-03-04")
-    for one in DELIVERIES:
+    for one in stage.region.deliveries:
         duty = stage.id(supply.DutyId, one.table)
         stage.do(
             one.body,
@@ -170,8 +32,8 @@ def register_duties(stage: Stage) -> None:
             duty=duty,
             body=stage.party(one.body),
             item=one.item,
-            basis=_BASIS,
-            territory="45",
+            basis="部门职能",
+            territory=stage.region.prefix,
         )
         stage.do(
             one.body,
@@ -181,8 +43,8 @@ def register_duties(stage: Stage) -> None:
             duty=duty,
             description=_description(one),
         )
-    for body in dict.fromkeys(one.body for one in DELIVERIES):
-        titles = [one.title for one in DELIVERIES if one.body == body]
+    for body in dict.fromkeys(one.body for one in stage.region.deliveries):
+        titles = [one.title for one in stage.region.deliveries if one.body == body]
         stage.beat(
             body,
             "collect.duties",
@@ -193,8 +55,8 @@ def register_duties(stage: Stage) -> None:
     stage.beat(
         "bureau",
         "collect.catalog",
-        bodies=len({one.body for one in DELIVERIES}),
-        resources=len(DELIVERIES),
+        bodies=len({one.body for one in stage.region.deliveries}),
+        resources=len(stage.region.deliveries),
     )
 
 
@@ -228,8 +90,7 @@ def _description(one: Delivery) -> Description:
 def deliver_tables(stage: Stage) -> None:
     """Each body delivers; one resource is read where it lies, the others are handed over."""
     stage.on("2025-03-05")
-    stage.write("holidays.csv", _holidays())
-    for one in DELIVERIES:
+    for one in stage.region.deliveries:
         made = _deliver_logically(stage, one) if one.mode is Mode.LOGICAL else _deliver(stage, one)
         stage.beat(
             one.body,
@@ -242,7 +103,7 @@ def deliver_tables(stage: Stage) -> None:
 
 
 def _deliver(stage: Stage, one: Delivery) -> collection.Load:
-    file = stage.files / "holidays.csv" if one.table == "holidays" else slice_file(one.table)
+    file = _file(stage, one)
     return deliver_file(
         stage.app,
         stage.caller(one.body),
@@ -251,6 +112,18 @@ def _deliver(stage: Stage, one: Delivery) -> collection.Load:
         name=file.name,
         content=file.read_bytes(),
     )
+
+
+def _file(stage: Stage, one: Delivery) -> Path:
+    """The table as the body hands it over: as it is, or cut to the codes of its city."""
+    if one.table == "holidays":
+        return stage.write("holidays.csv", _holidays())
+    file = slice_file(one.table)
+    if stage.region.prefix == WHOLE:
+        return file
+    first, *rows = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    own = "".join(row for row in rows if row.startswith(stage.region.prefix))
+    return stage.write(file.name, (first + own).encode())
 
 
 def _deliver_logically(stage: Stage, one: Delivery) -> collection.Load:
@@ -289,7 +162,7 @@ def _holidays() -> bytes:
 def confirm_levels(stage: Stage) -> None:
     """A person of each body confirms the security level; what is not graded does not move."""
     stage.on("2025-03-26")
-    for one in DELIVERIES:
+    for one in stage.region.deliveries:
         stage.do(
             one.body,
             one.table,
@@ -298,7 +171,7 @@ def confirm_levels(stage: Stage) -> None:
             level=one.level,
             reason="不含个人信息；公开渠道可得" if one.level == 1 else "汇聚后可反映网络资源分布",
         )
-    levels = [one.level for one in DELIVERIES]
+    levels = [one.level for one in stage.region.deliveries]
     stage.beat(
         "bureau",
         "collect.graded",
@@ -308,5 +181,5 @@ def confirm_levels(stage: Stage) -> None:
     )
 
 
-GUANGXI: tuple[Scene, ...] = (register_duties, deliver_tables)
-"""The scenes with which the region's first chapter begins."""
+SCENES: tuple[Scene, ...] = (register_duties, deliver_tables)
+"""The scenes with which the first chapter begins."""

@@ -113,9 +113,11 @@ def feed_back(stage: Stage) -> None:
     book = io.BytesIO()
     supply.write_comparison(book, towns.comparison)
     sheet = stage.write("两表比对.xlsx", book.getvalue())
-    _open(stage, "towns", towns.observation, "统计用区划代码与行政区划代码同码异名", "statistics")
+    open_finding(
+        stage, "towns", towns.observation, "统计用区划代码与行政区划代码同码异名", "statistics"
+    )
     segments = _two_cities(stage).observation
-    _open(stage, "segments", segments, "一个号段填了两个城市", "communications")
+    open_finding(stage, "segments", segments, "一个号段填了两个城市", "communications")
     for name, demand in (
         ("towns", "乡级九位代码不得单独作为关联键；公布以县级代码加规范名称为键的对照表。"),
         ("segments", "填有两个城市的号段，逐条声明按成员归属核验。"),
@@ -126,9 +128,10 @@ def feed_back(stage: Stage) -> None:
     stage.beat("bureau", "collect.fed_back", count=2, body=stage.cast["statistics"].name)
 
 
-def _open(
+def open_finding(
     stage: Stage, name: str, observation: supply.Observation, title: str, responsible: str
 ) -> None:
+    """This will record a finding, as whoever coordinates, against the body that answers."""
     stage.do(
         "bureau",
         name,

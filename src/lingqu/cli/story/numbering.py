@@ -22,12 +22,12 @@ DATABASE = "numbering"
 SCHEMA, TABLE = "numbering", "segment"
 READER = "numbering_reader"
 
-_MAKE = f"""
-SELECT 'CREATE ROLE {READER} LOGIN'
- WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{READER}') \\gexec
-ALTER ROLE {READER} PASSWORD :'password';
-SELECT 'CREATE DATABASE {DATABASE}'
- WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec
+_MAKE = """
+SELECT 'CREATE ROLE numbering_reader LOGIN'
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'numbering_reader') \\gexec
+ALTER ROLE numbering_reader PASSWORD :'password';
+SELECT 'CREATE DATABASE numbering'
+ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'numbering') \\gexec
 """
 _FILL = """
 CREATE SCHEMA IF NOT EXISTS numbering;
@@ -53,14 +53,15 @@ def keep_numbering_database(stage: Stage, source: Id, folder: Path) -> None:
         raise NotPossibleHere
     folder.mkdir(mode=0o700, exist_ok=True)
     password = secrets.token_urlsafe(24)
-    _psql(stage, admin, _MAKE, password=password)
+    run_psql(stage, admin, _MAKE, password=password)
     rows = slice_file("segments").read_text(encoding="utf-8")
-    _psql(stage, f"{admin} dbname={DATABASE}", f"BEGIN;{_FILL}{rows}\\.\nCOMMIT;\n")
+    run_psql(stage, f"{admin} dbname={DATABASE}", f"BEGIN;{_FILL}{rows}\\.\nCOMMIT;\n")
     reader = f"{admin} user={READER} password={password} dbname={DATABASE}"
     replace_file(folder / source, reader.encode(), mode=0o600)
 
 
-def _psql(stage: Stage, conninfo: str, text: str, **variables: str) -> None:
+def run_psql(stage: Stage, conninfo: str, text: str, **variables: str) -> None:
+    """This will run a script in a database, past the platform. Raises NotPossibleHere."""
     dsn, secret = quiet_conninfo(conninfo)
     named = "".join(f"\\set {name} '{value}'\n" for name, value in variables.items())
     ended = subprocess.run(

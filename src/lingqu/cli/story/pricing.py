@@ -17,7 +17,11 @@ TRIAL_FEE = 50
 FEE = 80
 """Fen a call of P2 from its second year on."""
 TOO_HIGH = 101
-OPERATING_SINCE = {"p2": date(2025, 6, 11), "p3": date(2026, 6, 1)}
+OPERATING_SINCE = {
+    "p2": date(2025, 6, 11),
+    "p3": date(2026, 6, 1),
+    "towns": date(2025, 6, 11),
+}
 COSTS = prices.CostFile(
     platform=420_000_000,
     processing=180_000_000,
@@ -25,7 +29,7 @@ COSTS = prices.CostFile(
     acquisition=30_000_000,
     period=20_000_000,
 )
-"""What P2 cost in its first year, in fen: together eight million yuan. Configuration, not a survey."""
+"""What P2 cost in its first year, in fen, eight million yuan together. Configuration."""
 BOND_YIELD_BP, MARGIN_BP = 190, 500
 TAX = 30_000_000
 PLANNED_CALLS = 8_852_000
@@ -34,16 +38,17 @@ PLANNED_CALLS = 8_852_000
 def agree_first_trial(stage: Stage) -> None:
     """P2 begins with a trial fee, agreed by the authorising body."""
     stage.on("2025-06-11")
-    _agree_trial(stage, P2, "first trial")
+    agree_trial_fee(stage, P2, "first trial")
 
 
 def agree_trial(stage: Stage) -> None:
     """A year later P3 goes into operation and begins with a trial fee."""
     stage.on("2026-06-01")
-    _agree_trial(stage, P3, "trial")
+    agree_trial_fee(stage, P3, "trial")
 
 
-def _agree_trial(stage: Stage, planned: Planned, name: str) -> None:
+def agree_trial_fee(stage: Stage, planned: Planned, name: str) -> None:
+    """This will let the operator publish a trial fee that the authorising body agreed to."""
     price = stage.id(prices.PriceId, name)
     fees = market.FeeSchedule(unit_price_minor=TRIAL_FEE)
     stage.do(

@@ -19,6 +19,7 @@ from lingqu import trust
 from lingqu.cli.acting import caller
 from lingqu.cli.invocation import Invocation
 from lingqu.cli.story.actors import Actor
+from lingqu.cli.story.deliveries import Region
 from lingqu.cli.story.journal import Beat, Figure, Journal
 from lingqu.cli.text import terminal_width, wrapped
 from lingqu.kernel import errors
@@ -77,6 +78,7 @@ class Stage:
     app: App
     journal: Journal
     cast: Mapping[str, Actor]
+    region: Region
     address: str
     connect: Callable[[Stage, str], Machine]
     files: Path

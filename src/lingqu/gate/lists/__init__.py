@@ -9,6 +9,7 @@ for that body alone, labelled so.
 
 from lingqu.gate.lists.filing import (
     JOB,
+    BadFile,
     FileFormat,
     FileJob,
     FileJobId,
@@ -16,15 +17,18 @@ from lingqu.gate.lists.filing import (
     FileState,
     end_file,
     find_files,
+    format_of,
     get_file,
+    read_listed,
     run_file,
     submit_file,
 )
 from lingqu.gate.lists.reconciling import ChangedPair, Reconciled, reconcile_list
-from lingqu.gate.lists.sampling import Sampled, SampleRow, record_sample, try_sample
+from lingqu.gate.lists.sampling import Sampled, SampleRow, read_sample, record_sample, try_sample
 
 __all__ = (
     "JOB",
+    "BadFile",
     "ChangedPair",
     "FileFormat",
     "FileJob",
@@ -36,7 +40,10 @@ __all__ = (
     "Sampled",
     "end_file",
     "find_files",
+    "format_of",
     "get_file",
+    "read_listed",
+    "read_sample",
     "reconcile_list",
     "record_sample",
     "run_file",

@@ -275,7 +275,7 @@ def run_file(database: Database, desk: Desk, room: FileRoom, job: FileJobId) -> 
         return held
     rows, refusal, answers = 0, None, None
     try:
-        subjects = read_subjects(held, room.take(held))
+        subjects = read_listed(room.take(held), key=held.key_column, value=held.value_column)
         answered = list(_ask(database, desk, held, subjects))
         answers = write_answers(held, subjects, answered)
         rows = len(subjects)
@@ -340,24 +340,32 @@ def _refuse_short(
         raise OverQuota(grant=job.grant_id, wanted=wanted, left=left)
 
 
-def read_subjects(job: FileJob, content: bytes) -> tuple[Subject, ...]:
-    """This will read the table that was handed in. Raises BadFile and what tables refuse."""
-    if job.format is FileFormat.XLSX:
-        return _read_workbook(job, content)
+def format_of(content: bytes) -> FileFormat:
+    """This will say what a table that was handed in is: a workbook is a ZIP file."""
+    return FileFormat.XLSX if content.startswith(b"PK\x03\x04") else FileFormat.CSV
+
+
+def read_listed(content: bytes, *, key: str, value: str = "") -> tuple[Subject, ...]:
+    """This will read subjects from a table by the names of its columns.
+
+    Raises BadFile and what tables refuse.
+    """
+    if format_of(content) is FileFormat.XLSX:
+        return _read_workbook(key, value, content)
     table = supply.parse_table("CSV", content)
-    key = table.place_of(job.key_column)
-    value = table.place_of(job.value_column) if job.value_column else None
+    keys = table.place_of(key)
+    values = table.place_of(value) if value else None
     if len(table.rows) > ROWS_MOST:
         raise BadFile(part="rows")
     return tuple(
-        Subject(key=row[key], value="" if value is None else row[value]) for row in table.rows
+        Subject(key=row[keys], value="" if values is None else row[values]) for row in table.rows
     )
 
 
-def _read_workbook(job: FileJob, content: bytes) -> tuple[Subject, ...]:
-    columns = [documents.SheetColumn(name="key", zh=job.key_column)]
-    if job.value_column:
-        columns.append(documents.SheetColumn(name="value", zh=job.value_column))
+def _read_workbook(key: str, value: str, content: bytes) -> tuple[Subject, ...]:
+    columns = [documents.SheetColumn(name="key", zh=key)]
+    if value:
+        columns.append(documents.SheetColumn(name="value", zh=value))
     reading = documents.read_sheet(content, columns=columns)
     if reading.problems:
         raise reading.problems[0]

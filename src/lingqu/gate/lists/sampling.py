@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from lingqu import rights, trust
 from lingqu.gate.decisions import USAGE_CONTROL, BadSubjects, NotPublished, PredicateUnknown
+from lingqu.gate.lists.filing import read_listed
 from lingqu.gate.policies import Answer, Predicate, VerificationPolicy, normalize
 from lingqu.gate.products import (
     ACTIONS,
@@ -50,6 +51,12 @@ class BadSample(errors.Rejected):
     """A sample has as many different subjects as the policy declares."""
 
     code = "gate.sample.bad"
+
+
+class BadTruth(errors.Rejected):
+    """The column of truths holds something that is no answer."""
+
+    code = "gate.sample.bad_truth"
 
 
 class SampleSpent(errors.Conflict):
@@ -197,6 +204,31 @@ def try_sample(
         altogether=policy.sample.altogether,
         use=use_of_sample(ready, purpose, party),
     )
+
+
+def read_sample(
+    content: bytes, *, key: str, value: str = "", truth: str = ""
+) -> tuple[SampleRow, ...]:
+    """This will read a sample from a CSV table; the truths are answers or 是, 否, 曾经是, 未知.
+
+    Raises BadTruth and what tables refuse.
+    """
+    subjects = read_listed(content, key=key, value=value)
+    if not truth:
+        return tuple(SampleRow(subject=one) for one in subjects)
+    told = read_listed(content, key=truth)
+    rows = []
+    for place, (subject, said) in enumerate(zip(subjects, told, strict=True)):
+        if said.key and said.key not in _TRUTHS:
+            raise BadTruth(row=place + 1)
+        rows.append(SampleRow(subject=subject, truth=_TRUTHS.get(said.key)))
+    return tuple(rows)
+
+
+_TRUTHS = {
+    **{one.value: one for one in Answer},
+    "是": Answer.YES, "否": Answer.NO, "曾经是": Answer.ONCE, "未知": Answer.UNKNOWN,
+}  # fmt: skip
 
 
 def use_of_sample(ready: Ready, purpose: str, party: trust.PartyId) -> rights.Use:

@@ -12,7 +12,6 @@ Start reading in `sharing`, then `plans`, `days`, `payables`.
 from lingqu.market.distribution.contribution import (
     BadReport,
     Contribution,
-    ContributionLine,
     draw_contribution,
     get_contribution,
     write_contribution,
@@ -26,6 +25,7 @@ from lingqu.market.distribution.days import (
     find_payouts,
     find_settlements,
     find_unposted,
+    find_unsettled,
     get_settlement,
     settle_day,
 )
@@ -65,7 +65,6 @@ __all__ = (
     "BadReceipt",
     "BadReport",
     "Contribution",
-    "ContributionLine",
     "DaySettled",
     "DayStillOpen",
     "Payable",
@@ -90,6 +89,7 @@ __all__ = (
     "find_plan",
     "find_settlements",
     "find_unposted",
+    "find_unsettled",
     "get_contribution",
     "get_payable",
     "get_plan",

@@ -116,6 +116,13 @@ class DayWasSettled(trust.Fact):
     amounts: tuple[int, ...]
 
 
+_UNSETTLED = """
+    SELECT DISTINCT c.venue FROM market.tally t JOIN market.contract c ON c.id = t.contract
+    WHERE t.posted > t.made_up + t.distributed
+      AND NOT EXISTS (SELECT FROM market.settlement s
+                      WHERE s.venue = c.venue AND s.day >= %(day)s)
+    ORDER BY c.venue
+"""
 _SHARED = """
     SELECT coalesce(sum(amount), 0)::bigint AS amount FROM market.payout
     WHERE contract = %s AND plan = %s
@@ -195,6 +202,11 @@ def find_settlements(tx: Tx, *, venue: trust.PartyId, page: PageRequest) -> Page
     found = SETTLEMENTS.find(tx, tail, (venue, page.key, page.key, page.size + 1))
     more = len(found) > page.size
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
+
+
+def find_unsettled(tx: Tx, *, day: date) -> tuple[trust.PartyId, ...]:
+    """This will name the venues where the day is not settled and something waits, for the job."""
+    return tuple(trust.PartyId(row["venue"]) for row in tx.all(_UNSETTLED, {"day": day}))
 
 
 def find_payouts(tx: Tx, settlement: SettlementId) -> tuple[Payout, ...]:

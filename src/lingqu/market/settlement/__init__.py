@@ -48,6 +48,7 @@ from lingqu.market.settlement.pricing import (
 )
 from lingqu.market.settlement.tallies import (
     BadAmount,
+    FundsAdded,
     NotInForce,
     StillShort,
     Tally,
@@ -72,6 +73,7 @@ __all__ = (
     "Correction",
     "CorrectionId",
     "Earned",
+    "FundsAdded",
     "MeteredCall",
     "MoreThanCharged",
     "NotInForce",

@@ -153,16 +153,7 @@ def apply_change(
     """
     held = lock_registration(tx, registration)
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.REGISTRATION, owner=party)
-    if held.kind is RegistrationKind.PROPERTY:
-        raise PropertyChanged(registration=registration)
-    if not held.is_in_force(tx.now):
-        raise NotInForce(registration=registration)
-    if kind is ChangeKind.CHANGE and party != held.applicant:
-        raise ChangedByOther(registration=registration)
-    if kind is ChangeKind.CORRECTION and party != held.applicant and not proof:
-        raise ProofMissing().grounded_in(cite(tx, "registration.correction_needs_consent"))
-    if len(evidence) != DIGEST_BYTES:
-        raise EvidenceMissing().grounded_in(cite(tx, "registration.evidence_first"))
+    _check_change(tx, held, kind, party, evidence, proof)
     stated = state_all(tx, COURSES[registry_of(held.kind)].materials, materials)
     named, told = check_description(tx, held.kind, title, summary)
     procedure = new_id(procedures.ProcedureId)
@@ -205,6 +196,26 @@ def apply_change(
         ),
     )
     return made
+
+
+def _check_change(
+    tx: Tx,
+    held: Registration,
+    kind: ChangeKind,
+    party: trust.PartyId,
+    evidence: bytes,
+    proof: bytes | None,
+) -> None:
+    if held.kind is RegistrationKind.PROPERTY:
+        raise PropertyChanged(registration=held.id)
+    if not held.is_in_force(tx.now):
+        raise NotInForce(registration=held.id)
+    if kind is ChangeKind.CHANGE and party != held.applicant:
+        raise ChangedByOther(registration=held.id)
+    if kind is ChangeKind.CORRECTION and party != held.applicant and not proof:
+        raise ProofMissing().grounded_in(cite(tx, "registration.correction_needs_consent"))
+    if len(evidence) != DIGEST_BYTES:
+        raise EvidenceMissing().grounded_in(cite(tx, "registration.evidence_first"))
 
 
 @trust.command("rights.registration_change.record")

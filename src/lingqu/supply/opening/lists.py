@@ -166,7 +166,8 @@ def propose_entry(
         state=EntryState.PROPOSED,
         proposed_at=tx.now,
     )
-    tx.means("open_entry_once", resource, EntryTaken(resource=resource, year=year))
+    taken = EntryTaken(resource=resource, year=year)
+    tx.means("open_entry_once", f"{year}, {territory}, {resource}", taken)
     ENTRIES.insert(tx, made)
     trust.record(
         tx,

@@ -9,7 +9,7 @@ from typing import Any
 from litestar import Response, get
 from litestar.params import FromPath
 
-from lingqu import gate, market, rights, trust
+from lingqu import gate, market, trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
 from lingqu.market import FeeSchedule
@@ -196,7 +196,7 @@ def _product(tx: Tx, product: str) -> gate.Product | None:
 
 def _entry(tx: Tx, code: str) -> registry.PublicEntry | None:
     try:
-        return registry.public_entry(tx, rights.find_by_code(tx, code))
+        return registry.public_entry(tx, registry.find_by_code(tx, code))
     except errors.NotFound:
         return None
 

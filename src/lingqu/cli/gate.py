@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`lingqu gate`: define and publish products, call them, explain, see what was metered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from lingqu import gate as gates
+from lingqu import rights, trust
+from lingqu.cli.acting import (
+    act,
+    caller,
+    can_be_repeated,
+    chosen,
+    made_by,
+    opened,
+    page_of,
+    paged,
+    reading,
+)
+from lingqu.cli.grammar import argument, group, option
+from lingqu.cli.invocation import Invocation, plain_data
+from lingqu.cli.parties import more
+from lingqu.cli.text import labelled, plain, table
+from lingqu.cli.values import FILE_BYTES_MAX, IdType, Member, NotJson
+from lingqu.errands import publish_product
+from lingqu.runtime import new_id
+
+PRODUCT, GRANT = IdType(gates.ProductId), IdType(rights.GrantId)
+CALL = IdType(gates.CallId)
+PATH = click.Path(path_type=Path)
+
+
+@group("gate")
+def gate() -> None:
+    """Use without seeing."""
+
+
+@gate.group("product")
+def product() -> None:
+    """Products."""
+
+
+@product.command("define")
+@argument("grant", type=GRANT)
+@argument("title")
+@option("--form", type=Member(gates.Form), required=True)
+@option("--summary", required=True)
+@option("--policy", type=PATH, required=True)
+@option("--territory", default="china", show_default=True)
+@can_be_repeated
+@click.pass_obj
+def define_product(
+    run: Invocation,
+    grant: rights.GrantId,
+    title: str,
+    form: gates.Form,
+    summary: str,
+    policy: Path,
+    territory: str,
+    command_id: trust.CommandId | None,
+) -> None:
+    """Define a product under its product grant."""
+    command = chosen(run, command_id)
+    with opened(run) as app:
+        made = act(
+            run,
+            app,
+            gates.define_product,
+            command,
+            product=made_by(command, gates.ProductId),
+            grant=grant,
+            form=form,
+            title=title,
+            summary=summary,
+            policy=gates.parse_policy(form, read_plain(policy)),
+            territory=territory,
+        )
+    _answer(run, command, made, "gate.product.defined")
+
+
+@product.command("revise")
+@argument("product_id", type=PRODUCT)
+@option("--policy", type=PATH, required=True)
+@can_be_repeated
+@click.pass_obj
+def revise_product(
+    run: Invocation,
+    product_id: gates.ProductId,
+    policy: Path,
+    command_id: trust.CommandId | None,
+) -> None:
+    """Give a product another policy."""
+    command = chosen(run, command_id)
+    plain_policy = read_plain(policy)
+    with opened(run) as app:
+        with app.database.reading(caller(run)) as tx:
+            form = gates.get_product(tx, product_id).form
+        told = gates.parse_policy(form, plain_policy)
+        made = act(run, app, gates.revise_product, command, product=product_id, policy=told)
+    _answer(run, command, made, "gate.product.revised")
+
+
+@product.command("publish")
+@argument("product_id", type=PRODUCT)
+@can_be_repeated
+@click.pass_obj
+def publish(
+    run: Invocation, product_id: gates.ProductId, command_id: trust.CommandId | None
+) -> None:
+    """Build a snapshot from what is loaded and answer from it."""
+    command = chosen(run, command_id)
+    with opened(run) as app, run.step("gate.product.step"):
+        made = publish_product(app, caller(run), command, product=product_id)
+    run.answer(
+        {"command": command, "snapshot": plain_data(made)},
+        lambda: [
+            run.word("gate.product.published"),
+            *labelled([
+                (run.word("head.snapshot"), made.id),
+                (run.word("head.records"), f"{made.records:,}"),
+                (run.word("head.skipped"), f"{made.skipped:,}"),
+                (run.word("head.as_of"), run.moment(made.as_of)),
+            ]),
+        ],
+    )  # fmt: skip
+
+
+@product.command("withdraw")
+@argument("product_id", type=PRODUCT)
+@can_be_repeated
+@click.pass_obj
+def withdraw_product(
+    run: Invocation, product_id: gates.ProductId, command_id: trust.CommandId | None
+) -> None:
+    """Stop a product from answering."""
+    command = chosen(run, command_id)
+    with opened(run) as app:
+        gone = act(run, app, gates.withdraw_product, command, product=product_id)
+    _answer(run, command, gone, "gate.product.withdrawn")
+
+
+@product.command("list")
+@option("--grant", "grant_id", type=GRANT)
+@paged
+@click.pass_obj
+def list_products(
+    run: Invocation, grant_id: rights.GrantId | None, limit: int, after: str | None
+) -> None:
+    """List products that are offered."""
+    with reading(run) as (_, tx):
+        page = gates.find_products(tx, page=page_of(limit, after), grant=grant_id)
+    heads = run.heads("product", "title", "form", "level")
+    rows = [(one.id, one.title, _form(run, one.form), one.level) for one in page.items]
+    run.answer(
+        {"items": plain_data(page.items), "next": page.next},
+        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
+    )
+
+
+@product.command("show")
+@argument("product_id", type=PRODUCT)
+@click.pass_obj
+def show_product(run: Invocation, product_id: gates.ProductId) -> None:
+    """Show a product, its policy and its snapshots."""
+    with reading(run) as (_, tx):
+        found = gates.get_product(tx, product_id)
+        snapshots = gates.find_snapshots(tx, product_id)
+    policy = json.dumps(json.loads(found.policy), ensure_ascii=False, indent=2)
+    run.answer(
+        {"product": plain_data(found), "snapshots": plain_data(snapshots)},
+        lambda: [*_lines(run, found), "", *policy.splitlines()],
+    )
+
+
+@gate.command("call")
+@argument("grant", type=GRANT)
+@argument("product_id", type=PRODUCT)
+@option("--purpose", required=True)
+@option("--predicate", default="")
+@option("--subject", "subjects", multiple=True)
+@option("--call", "call_id", type=CALL)
+@click.pass_obj
+def call_product(
+    run: Invocation,
+    grant: rights.GrantId,
+    product_id: gates.ProductId,
+    purpose: str,
+    predicate: str,
+    subjects: tuple[str, ...],
+    call_id: gates.CallId | None,
+) -> None:
+    """Call a product."""
+    request = _request(grant, product_id, purpose, predicate, subjects, call_id)
+    with opened(run) as app:
+        with app.database.reading(caller(run)) as tx:
+            asker = gates.find_asker(tx, grant)
+        told = app.desk.ask(request, asker)
+    run.answer({"answer": plain_data(told)}, lambda: _told(run, request, told))
+
+
+@gate.command("explain")
+@argument("grant", type=GRANT)
+@argument("product_id", type=PRODUCT)
+@option("--purpose", required=True)
+@option("--predicate", default="")
+@option("--subject", "subjects", multiple=True)
+@click.pass_obj
+def explain_call(
+    run: Invocation,
+    grant: rights.GrantId,
+    product_id: gates.ProductId,
+    purpose: str,
+    predicate: str,
+    subjects: tuple[str, ...],
+) -> None:
+    """Say how a call would be decided, without doing it."""
+    request = _request(grant, product_id, purpose, predicate, subjects, None)
+    with reading(run) as (app, tx):
+        asker = gates.find_asker(tx, grant)
+        told = app.desk.explain(tx, request, may_call=asker.may_call)
+    rows = [
+        (
+            run.word(f"gate.rule.{one.rule}"),
+            run.word("gate.passed" if one.passed else "gate.refused"),
+            one.code or "",
+            one.article or "",
+        )
+        for one in told.considered
+    ]
+    run.answer(
+        {"decision": plain_data(told)},
+        lambda: [
+            run.word("gate.allowed" if told.allowed else "gate.denied"),
+            *table(run.heads("rule", "decision", "code", "article"), rows),
+        ],
+    )
+
+
+@gate.command("calls")
+@option("--grant", "grant_id", type=GRANT)
+@option("--product", "product_id", type=PRODUCT)
+@option("--refused", is_flag=True)
+@paged
+@click.pass_obj
+def list_calls(
+    run: Invocation,
+    grant_id: rights.GrantId | None,
+    product_id: gates.ProductId | None,
+    refused: bool,  # noqa: FBT001  # a flag of the command line
+    limit: int,
+    after: str | None,
+) -> None:
+    """List what was metered."""
+    with reading(run) as (_, tx):
+        page = gates.find_calls(
+            tx,
+            page=page_of(limit, after),
+            grant=grant_id,
+            product=product_id,
+            is_refused=refused,
+        )
+    heads = run.heads("at", "call", "outcome", "units", "code")
+    rows = [
+        (run.moment(one.at), one.call, run.word(f"gate.outcome.{one.outcome}"), one.units,
+         one.refusal or "")
+        for one in page.items
+    ]  # fmt: skip
+    run.answer(
+        {"items": plain_data(page.items), "next": page.next},
+        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
+    )
+
+
+def read_plain(path: Path) -> object:
+    """This will read a JSON file as plain data. Raises NotJson."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+        if len(content) > FILE_BYTES_MAX:
+            raise NotJson(file=str(path))
+        return json.loads(content)
+    except (OSError, ValueError, RecursionError):
+        raise NotJson(file=str(path)) from None
+
+
+def _request(
+    grant: rights.GrantId,
+    product_id: gates.ProductId,
+    purpose: str,
+    predicate: str,
+    subjects: tuple[str, ...],
+    call_id: gates.CallId | None,
+) -> gates.CallRequest:
+    named = (one.partition("=") for one in subjects)
+    return gates.CallRequest(
+        call=call_id or new_id(gates.CallId),
+        grant=grant,
+        product=product_id,
+        purpose=purpose,
+        predicate=predicate,
+        subjects=tuple(gates.Subject(key=key, value=value) for key, _, value in named),
+    )
+
+
+def _told(run: Invocation, request: gates.CallRequest, told: gates.CallAnswer) -> list[str]:
+    rows = [
+        (subject.key, subject.value, run.word(f"gate.outcome.{one.answer.value}"),
+         "；".join("，".join(row.values()) for row in one.evidence))
+        for subject, one in zip(request.subjects, told.answers, strict=True)
+    ]  # fmt: skip
+    lines = table(run.heads("subject", "value", "answer", "evidence"), rows) if rows else []
+    for group_ in told.released["groups"] if told.released else ():
+        names = [run.word("gate.merged") if one is None else one for one in group_["values"]]
+        lines.append(f"{'  '.join(names)}  {group_['entities']:,}")
+    if told.released and told.released["has_withheld"]:
+        lines.append(run.word("gate.withheld", threshold=told.released["threshold"]))
+    return [
+        *lines,
+        *labelled([
+            (run.word("head.call"), told.call),
+            (run.word("head.units"), told.units),
+            (run.word("head.batch"), told.batch),
+            (run.word("head.digest"), told.digest),
+            (run.word("head.as_of"), run.moment(told.as_of)),
+        ]),
+    ]  # fmt: skip
+
+
+def _answer(run: Invocation, command: trust.CommandId, made: gates.Product, word: str) -> None:
+    run.answer(
+        {"command": command, "product": plain_data(made)},
+        lambda: [run.word(word), *_lines(run, made)],
+    )
+
+
+def _form(run: Invocation, form: gates.Form) -> str:
+    return run.word(f"gate.form.{form.value}")
+
+
+def _lines(run: Invocation, one: gates.Product) -> list[str]:
+    gone = one.withdrawn_at
+    return labelled([
+        (run.word("head.product"), one.id),
+        (run.word("head.title"), one.title),
+        (run.word("head.summary"), one.summary),
+        (run.word("head.form"), _form(run, one.form)),
+        (run.word("head.grant"), one.grant_id),
+        (run.word("head.level"), one.level),
+        (run.word("head.edition"), one.edition),
+        (run.word("head.snapshot"), plain(one.snapshot or "")),
+        (run.word("head.withdrawn"), None if gone is None else run.moment(gone)),
+    ])  # fmt: skip
