@@ -137,8 +137,8 @@ def test_hostile_names_are_shown_as_text(server):
 
 
 ASKED = (
-    "after", "kind", "subject", "next", "done", "q", "sort", "page", "body", "opening", "level", "profile",
-    "on", "before", "before_on", "standing", "format", "code",
+    "after", "kind", "subject", "next", "done", "q", "sort", "page", "body", "opening", "level",
+    "profile", "on", "before", "before_on", "standing", "format", "code",
 )  # fmt: skip
 ODD = st.one_of(st.text(max_size=60), st.sampled_from(["\x00", "Zm9v", "%", "a" * 5000, "\ud7ff"]))
 
