@@ -120,8 +120,11 @@ def permit_and_cap(stage: Stage) -> None:
         permitted=yuan(permitted.permitted),
         steps=len(permitted.steps),
     )
+    _cap_and_publish(stage, price, permitted.permitted // PLANNED_CALLS)
+
+
+def _cap_and_publish(stage: Stage, price: prices.PriceId, highest: int) -> None:
     stage.on("2026-06-26")
-    highest = permitted.permitted // PLANNED_CALLS
     capped = stage.do(
         "government",
         "formal",
