@@ -77,9 +77,9 @@ class Walk:
         ids = REAL.findall(json.dumps(answer))
         prefix = name.partition("_")[0]
         known = set(self.known.values())
-        self.known[name] = next(
-            one for one in ids if one.startswith(f"{prefix}_") and one not in known
-        )
+        new = [one for one in ids if one.startswith(f"{prefix}_") and one not in known]
+        assert new, (name, answer)
+        self.known[name] = new[0]
 
     def run(self, line):
         notes, expected = NOTE.findall(line), EXPECT.findall(line)
