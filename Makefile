@@ -2,9 +2,9 @@
 # Each target hands its name to tools/bootstrap.py, which makes .venv when needed and goes on.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do command -v $$p && break; done)
 DO = @$(or $(PYTHON),$(error Lingqu needs Python 3.11 or newer, and no python3 is on PATH)) tools/bootstrap.py $@
-export T N FRESH UPGRADE NO_BROWSER PROFILE LANG_UI PROVINCE
+export T N FRESH UPGRADE NO_BROWSER PROFILE LANG_UI PROVINCE SCREENSHOTS
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test test-crash test-all check fix golden migration bench psql shell docs lock slices doctor clean
+.PHONY: help setup dev demo test test-crash test-all screenshots check fix golden migration bench psql shell docs lock slices doctor clean
 
 help:       ; $(DO) ## list these targets
 setup:      ; $(DO) ## make .venv from the hash-locked requirements; every other target does this by itself
@@ -13,6 +13,7 @@ dev:        ; $(DO) ## serve this checkout and restart when a source file change
 test:       ; $(DO) ## check, then all tests in parallel; T=tests/market runs only that (NO_BROWSER=1)
 test-crash: ; $(DO) ## 200 seeded rounds of killing processes and the database
 test-all:   ; $(DO) ## the full matrix: everything test does, every browser case, every crash round
+screenshots: ; $(DO) ## draw every page at desktop and phone width into screenshots/ (SCREENSHOTS=folder)
 check:      ; $(DO) ## formatting, lint, types, import contracts, tidy tests
 fix:        ; $(DO) ## format and mend what the linter can mend
 golden:     ; $(DO) ## regenerate docs/reference and tests/golden

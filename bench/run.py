@@ -21,6 +21,8 @@ from pathlib import Path
 
 from analysis import bench_load, bench_worker
 from booking import bench_ledger
+from browsing import bench_pages
+from calling import bench_calls
 from granting import bench_grants
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
@@ -33,9 +35,11 @@ REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 ROUNDS_LEAST = 5
 
 BENCHES: dict[str, Callable[[int], Reading]] = {
+    "calls": bench_calls,
     "commands": bench_commands,
     "grants": bench_grants,
     "ledger": bench_ledger,
+    "pages": bench_pages,
     "procedures": bench_procedures,
     "sequencer": bench_sequencer,
     "serve": bench_serve,

@@ -9,6 +9,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import console
 import dev_server
@@ -112,6 +113,16 @@ def test_all() -> int:
     return steps("make test-all", {**static_checks(), "tests": everything})
 
 
+def screenshots() -> int:
+    """Draw every page in both languages at both widths, checking each on the way."""
+    machine.need_browser()
+    folder = Path(console.given("SCREENSHOTS") or ROOT / "screenshots").resolve()
+    os.environ["SCREENSHOTS"] = str(folder)
+    status = console.run_openly(pytest("tests/ui/test_portal.py", "-q", "--timeout=900", workers=1))
+    console.say(f"The pages are in {folder}.")
+    return status
+
+
 def golden() -> int:
     """Regenerate contracts, reference and golden files; read the difference before committing."""
     status = console.run_openly(program("python", "tools/contracts.py"))
@@ -159,6 +170,7 @@ VERBS: dict[str, Callable[[], int]] = {
     "test": test,
     "test-crash": test_crash,
     "test-all": test_all,
+    "screenshots": screenshots,
     "check": check,
     "fix": fix,
     "golden": golden,

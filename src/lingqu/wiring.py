@@ -20,9 +20,10 @@ from lingqu.gate import lists
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
-from lingqu.rights import obligations, quantities
+from lingqu.rights import obligations, operation, quantities, registry
 from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
+from lingqu.runtime.calendar import local_day, shift_days
 from lingqu.runtime.engine import Engine, open_engine
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
 from lingqu.runtime.keys import KeyExists, KeyId, Keyring, Unlock, create_key_file
@@ -43,8 +44,8 @@ from lingqu_verify import notes
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
 DOMAINS = (
-    trust, ledger, supply, collection, opening, rights, market, settlement, distribution, bills,
-    gate, supervision, interop,
+    trust, ledger, supply, collection, opening, rights, operation, registry, market, settlement,
+    distribution, bills, gate, supervision, interop,
 )  # fmt: skip
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
@@ -457,27 +458,28 @@ def _jobs() -> JobRegistry:
                 root=root,
             )
 
-    @jobs.job("rights.obligations.lapse")
-    def lapse_obligations(context: JobContext) -> None:
-        """Mark the obligations that became overdue, some at a time, until none is left."""
+    @jobs.job("rights.obligations.begin")
+    def begin_obligations(context: JobContext) -> None:
+        """Start the clocks of what is owed after grants that ended, until none is left."""
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
         due = True
         while due and not context.should_stop():
             with app.database.reading(trust.PLATFORM) as tx:
-                due = obligations.has_lapsed(tx)
+                due = obligations.has_ended(tx)
             if due:
                 trust.execute(
                     app.database,
-                    obligations.lapse_obligations,
+                    obligations.begin_obligations,
                     trust.PLATFORM,
                     new_id(trust.CommandId),
                 )
 
     _gate_jobs(jobs)
     _market_jobs(jobs)
+    _supervise(jobs)
     jobs.periodic("rights.quotas.sweep", "* * * * *")
-    jobs.periodic("rights.obligations.lapse", "*/10 * * * *")
+    jobs.periodic("rights.obligations.begin", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
@@ -549,6 +551,18 @@ def _gate_jobs(jobs: JobRegistry) -> None:
         lists.run_file(app.database, app.desk, app.file_room, lists.FileJobId(job))
 
     jobs.periodic("gate.leases.settle", "* * * * *")
+
+
+def _supervise(jobs: JobRegistry) -> None:
+    @jobs.job("supervision.day.reconcile")
+    def reconcile_day(context: JobContext) -> None:
+        """Compare meter, bill and ledger of the day before, contract by contract."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        day = shift_days(local_day(app.database.time.now()), -1)
+        supervision.reconcile_day(app.database, trust.PLATFORM, day=day)
+
+    jobs.periodic("supervision.day.reconcile", "37 18 * * *")
 
 
 def _keep_counting(app: App, stop: threading.Event) -> None:

@@ -114,3 +114,16 @@ def test_a_venue_that_does_not_answer_leaves_nothing_half_done(server, machine):
     assert ended.json()["ended_at"]
     with httpx.Client(base_url=server.url) as anyone:
         assert peer in {one["id"] for one in anyone.get(f"{BASE}/peers").json()["items"]}
+
+
+def test_other_catalogs_harvest_what_is_offered_here_as_dcat(server):
+    with httpx.Client(base_url=server.url) as anyone:
+        found = anyone.get("/dcat/catalog.jsonld")
+        assert found.status_code == 200
+        assert found.headers["content-type"].startswith("application/ld+json")
+        told = found.json()
+        assert (told["@type"], told["@id"].endswith("/dcat/catalog.jsonld")) == (
+            "dcat:Catalog",
+            True,
+        )
+        assert anyone.get(f"{BASE}/catalog").content == found.content

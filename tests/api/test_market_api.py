@@ -79,6 +79,11 @@ def refused(client, path, **body):
     return answer.json()["code"]
 
 
+def refused_to_read(client, path):
+    """Read and give the status of the refusal."""
+    return client.get(f"{BASE}{path}").status_code
+
+
 @pytest.fixture(scope="module")
 def bazaar(tmp_path_factory):
     with (
@@ -284,5 +289,8 @@ def test_a_fee_of_the_second_year_is_set_by_its_three_authorities(bazaar):
     assert [one["result"] for one in done["working"]] == [
         8_000_000, 690, 552_000, 8_852_000, 100, 100,
     ]  # fmt: skip
+    year = operator.get(f"{BASE}/prices/{price}/review", params={"actual": 9_000_000}).json()
+    assert (year["adjusts"], year["excess"]) == ("actual_fees", 148_000)
+    assert refused_to_read(operator, f"/prices/{new_id(prices.PriceId)}/review?actual=1") == 404
     listed = operator.get(f"{BASE}/prices", params={"product": "prd_second"}).json()["items"]
     assert [one["id"] for one in listed] == [price]

@@ -21,8 +21,10 @@ def test_two_code_books_are_compared_without_an_installation(cli):
     )
 
 
-def test_the_answer_says_in_words_which_key_is_safe(cli):
-    said = cli("supply", "compare", SLICES / "nbs_towns.csv", SLICES / "mca_towns.csv", *COLUMNS)
+def test_the_answer_says_in_words_which_key_is_safe(cli, tmp_path):
+    books = (SLICES / "nbs_towns.csv", SLICES / "mca_towns.csv")
+    said = cli("supply", "compare", *books, *COLUMNS, "--xlsx", tmp_path / "conflicts.xlsx")
+    assert (tmp_path / "conflicts.xlsx").read_bytes().startswith(b"PK")
     assert said.code == 0
     assert "不要按编码关联" in said.out
     assert "另有 107 个" in said.out

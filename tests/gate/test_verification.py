@@ -14,6 +14,7 @@ from lingqu.gate import (
     Relation,
     VerificationPolicy,
 )
+from lingqu.kernel.errors import LingquError
 
 SEVEN, SIX = shape(7), shape(6)
 
@@ -127,3 +128,24 @@ def test_a_call_is_metered_before_its_answer_and_a_repeat_is_stored_and_free(
         desk.ask(other, world.asker)
     assert call.purpose == CREDIT
     assert world.place.audit() == []
+
+
+def test_an_open_file_has_the_lowest_level_and_is_fetched_not_called(world, desk, segments):
+    """P1, the crosswalk, is opened free; what is graded higher cannot be."""
+    names = ("code", "name")
+    crosswalk = world.load("区划代码对照表", slice_rows("nbs_counties"))
+    policy = gate.OpenFilePolicy(resource=crosswalk, columns=names)
+    product = world.product(policy, form=gate.Form.OPEN_FILE)
+    with world.place.database.reading() as tx:
+        content = gate.read_open_file(tx, desk.shelf(), product.id).decode("utf-8-sig")
+    assert content.splitlines()[0] == "code,name"
+    assert len(content.splitlines()) == 112
+    with pytest.raises(LingquError) as caught:
+        desk.ask(world.request(product, world.buy(product)), world.asker)
+    assert caught.value.code == "gate.call.open_file"
+    with pytest.raises(LingquError) as caught:
+        world.product(
+            gate.OpenFilePolicy(resource=segments, columns=("segment",)),
+            form=gate.Form.OPEN_FILE,
+        )
+    assert caught.value.code == "gate.product.outside_grant"

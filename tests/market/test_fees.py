@@ -127,6 +127,9 @@ def test_from_the_second_year_a_fee_stays_under_a_ceiling_within_permitted_reven
     done = bazaar.do(prices.publish_price, bazaar.operator, price=made.id, fees=fee)
     assert done.schedule == fee
     assert bazaar.read(prices.find_price, "prd_second").id == done.id
+    review = bazaar.read(prices.review_income, done.id, actual=990_000_000)
+    assert (review.deviation_bp, review.adjusts, review.excess) == (1183, "ceilings", 104_800_000)
+    assert bazaar.read(prices.review_income, done.id, actual=885_200_000).adjusts == "actual_fees"
     visible = bazaar.read(prices.find_prices, page=PageRequest(), product="prd_second")
     assert [one.id for one in visible.items] == [done.id]
     again = permitted(bazaar, applied(bazaar, "prd_second", since))

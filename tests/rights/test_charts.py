@@ -6,12 +6,14 @@ from datetime import date
 import pytest
 
 from lingqu.kernel.charts import Unit
-from lingqu.rights import operation, registry
+from lingqu.rights import obligations, operation, registry
 from lingqu.trust import rulebook
 
 ON = date(2026, 9, 1)
 CHARTS = pytest.mark.parametrize(
-    "chart", (*operation.CHARTS, *registry.CHARTS), ids=lambda chart: chart.code
+    "chart",
+    [*obligations.CHARTS, *operation.CHARTS, *registry.CHARTS],
+    ids=lambda chart: chart.code,
 )
 TIMERS = {"operation.agreement": 1, "registration.change": 3}
 LENGTHS = {

@@ -70,7 +70,8 @@ def test_the_worker_sweeps_and_marks_what_is_overdue(tmp_path):
             do(app, trust.move_story_clock, to=due)
             with app.database.transaction(trust.PLATFORM) as tx:
                 tx.defer("rights.quotas.sweep")
-                tx.defer("rights.obligations.lapse")
+                tx.defer("rights.obligations.begin")
+                tx.defer("trust.procedures.fire_timers")
             worker = wiring.Worker(app.jobs, app.database.conninfo, platform=app)
             worker.start()
             try:

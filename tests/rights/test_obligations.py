@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the holder of a grant owes: its clocks by the story clock, and its chart."""
 
+import dataclasses
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from lingqu import rights, trust
-from lingqu.kernel import charts
 from lingqu.kernel.lattice import TermsForm
 from lingqu.kernel.time import Period
 from lingqu.rights import obligations
 from lingqu.runtime import new_id
-from lingqu.trust import LOCAL_ADMINISTRATOR, PLATFORM
+from lingqu.runtime.calendar import local_day
+from lingqu.trust import LOCAL_ADMINISTRATOR, PLATFORM, procedures
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -47,23 +48,29 @@ def states(tree, grant):
 
 
 def lapse(tree):
-    return tree.do(obligations.lapse_obligations, PLATFORM)
+    """Start what waits for an end, and let the clocks act that ran out; gives what began."""
+    begun = tree.do(obligations.begin_obligations, PLATFORM)
+    procedures.fire_due_timers(tree.place.database, PLATFORM)
+    return begun
 
 
-def test_the_chart_of_an_obligation_is_sound_for_every_length():
-    for days in (1, 3650):
-        assert charts.check_chart(obligations.obligation_chart(days)) == ()
+def day(owed):
+    """The last local day in time."""
+    return None if owed.due_at is None else local_day(owed.due_at) - DAY
 
 
-def test_a_report_is_due_so_many_days_after_the_grant_and_overdue_at_its_instant(owing):
-    root = owing.root(duties=(REPORT,))
-    (one,) = owed(owing, root)
-    assert one.due_at == START + 30 * DAY
-    move(owing, 29)
-    assert lapse(owing) == ()
+def test_a_report_is_due_so_many_days_after_the_grant_and_then_overdue(owing):
+    """民法典 第二百零一条、第二百零三条: the first day does not count, a free last day moves on."""
+    root = owing.root(duties=(REPORT, dataclasses.replace(REPORT, days=33)))
+    one, other = owed(owing, root)
+    assert day(one) == date(2026, 4, 1)
+    assert day(other) == date(2026, 4, 7)  # 4 April is Qingming, to the 6th
     move(owing, 30)
-    assert lapse(owing) == (one.obligation.id,)
-    assert lapse(owing) == ()
+    lapse(owing)
+    assert states(owing, root) == ["open", "open"]
+    move(owing, 31)
+    lapse(owing)
+    assert states(owing, root) == ["overdue", "open"]
     done = owing.do(obligations.fulfill_obligation, obligation=one.obligation.id, evidence=PROOF)
     assert done.state is obligations.ObligationState.FULFILLED
     assert owing.place.facts("rights.obligation.fulfilled")[-1]["data"]["late"] is True
@@ -73,19 +80,44 @@ def test_a_report_is_due_so_many_days_after_the_grant_and_overdue_at_its_instant
 
 
 def test_deleting_is_due_after_the_end_by_period_or_by_a_revocation_above(owing):
-    bounded = TermsForm(valid=Period(START, START + 100 * DAY))
+    bounded = TermsForm(valid=Period(START, START + 15 * DAY))
     root = owing.root()
-    middle = owing.child(root, bounded, kind=rights.GrantKind.HOLDING)
+    middle = owing.child(root, kind=rights.GrantKind.HOLDING)
     child = owing.child(middle, duties=(DELETE,))
+    short = owing.child(root, bounded, duties=(DELETE,))
     free = owing.child(root, duties=(DELETE,))
-    assert [one.due_at for one in owed(owing, child)] == [START + 110 * DAY]
-    assert [one.due_at for one in owed(owing, free)] == [None]
+    assert [one.due_at for one in owed(owing, child)] == [None]
+    move(owing, 16)
+    assert lapse(owing) == (owed(owing, short)[0].obligation.id,)
+    assert day(owed(owing, short)[0]) == date(2026, 3, 27)
     move(owing, 20)
     owing.revoke(middle)
-    assert [one.due_at for one in owed(owing, child)] == [START + 30 * DAY]
-    move(owing, 31)
+    move(owing, 22)
     assert len(lapse(owing)) == 1
+    assert lapse(owing) == ()
+    assert day(owed(owing, child)[0]) == date(2026, 4, 1)
+    move(owing, 31)
+    lapse(owing)
     assert (states(owing, child), states(owing, free)) == (["overdue"], ["open"])
+    assert owing.place.audit() == []
+
+
+def test_the_holder_has_a_to_do_with_the_days_that_are_left(owing):
+    party = owing.place.party("平台公司")
+    acting = owing.place.account(party, role=trust.Role.MEMBER)
+    owing.root(holder=party, duties=(REPORT,))
+    with owing.place.database.reading(acting) as tx:
+        (todo,) = procedures.find_todos(tx)
+    assert todo.clock.days_left == 30
+
+
+def test_what_was_owed_before_procedures_gets_one(owing):
+    root = owing.root(duties=(REPORT,))
+    (one,) = owed(owing, root)
+    owing.place.sql("UPDATE rights.obligation SET procedure = NULL")
+    move(owing, 10)
+    assert lapse(owing) == (one.obligation.id,)
+    assert day(owed(owing, root)[0]) == date(2026, 4, 1)
 
 
 def test_a_successor_takes_over_what_is_owed_with_the_clock_it_has(owing):
@@ -98,9 +130,10 @@ def test_a_successor_takes_over_what_is_owed_with_the_clock_it_has(owing):
     done = owing.do(rights.narrow_grant, grant=root.id, terms=TermsForm(level_max=1))
     assert sorted(states(owing, root)) == ["fulfilled", "succeeded"]
     (one,) = owed(owing, done.new[0])
-    assert (one.obligation.kind, one.due_at) == (first.kind, START + 30 * DAY)
+    assert (one.obligation.kind, day(one)) == (first.kind, date(2026, 4, 1))
     move(owing, 60)
-    assert lapse(owing) == (one.obligation.id,)
+    lapse(owing)
+    assert states(owing, done.new[0]) == ["overdue"]
     with pytest.raises(obligations.ObligationOver):
         owing.do(obligations.fulfill_obligation, obligation=first.id, evidence=PROOF)
     assert owing.place.audit() == []

@@ -93,7 +93,18 @@ def test_materials_are_complete_and_told_once(region):
 def test_an_objection_that_is_upheld_ends_it_and_it_may_be_applied_for_again(region):
     """第十二条: 异议成立的，应终止登记."""
     subject = region.describe("provider", item="婚姻登记")
+    agreement = region.operated()
+    with pytest.raises(registry.NotTheirs):
+        region.apply("operator", subject=subject, title="婚姻登记", grant=agreement.grant)
     made = region.apply("provider", subject=subject, title="婚姻登记")
+    early = {"registration": made.id, "reason": "x", "files": (FILE,)}
+    with pytest.raises(registry.RegistrationNotFound):
+        region.do(
+            "other",
+            registry.object_to_registration,
+            objector=region.parties["other"],
+            **early,
+        )
     region.published(made)
     objection = {"registration": made.id, "reason": "来源有争议。", "files": (FILE,)}
     objector = {"objector": region.parties["other"]}

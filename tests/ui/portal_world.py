@@ -11,10 +11,10 @@ from web_server import PASSWORD, Server
 from lingqu import ledger, rights, supply, trust
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.kernel.time import Period
-from lingqu.rights import obligations
+from lingqu.rights import obligations, registry
 from lingqu.runtime import Caller, new_id
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
-from lingqu.trust import Role, procedures
+from lingqu.trust import Role, procedures, rulebook
 from lingqu.trust.procedures import Part
 
 BODIES = {
@@ -148,39 +148,80 @@ def _do(server: Server, caller: Caller, what, **values):
 
 
 def _cases(server, parties, callers, resources) -> list[procedures.ProcedureId]:
-    cases = []
-    for place, resource in enumerate(resources[:3]):
-        case = new_id(procedures.ProcedureId)
-        _do(
-            server,
-            trust.LOCAL_ADMINISTRATOR,
-            procedures.open_procedure,
-            procedure=case,
-            chart="registration.public",
-            subject=resource,
-            title=f"{RESOURCES[place][0]}首次登记",
-            owner=parties["civil"],
-            parts=(
-                Part(role="registrant", party=parties["civil"]),
-                Part(role="registrar", party=parties["registrar"]),
-            ),
-        )
-        cases.append(case)
-    for case in cases[:2]:
-        content = server.app.blobs.put(b"%PDF-1.7 application", limit_bytes=1000)
-        given = procedures.GivenFile(
-            name="登记申请表.pdf", sha256=content.sha256, size=content.size
-        )
-        _do(
-            server, callers["provider"], procedures.move_procedure,
-            procedure=case, move="submit", version=1, opinion="材料已经本单位审核。",
-            files=(given,),
-        )  # fmt: skip
+    """Two registrations, the first accepted, and a complaint that waits for more from the bank."""
+    server.execute(
+        registry.name_registrar,
+        registrar=new_id(registry.RegistrarId),
+        party=parties["registrar"],
+        registry=registry.Registry.PUBLIC,
+        area="45",
+        number=1,
+    )
+    cases = [
+        _application(server, parties, callers, resources[place], RESOURCES[place][0])
+        for place in range(2)
+    ]
+    _move(
+        server, callers["clerk"], cases[0], "accept", opinion="材料齐全，符合法定形式，予以受理。"
+    )
+    complaint = new_id(procedures.ProcedureId)
+    server.execute(
+        procedures.open_procedure,
+        procedure=complaint,
+        chart="complaint",
+        subject=resources[2],
+        title="低保对象名册字段说明不清",
+        owner=parties["bank"],
+        parts=(
+            Part(role="complainant", party=parties["bank"]),
+            Part(role="handler", party=parties["registrar"]),
+        ),
+    )
+    _move(
+        server, callers["clerk"], complaint, "ask_supplement", reason="请附上具体的字段和查询结果。"
+    )
+    return [*cases, complaint]
+
+
+def _application(server, parties, callers, resource, title) -> procedures.ProcedureId:
+    with server.app.database.reading(trust.LOCAL_ADMINISTRATOR) as tx:
+        items = rulebook.of(tx).items("registration.first_materials")
+    content = server.app.blobs.put(b"%PDF-1.7 application", limit_bytes=1000)
+    registration = new_id(registry.RegistrationId)
+    made = _do(
+        server,
+        callers["provider"],
+        registry.apply_registration,
+        registration=registration,
+        kind=registry.RegistrationKind.RESOURCE,
+        subject=resource,
+        applicant=parties["civil"],
+        registrar=parties["registrar"],
+        title=f"{title}首次登记",
+        summary="按公共数据资源登记管理暂行办法申请首次登记。",
+        materials=tuple(
+            rights.Statement(item=one.code, text=f"{one.zh}：详见附件。") for one in items
+        ),
+        evidence=b"e" * 32,
+        files=(
+            procedures.GivenFile(name="登记申请表.pdf", sha256=content.sha256, size=content.size),
+        ),
+    )
+    return made.procedure
+
+
+def _move(server, caller, procedure, move, **given) -> None:
+    with server.app.database.reading(caller) as tx:
+        version = procedures.get_procedure(tx, procedure).procedure.version
     _do(
-        server, callers["clerk"], procedures.move_procedure,
-        procedure=cases[0], move="accept", version=2, opinion="材料齐全，符合法定形式，予以受理。",
-    )  # fmt: skip
-    return cases
+        server,
+        caller,
+        procedures.move_procedure,
+        procedure=procedure,
+        move=move,
+        version=version,
+        **given,
+    )
 
 
 def _grants(server, parties) -> list[rights.GrantId]:

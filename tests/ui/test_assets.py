@@ -4,8 +4,10 @@
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import httpx
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,20 +16,28 @@ from lingqu.ui import assets
 from lingqu.ui.charts import Bar, bars, proof_ladder, proof_steps
 from lingqu_verify.merkle import inclusion_proof
 
-VENDOR = json.loads((assets.FOLDER / "VENDOR.json").read_text())
+CHECKER = Path(__file__).parent / "vendor"
 HOME_BYTES_MAX = 250_000
 
 
-def test_every_vendored_file_is_the_one_on_record_with_its_licence():
-    for one in VENDOR:
-        content = (assets.FOLDER / one["file"]).read_bytes()
+@pytest.mark.parametrize(
+    ("folder", "below", "licences"),
+    [
+        (assets.FOLDER, "vendor", {"MIT", "0BSD", "Apache-2.0"}),
+        (CHECKER, ".", {"MPL-2.0"}),  # only the tests use it
+    ],
+    ids=["pages", "tests"],
+)
+def test_every_vendored_file_is_the_one_on_record_with_its_licence(folder, below, licences):
+    records = json.loads((folder / "VENDOR.json").read_text())
+    for one in records:
+        content = (folder / one["file"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == one["sha256"], one["file"]
-        assert (assets.FOLDER / one["licence_file"]).read_text().strip()
+        assert (folder / one["licence_file"]).read_text().strip()
         assert one["version"]
-        assert one["licence"] in {"MIT", "0BSD", "Apache-2.0"}
-    listed = {one["file"] for one in VENDOR} | {one["licence_file"] for one in VENDOR}
-    folder = assets.FOLDER / "vendor"
-    assert {f"vendor/{path.name}" for path in folder.iterdir()} == listed
+        assert one["licence"] in licences
+    listed = {folder / one[name] for one in records for name in ("file", "licence_file")}
+    assert {*(folder / below).iterdir()} - {folder / "VENDOR.json"} == listed
 
 
 def test_home_with_all_it_needs_is_small_enough(server):

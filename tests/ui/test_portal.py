@@ -49,7 +49,13 @@ def pages(world):
         (None, "login", "/login"),
         ("provider", "desk-provider", "/"),
         ("provider", "procedures", "/trust/procedures"),
-        ("provider", "procedure-apply", f"/trust/procedures/{other}"),
+        ("buyer", "procedure-answer", f"/trust/procedures/{other}"),
+        ("buyer", "desk-buyer", "/"),
+        ("buyer", "listings", "/market/listings"),
+        ("buyer", "contracts", "/market/contracts"),
+        (None, "registry", "/rights/registry"),
+        ("regulator", "flows", "/supervision/flows"),
+        ("regulator", "attempts", "/supervision/attempts"),
         ("provider", "duties", "/supply/duties"),
         ("provider", "compare", "/supply/compare"),
         ("officer", "resource-grade", f"/supply/resources/{world.resources[3]}"),
@@ -75,7 +81,7 @@ def pages(world):
 
 
 SMOKE = {
-    "home", "catalog-searched", "desk-provider", "procedure-apply", "procedure-review", "grant",
+    "home", "catalog-searched", "desk-provider", "procedure-answer", "procedure-review", "grant",
     "duties", "rule", "statement",
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from portal_world import build
 from web_server import running, token
 
 from lingqu import supply, trust
+from lingqu.kernel import errors
 from lingqu.runtime import new_id
 from lingqu.runtime.i18n import catalog
 
@@ -58,9 +59,9 @@ def test_a_procedure_is_moved_with_an_opinion_and_a_file_and_its_paper_printed(w
     server, made = world
     case = made.cases[2]
     path = f"/trust/procedures/{case}"
-    with server.browser("provider") as browser:
+    with server.browser("buyer") as browser:
         page = browser.get(path)
-        fields = hidden(page, move="submit", opinion="已审核\r\n同意报送")
+        fields = hidden(page, move="supplement", opinion="已审核\r\n同意报送")
         bare = browser.post(f"{path}/moves", data=fields)
         assert bare.status_code == 422
         assert "同意报送" in bare.text, "what was typed stays"
@@ -86,7 +87,7 @@ def test_a_procedure_is_moved_with_an_opinion_and_a_file_and_its_paper_printed(w
             paper = browser.get(f"{path}/documents/acceptance_notice/{form}")
             assert paper.content.startswith(begins)
         assert browser.get(f"{path}/documents/acceptance_notice/exe").status_code == 404
-    with server.browser("buyer") as browser:
+    with server.browser("venue") as browser:
         for hid in (path, file, f"{path}/documents/acceptance_notice/pdf"):
             assert browser.get(hid).status_code == 404
         nothing = browser.post(
@@ -165,6 +166,19 @@ def test_a_table_of_duties_is_registered_as_a_whole_or_not_at_all(world):
         assert [one["item"] for one in good.json()["items"]] == [one["item"] for one in given]
         key = {"idempotency-key": new_id(trust.CommandId)}
         assert machine.post(path, json={"duties": []}, headers=key).status_code == 422
+    many = tuple(
+        supply.NewDuty(
+            id=new_id(supply.DutyId),
+            body=made.parties["civil"],
+            item="x",
+            basis="x",
+            territory="45",
+        )
+        for _ in range(1001)
+    )
+    with pytest.raises(errors.Rejected) as refused:
+        server.execute(supply.register_duties, duties=many)
+    assert refused.value.code == "supply.duty.too_many"
 
 
 @pytest.mark.parametrize(
@@ -277,3 +291,23 @@ def test_a_statement_and_the_trial_balance_agree_to_the_cent(world):
     with server.browser("buyer") as browser:
         assert browser.get(f"/ledger/accounts/{made.account}").status_code == 404
         assert browser.get("/ledger/trial-balance").status_code == 403
+
+
+def test_a_view_is_kept_in_the_browser_under_its_name_and_forgotten_again(world):
+    server, _ = world
+    with server.browser("provider") as browser:
+        asked = "/supply/duties?territory=450721&sort=-item"
+        page = browser.get(asked)
+        fields = {"csrf": token(page), "path": "/supply/duties", "name": "本县的事项"}
+        query = "territory=450721&sort=-item"
+        kept = browser.post("/views/save", data={**fields, "query": query})
+        assert kept.headers["location"] == f"/supply/duties?{query}"
+        again = browser.get("/supply/duties").text
+        assert "本县的事项" in again
+        assert "本县的事项" not in browser.get("/trust/procedures").text
+        odd = {**fields, "path": "//evil.example", "query": "q=x"}
+        assert browser.post("/views/save", data=odd).headers["location"].startswith("/")
+        browser.post("/views/drop", data=fields)
+        assert "本县的事项" not in browser.get("/supply/duties").text
+        browser.cookies.set("lingqu_views", "W10=" * 50)
+        assert browser.get("/supply/duties").status_code == 200

@@ -8,6 +8,7 @@ reading in `door`, then `app`, `writes`, `v1`.
 
 from lingqu.api.app import Api, describe
 from lingqu.api.door import Door, Part, Route
+from lingqu.api.hot import Hot
 from lingqu.api.limits import Limiter
 from lingqu.api.v1 import COMMAND_ROUTES, READING_ROUTES, UPLOAD_PATHS, WITHOUT_ROUTE
 
@@ -18,6 +19,7 @@ __all__ = (
     "WITHOUT_ROUTE",
     "Api",
     "Door",
+    "Hot",
     "Limiter",
     "Part",
     "Route",

@@ -96,7 +96,7 @@ def list_sources(
         page = collection.find_sources(
             tx, page=page_of(limit, after), body=body, resource=resource_id
         )
-    heads = run.heads("source", "title", "kind", "resource")
+    heads = run.heads("data_source", "title", "kind", "resource")
     rows = [(one.id, one.title, _kind(run, one), one.resource) for one in page.items]
     run.answer(
         {"items": plain_data(page.items), "next": page.next},
@@ -191,7 +191,7 @@ def list_loads(
         page = collection.find_loads(
             tx, page=page_of(limit, after), body=body, resource=resource_id
         )
-    heads = run.heads("load", "delivery", "edition", "accepted", "set_aside", "loaded")
+    heads = run.heads("load", "delivery", "load_number", "accepted", "set_aside", "loaded")
     rows = [
         (one.id, plain(one.delivery), one.edition, f"{one.rows:,}", f"{one.rejected:,}",
          run.moment(one.loaded_at))
@@ -231,7 +231,7 @@ def _answer(run: Invocation, command: trust.CommandId, made: collection.Load) ->
 def _source_lines(run: Invocation, one: collection.Source) -> list[str]:
     place = f"{one.schema_name}.{one.table_name}" if one.schema_name else None
     return labelled([
-        (run.word("head.source"), one.id),
+        (run.word("head.data_source"), one.id),
         (run.word("head.title"), one.title),
         (run.word("head.resource"), one.resource),
         (run.word("head.kind"), _kind(run, one)),
@@ -249,9 +249,9 @@ def _load_lines(run: Invocation, one: collection.Load) -> list[str]:
         (run.word("head.load"), one.id),
         (run.word("head.resource"), one.resource),
         (run.word("head.delivery"), plain(one.delivery)),
-        (run.word("head.digest"), one.content),
+        (run.word("head.sha256"), one.content),
         (run.word("head.encoding"), one.encoding),
-        (run.word("head.edition"), one.edition),
+        (run.word("head.load_number"), one.edition),
         (run.word("head.accepted"), f"{one.rows:,}"),
         (run.word("head.set_aside"), f"{one.rejected:,}"),
         (run.word("head.loaded"), run.moment(one.loaded_at)),
@@ -267,7 +267,7 @@ def _rejection_lines(
         (one.row, one.field, run.word(f"supply.reason.{one.reason}"), plain(",".join(one.cells)))
         for one in aside[:REJECTIONS_SHOWN]
     ]
-    lines = ["", *table(run.heads("row", "field", "reason", "cells"), rows)]
+    lines = ["", *table(run.heads("row", "column", "reason", "cells"), rows)]
     if held.rejected > len(rows):
         lines.append(run.word("supply.compare.more", count=held.rejected - len(rows)))
     return lines

@@ -185,8 +185,8 @@ def _look(
     with opened(run) as app:
         with run.step("supply.finding.step"):
             seen = look_at(app, caller(run), look)
-        if xlsx is not None:
-            _write(seen, xlsx)
+        if xlsx is not None and seen.comparison is not None:
+            write_conflicts(seen.comparison, xlsx)
         made = _record(run, app, seen, named, command_id)
     observation = seen.observation
     safe = None if seen.comparison is None else seen.comparison.safe_key
@@ -227,15 +227,14 @@ def _record(
     )
 
 
-def _write(seen: Seen, file: Path) -> None:
-    if seen.comparison is None:
-        return
+def write_conflicts(found: supplies.Comparison, file: Path) -> None:
+    """This will write the codes that bear two names as a workbook. Raises FileExists."""
     file = file.absolute()
     with storage_errors(file.parent):
         if file.exists():
             raise FileExists(file=str(file))
     target = io.BytesIO()
-    supplies.write_comparison(target, seen.comparison)
+    supplies.write_comparison(target, found)
     replace_file(file, target.getvalue(), mode=0o644)
 
 

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import click
 
 from lingqu import gate as gates
 from lingqu import rights, supply, trust
+from lingqu.cli import serve as server
 from lingqu.cli.acting import act, caller, can_be_repeated, chosen, made_by, opened, reading
 from lingqu.cli.gate import GRANT, PATH, PRODUCT, gate
 from lingqu.cli.grammar import argument, option
@@ -18,6 +20,7 @@ from lingqu.cli.text import labelled
 from lingqu.cli.values import IdType
 from lingqu.gate import lists
 from lingqu.runtime.blobs import replace_file, storage_errors
+from lingqu.runtime.observability import configure_logging
 
 FILE_JOB = IdType(lists.FileJobId)
 RESOURCE = IdType(supply.ResourceId)
@@ -190,6 +193,23 @@ def reconcile(
             ]),
         ],
     )  # fmt: skip
+
+
+@gate.command("serve", prints_data=False)
+@option("--bind", metavar="ADDRESS")
+@option("--port", metavar="PORT")
+@click.pass_obj
+def serve_gate(run: Invocation, bind: str | None, port: str | None) -> None:
+    """Serve calls in a process of their own, until Ctrl-C."""
+    settings = run.settings(bind=bind, port=port)
+    configure_logging(settings.log_format, settings.log_level)
+    with opened(run, settings) as app:
+        server.serve_gate(
+            app,
+            threading.Event(),
+            started=lambda address: run.say(run.word("gate.serving", address=address)),
+        )
+    run.say(run.word("gate.stopped"))
 
 
 def _answer(run: Invocation, one: lists.FileJob) -> None:

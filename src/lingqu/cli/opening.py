@@ -182,7 +182,7 @@ def list_files(run: Invocation, limit: int, after: str | None) -> None:
     """List what anyone may download."""
     with reading(run) as (_, tx):
         page = opening.find_files(tx, page=page_of(limit, after))
-    heads = run.heads("open_file", "title", "row_count", "digest")
+    heads = run.heads("open_file", "title", "row_count", "sha256")
     rows = [(one.id, one.title, f"{one.rows:,}", one.sha256[:16] + "…") for one in page.items]
     run.answer(
         {"items": plain_data(page.items), "next": page.next},
@@ -302,7 +302,7 @@ def write_catalog(
     run.answer(
         {"command": command, "file": target, "sha256": made.sha256, "files": made.files},
         [run.word("supply.catalog.written", file=str(target), count=made.files),
-         *labelled([(run.word("head.digest"), made.sha256)])],
+         *labelled([(run.word("head.sha256"), made.sha256)])],
     )  # fmt: skip
 
 
@@ -380,7 +380,7 @@ def _file_lines(run: Invocation, one: opening.OpenFile) -> list[str]:
         (run.word("head.open_file"), one.id),
         (run.word("head.title"), one.title),
         (run.word("head.row_count"), f"{one.rows:,}"),
-        (run.word("head.digest"), one.sha256),
+        (run.word("head.sha256"), one.sha256),
         (run.word("head.terms"), one.terms),
         *((run.word("head.made_of"), line) for line in made_of),
     ])  # fmt: skip

@@ -38,7 +38,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "supply": "lingqu.cli.supply:supply",
     "gate": "lingqu.cli.gate_lists:gate",
     "ledger": "lingqu.cli.ledger:books",
-    "market": "lingqu.cli.market:market",
+    "market": "lingqu.cli.settlement:market",
     "grant": "lingqu.cli.grants:grant",
     "policy": "lingqu.cli.policies:policy",
     "supervise": "lingqu.cli.supervision:supervise",

@@ -60,6 +60,7 @@ def build_asgi(app: App, stop: threading.Event | None = None) -> api.Door:
         api.Route(prefix="/api", part=machines, bearer=True),
         api.Route(prefix="/metrics", part=machines, bearer=True),
         api.Route(prefix="/log", part=machines, identified=False),
+        api.Route(prefix="/dcat", part=machines, identified=False),
         api.Route(prefix="/health", part=machines, **quiet),
         api.Route(prefix="/robots.txt", part=machines, **quiet),
         api.Route(prefix="/static", part=pages, **quiet),
@@ -78,27 +79,47 @@ def serve(app: App, stop: threading.Event, *, started: Callable[[str], None] | N
     """
     with contextlib.closing(listen(app.settings.bind, app.settings.port)) as listening:
         address = _address(app, listening)
-        server = _Server(
-            uvicorn.Config(
-                build_asgi(app, stop),
-                loop="uvloop",
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                date_header=True,
-                proxy_headers=False,
-                timeout_graceful_shutdown=STOP_WITHIN_S,
-                h11_max_incomplete_event_size=64 * 1024,
-            ),
-            ready=lambda: started(address) if started else None,
-        )
+        server = _server(build_asgi(app, stop), ready=lambda: started(address) if started else None)
         with run_platform(app, stop), _stopped_by(stop, server):
             _log.info("web.serving", url=address)
             server.run(sockets=[listening])
     _log.info("web.stopped")
+
+
+def serve_gate(
+    app: App, stop: threading.Event, *, started: Callable[[str], None] | None = None
+) -> None:
+    """This will serve the gate's hot route alone, beside a running platform, until `stop` is set.
+
+    Raises PortTaken, CannotListen, NotListening.
+    """
+    with contextlib.closing(listen(app.settings.bind, app.settings.port)) as listening:
+        address = _address(app, listening)
+        server = _server(api.Hot(app), ready=lambda: started(address) if started else None)
+        with _stopped_by(stop, server):
+            _log.info("gate.serving", url=address)
+            server.run(sockets=[listening])
+    _log.info("gate.stopped")
+
+
+def _server(asgi: api.Door | api.Hot, *, ready: Callable[[], None]) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            asgi,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            timeout_graceful_shutdown=STOP_WITHIN_S,
+            h11_max_incomplete_event_size=64 * 1024,
+        ),
+        ready=ready,
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import click
@@ -21,30 +22,48 @@ from lingqu.cli.acting import (
     paged,
     reading,
 )
+from lingqu.cli.facts import FileExists, verify_command
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import DAY, INSTANT, PATH, IdType, Member
+from lingqu.kernel import errors
 from lingqu.kernel.money import Money
 from lingqu.kernel.time import Instant
+from lingqu.runtime import Tx, documents
 from lingqu.runtime.blobs import replace_file, storage_errors
+from lingqu.runtime.calendar import shift_days
 from lingqu.runtime.documents import format_amount
 from lingqu.runtime.i18n import translate
 from lingqu.trust import holds
-from lingqu.wiring import follow_log
+from lingqu.trust import log as logs
+from lingqu.wiring import App, follow_log
 
 CASE = IdType(supervision.CaseId)
 PARTY = IdType(trust.PartyId)
 FACT = IdType(trust.FactId)
+REPORT = IdType(supervision.ReportId)
 CONTRACT = IdType(market.ContractId)
 PRODUCT = IdType(gate.ProductId)
 BATCH = IdType(gate.MeterBatchId)
 
 
+class UnknownForm(errors.Rejected):
+    """A report is written as .xlsx, .docx or .pdf."""
+
+    code = "cli.report.form"
+
+
 @group("supervise")
 def supervise() -> None:
     """What a supervisor sees and does."""
+
+
+def _look(app: App) -> None:
+    """Everything until now comes into the log and is followed, also where no platform runs."""
+    app.sequencer.step()
+    follow_log(app)
 
 
 @supervise.command("refused")
@@ -67,7 +86,7 @@ def list_refused(
 ) -> None:
     """List refused attempts."""
     with opened(run) as app:
-        follow_log(app)
+        _look(app)
         with app.database.reading(caller(run)) as tx:
             page = supervision.find_refused(
                 tx,
@@ -107,7 +126,7 @@ def list_flows(
 ) -> None:
     """List uses as they were metered."""
     with opened(run) as app:
-        follow_log(app)
+        _look(app)
         with app.database.reading(caller(run)) as tx:
             page = supervision.find_flows(
                 tx,
@@ -135,7 +154,7 @@ def list_flows(
 def show_flow(run: Invocation, batch: gate.MeterBatchId) -> None:
     """Follow one use from its ground to its money."""
     with opened(run) as app:
-        follow_log(app)
+        _look(app)
         with app.database.reading(caller(run)) as tx:
             path = supervision.get_flow(tx, batch)
     run.answer(plain_data(path), lambda: _path_lines(run, path))
@@ -155,8 +174,7 @@ def reconcile(
     """Compare meter, bill and ledger of a day."""
     command = chosen(run, command_id)
     with opened(run) as app:
-        app.sequencer.step()
-        follow_log(app)
+        _look(app)
         if contract is None:
             made = supervision.reconcile_day(app.database, caller(run), day=day)
         else:
@@ -168,7 +186,7 @@ def reconcile(
                 reconciliation=made_by(command, supervision.ReconciliationId),
                 contract=contract,
                 begins=day,
-                ends=day + timedelta(days=1),
+                ends=shift_days(day, 1),
             )
             made = (one,)
     run.answer(
@@ -176,7 +194,7 @@ def reconcile(
             "agrees": all(one.agrees for one in made),
             "reconciliations": [
                 {**one, "differences": plain_data(supervision.read_differences(each))}
-                for each, one in ((each, _plain(each)) for each in made)
+                for each, one in ((each, _fields(each)) for each in made)
             ],
         },
         lambda: (
@@ -193,7 +211,7 @@ def reconcile(
 def list_facts_about(run: Invocation, subject: str, limit: int, after: str | None) -> None:
     """List the facts that speak of a thing."""
     with opened(run) as app:
-        follow_log(app)
+        _look(app)
         with app.database.reading(caller(run)) as tx:
             page = supervision.find_facts_about(tx, subject=subject, page=page_of(limit, after))
             facts = [trust.get_fact(tx, one) for one in page.items]
@@ -213,16 +231,80 @@ def list_facts_about(run: Invocation, subject: str, limit: int, after: str | Non
 @click.pass_obj
 def write_bundle(run: Invocation, subjects: tuple[str, ...], output: Path) -> None:
     """Write the evidence about things as one bundle."""
+    file = output.absolute()
+    with storage_errors(file.parent):
+        if file.exists():
+            raise FileExists(file=str(file))
     with opened(run) as app:
-        app.sequencer.step()
-        follow_log(app)
+        _look(app)
         with app.database.reading(caller(run)) as tx:
             text = supervision.bundle_of(tx, app.logs, subjects)
-    with storage_errors(output):
-        replace_file(output, text.encode())
+            key = str(logs.own_log(tx).keys[0].verifier)
+    with storage_errors(file.parent):
+        replace_file(file, text.encode(), mode=0o644)
+    words = verify_command(file, key)
     run.answer(
-        {"file": output, "bytes": len(text.encode())},
-        [run.word("supervise.bundle.written", file=str(output))],
+        {"file": file, "verifier_key": key, "verify": words},
+        [run.word("supervise.bundle.written", file=str(file)), "", shlex.join(words)],
+    )
+
+
+@supervise.group("report")
+def report() -> None:
+    """Monthly reports."""
+
+
+@report.command("make")
+@argument("month", type=DAY)
+@option("--issuer", type=PARTY, required=True)
+@can_be_repeated
+@click.pass_obj
+def make_report(
+    run: Invocation, month: date, issuer: trust.PartyId, command_id: trust.CommandId | None
+) -> None:
+    """Make the report of a month."""
+    command = chosen(run, command_id)
+    with opened(run) as app:
+        _look(app)
+        made = act(
+            run,
+            app,
+            supervision.make_report,
+            command,
+            report=made_by(command, supervision.ReportId),
+            month=month,
+            issuer=issuer,
+        )
+    _answer_report(run, made)
+
+
+@report.command("show")
+@argument("report_id", type=REPORT)
+@option("--output", type=PATH)
+@click.pass_obj
+def show_report(run: Invocation, report_id: supervision.ReportId, output: Path | None) -> None:
+    """Show a report, or write it as .xlsx, .docx or .pdf."""
+    with reading(run) as (_, tx):
+        found = supervision.get_report(tx, report_id)
+        content = None if output is None else _drawn(tx, found, output)
+    if output is not None and content is not None:
+        with storage_errors(output):
+            replace_file(output, content)
+    _answer_report(run, found)
+
+
+@report.command("list")
+@paged
+@click.pass_obj
+def list_reports(run: Invocation, limit: int, after: str | None) -> None:
+    """List reports."""
+    with reading(run) as (_, tx):
+        page = supervision.find_reports(tx, page=page_of(limit, after))
+    rows = [(one.id, f"{one.month:%Y-%m}", one.ends.isoformat(), one.issuer) for one in page.items]
+    heads = run.heads("report", "month", "until", "issuer")
+    run.answer(
+        {"items": plain_data(page.items), "next": page.next},
+        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
     )
 
 
@@ -371,7 +453,7 @@ def _yuan(fen: int) -> str:
     return format_amount(Money(fen, "CNY"))
 
 
-def _plain(made: supervision.Reconciliation) -> dict[str, object]:
+def _fields(made: object) -> dict[str, object]:
     plain = plain_data(made)
     assert isinstance(plain, dict), "a value has fields"
     return plain
@@ -420,6 +502,48 @@ def _reconciled_lines(run: Invocation, made: supervision.Reconciliation) -> Iter
             expected=_yuan(one.expected),
             found=_yuan(one.found),
         )
+
+
+def _drawn(tx: Tx, found: supervision.Report, output: Path) -> bytes:
+    form = output.suffix.lower().removeprefix(".")
+    if form == "xlsx":
+        return supervision.write_report(found)
+    if form not in {one.value for one in documents.Format}:
+        raise UnknownForm(file=output.name)
+    return supervision.draw_report(tx, found, to=documents.Format(form)).content
+
+
+def _answer_report(run: Invocation, made: supervision.Report) -> None:
+    figures = supervision.read_figures(made)
+    run.answer(
+        {"report": {**_fields(made), "figures": plain_data(figures)}},
+        lambda: [
+            *labelled([
+                (run.word("head.report"), made.id),
+                (run.word("head.month"), f"{made.month:%Y-%m}"),
+                (run.word("head.until"), made.ends.isoformat()),
+                (run.word("head.digest"), made.digest),
+            ]),
+            "",
+            *table(
+                run.heads("indicator", "amount", "source"),
+                [
+                    (
+                        translate(f"supervision.indicator.{one.code}", run.language),
+                        _figure(run, one),
+                        translate(f"supervision.origin.{one.origin.value}", run.language),
+                    )
+                    for one in figures
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _figure(run: Invocation, figure: supervision.Figure) -> str:
+    is_money = figure.unit.value == "fen"
+    shown = _yuan(figure.month) if is_money else str(figure.month)
+    return f"{shown} {translate(f'supervision.unit.{figure.unit.value}', run.language)}"
 
 
 def _kind(run: Invocation, kind: supervision.CaseKind) -> str:

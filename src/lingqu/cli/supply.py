@@ -12,7 +12,7 @@ from lingqu import supply as supplies
 from lingqu import trust
 from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
 from lingqu.cli.collection import load, source
-from lingqu.cli.findings import finding
+from lingqu.cli.findings import finding, write_conflicts
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.opening import catalog, open_
@@ -296,9 +296,16 @@ def _resource_lines(run: Invocation, one: supplies.Resource) -> list[str]:
 @option("--key", required=True)
 @option("--name", "name_column", required=True)
 @option("--parent", required=True)
+@option("--xlsx", type=PATH)
 @click.pass_obj
 def compare(
-    run: Invocation, left: Path, right: Path, key: str, name_column: str, parent: str
+    run: Invocation,
+    left: Path,
+    right: Path,
+    key: str,
+    name_column: str,
+    parent: str,
+    xlsx: Path | None,
 ) -> None:
     """Compare two code books and say which key is safe."""
     with run.step("supply.compare.step"):
@@ -312,6 +319,8 @@ def compare(
             for side, path in enumerate((left, right))
         ]
         found = supplies.compare_tables(*books)
+        if xlsx is not None:
+            write_conflicts(found, xlsx)
     summary = {"safe_key": found.safe_key, "swapped": found.swapped}
     run.answer({**summary, "comparison": plain_data(found)}, lambda: list(_lines(run, found)))
 

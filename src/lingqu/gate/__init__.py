@@ -25,7 +25,7 @@ from lingqu.gate.decisions import (
     PurposeUnknown,
     WrongPurpose,
 )
-from lingqu.gate.desk import Asker, Desk, GateBusy, find_asker
+from lingqu.gate.desk import Asker, Desk, GateBusy, Reply, find_asker
 from lingqu.gate.leasing import settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
@@ -80,6 +80,7 @@ from lingqu.gate.requests import (
     Subject,
     SubjectAnswer,
 )
+from lingqu.gate.shelf import read_open_file
 from lingqu.gate.snapshots import (
     KEY_PURPOSE,
     BuiltSnapshot,
@@ -136,6 +137,7 @@ __all__ = (
     "PurposeUnknown",
     "RefusedCount",
     "Relation",
+    "Reply",
     "Sample",
     "Snapshot",
     "SnapshotId",
@@ -164,6 +166,7 @@ __all__ = (
     "parse_policy",
     "policy_of",
     "publish_snapshot",
+    "read_open_file",
     "read_sources",
     "revise_product",
     "settle_by_meter",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lingqu import rights
-from lingqu.gate.policies import Policy, VerificationPolicy, normalize
+from lingqu.gate.policies import OpenFilePolicy, Policy, VerificationPolicy, normalize
 from lingqu.gate.products import ACTIONS, ENVIRONMENT, Product, ProductWithdrawn, fields_of
 from lingqu.gate.requests import SUBJECTS_MOST, CallRequest
 from lingqu.kernel import errors
@@ -65,6 +65,12 @@ class BadSubjects(errors.Rejected):
     """A call names 1 to 10,000 subjects, each with a key and a value of the declared shape."""
 
     code = "gate.call.bad_subjects"
+
+
+class NotCalled(errors.Rejected):
+    """An open file is fetched by anybody, not called."""
+
+    code = "gate.call.open_file"
 
 
 class PredicateUnknown(errors.Rejected):
@@ -178,6 +184,8 @@ def is_inside(context: Context) -> errors.LingquError | None:
 def is_well_formed(context: Context) -> errors.LingquError | None:
     """The request names subjects as the policy declares them."""
     request, policy = context.request, context.policy
+    if isinstance(policy, OpenFilePolicy):
+        return NotCalled(product=request.product)
     if not isinstance(policy, VerificationPolicy):
         return BadSubjects(row=1) if request.subjects else None
     predicate = policy.predicate(request.predicate)

@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from lingqu import rights, trust
 from lingqu.gate.decisions import (
@@ -31,7 +31,6 @@ from lingqu.gate.decisions import (
     decide,
     explain,
     units_of,
-    use_of,
 )
 from lingqu.gate.leasing import Deferred, Purse
 from lingqu.gate.metering import (
@@ -52,7 +51,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.lattice import UnknownCode
 from lingqu.kernel.time import Instant, format_instant, parse_instant
 from lingqu.rights import quantities
-from lingqu.runtime import Database, DatabaseConflict, Tx, new_id
+from lingqu.runtime import Caller, Database, DatabaseConflict, Tx, new_id
 from lingqu.runtime.keys import Keyring
 
 WINDOW_MOST = 512
@@ -85,7 +84,8 @@ def find_asker(tx: Tx, grant: rights.GrantId) -> Asker:
     return Asker(account=trust.AccountId(tx.caller.account), may_call=may_call)
 
 
-Reply = CallAnswer | errors.LingquError
+Reply: TypeAlias = CallAnswer | errors.LingquError
+"""An answer, or what refused it."""
 
 
 @dataclass(slots=True)
@@ -93,6 +93,14 @@ class _Waiting:
     request: CallRequest
     asker: Asker
     done: Callable[[Reply], None]
+    told: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest of the request, computed once."""
+        if not self.told:
+            self.told = self.request.digest()
+        return self.told
 
 
 @dataclass(slots=True)
@@ -298,6 +306,11 @@ class Desk:
         self._purse.committed()
         for waited, answer in replies:
             waited.done(answer)
+        for waited, answer in replies:
+            if isinstance(answer, errors.NotFound):
+                # Under no known grant there is nothing to meter by, but the attempt is seen.
+                who = Caller(account=waited.asker.account, channel="api")
+                trust.record_refusal(self._database, who, "gate.call", answer)
         return later
 
     def _decide(self, window: _Window, waiting: _Waiting) -> Reply | None:
@@ -310,7 +323,7 @@ class Desk:
             return rights.GrantNotFound(id=request.grant)
         used = window.used.get((request.grant, request.call))
         if used is not None and waiting.asker.may_call and used.answer is not None:
-            if used.request == request.digest():
+            if used.request == waiting.digest:
                 return _stored(used.answer, request)
             return CallIdUsed(call=request.call)
         context = _context(window, waiting, stand, ready, self.grants)
@@ -329,9 +342,8 @@ class Desk:
     ) -> errors.LingquError | None:
         """Count what is asked about each subject and take the units, or give the refusal."""
         fresh, excess = _new_places(window, decided.waiting, decided.stand, decided.ready)
-        refusal = decide(replace(context, excess=len(excess)), LAST)
-        if refusal is not None:
-            return refusal
+        if excess:
+            return decide(replace(context, excess=len(excess)), LAST)
         request, currency = decided.waiting.request, decided.ready.product.currency
         units = units_of(request)
         lease = self._purse.take(request.grant, currency, units)
@@ -358,7 +370,7 @@ class Desk:
                     continue
                 answer = _answer(one, batch)
                 answers.append((one.waiting, answer))
-                replies.append(_reply(answer, one.waiting.request))
+                replies.append(_reply(answer, one.waiting))
         leases = {one.lease for one in window.decided if one.lease is not None}
         trust.execute(
             self._database,
@@ -419,7 +431,7 @@ def _context(
     request = waiting.request
     known_purpose = True
     try:
-        use = use_of(request, ready.product, ready.policy, stand.holder)
+        use = ready.use(request, stand.holder)
         verdict = grants.judge(request.grant, use, window.now)
     except UnknownCode as error:
         known_purpose = error.parameters.get("tree") != "purposes"
@@ -494,7 +506,7 @@ def _digest(decided: _Decided) -> str:
     """The digest of a call, keyed so that nobody finds the subject by trying."""
     request = decided.waiting.request
     told = (
-        request.digest(),
+        decided.waiting.digest,
         request.call,
         None if decided.refusal is None else decided.refusal.code,
         [one.answer.value for one in decided.answers],
@@ -571,7 +583,8 @@ def _answer(one: _Decided, batch: MeterBatchId) -> CallAnswer:
     )
 
 
-def _reply(answer: CallAnswer, request: CallRequest) -> dict[str, str]:
+def _reply(answer: CallAnswer, waiting: _Waiting) -> dict[str, str]:
+    request = waiting.request
     evidence = {
         str(place): [*one.evidence] for place, one in enumerate(answer.answers) if one.evidence
     }
@@ -588,7 +601,7 @@ def _reply(answer: CallAnswer, request: CallRequest) -> dict[str, str]:
     return {
         "grant_id": request.grant,
         "call": request.call,
-        "request": request.digest(),
+        "request": waiting.digest,
         "answer": _json(told),
     }
 

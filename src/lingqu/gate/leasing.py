@@ -18,8 +18,10 @@ from lingqu.rights import quantities
 from lingqu.runtime import REAL_TIME, Database, new_id
 from lingqu.runtime.observability import get_logger
 
-LOT = 1_000
-"""So many units are leased at once where the grant has ten times as many."""
+LOT, LOT_MOST = 1_000, 1_000_000
+"""So many units are leased at first where the grant has ten times as many, and at most."""
+GROWTH = 8
+"""A lease that was used up at once is followed by one so many times as large."""
 LEASE_FOR = timedelta(minutes=10)
 IDLE_NS = 1_000_000_000
 """A lease nobody spent from for so long is settled, so that balances are true again."""
@@ -42,6 +44,7 @@ class Purse:
         """Hold nothing yet."""
         self._database = database
         self._held: dict[tuple[str, str], _Held] = {}
+        self._lots: dict[tuple[str, str], int] = {}
 
     def left(self, grant: rights.GrantId, currency: str) -> int:
         """This will give what a grant can spend now: what is leased here and what is available."""
@@ -59,6 +62,8 @@ class Purse:
             if held is not None:
                 if held.touched:
                     raise Deferred
+                lot = self._lots.get((grant, currency), LOT)
+                self._lots[grant, currency] = min(LOT_MOST, lot * GROWTH)
                 self._settle(grant, currency)
             held = self._open(grant, currency, units)
             if held is None:
@@ -88,6 +93,7 @@ class Purse:
         now = time.monotonic_ns()
         for key, held in list(self._held.items()):
             if every or now - held.used_at >= IDLE_NS:
+                self._lots.pop(key, None)
                 self._settle(*key)
         return bool(self._held)
 
@@ -95,7 +101,9 @@ class Purse:
         available = self._available(grant, currency)
         if available < units:
             return None
-        amount = min(available, max(units, min(LOT, available // 10)))
+        amount = min(
+            available, max(units, min(self._lots.get((grant, currency), LOT), available // 10))
+        )
         try:
             lease = trust.execute(
                 self._database,

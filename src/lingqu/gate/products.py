@@ -36,6 +36,8 @@ TERRITORY = "china"
 ACTIONS = {Form.VERIFICATION: "use.verify", Form.COUNT: "use.query", Form.OPEN_FILE: "offer"}
 """Which action of the vocabulary a use of each form is."""
 ENVIRONMENT = "domain.gate"
+OPEN_LEVEL = 1
+"""Only what has the lowest security level may be an open file."""
 
 
 class ProductId(Id):
@@ -259,6 +261,8 @@ def _check(tx: Tx, held: rights.Grant, form: Form, policy: Policy) -> int:
         level = max(level, supply.require_level(resource))
         known = {one.name for one in supply.read_fields(resource)}
         _refuse_unknown(known, [column for owner, column in columns if owner == name])
+    if form is Form.OPEN_FILE and level > OPEN_LEVEL:
+        raise OutsideGrant(grant=held.id, part="level")
     terms = rights.read_form(held.effective)
     if terms.nothing:
         raise OutsideGrant(grant=held.id, part="nothing")

@@ -7,14 +7,17 @@ published one, while whoever still answers from the one before keeps it open unt
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lingqu import rights, trust
+from lingqu.gate.decisions import NotPublished, ProductHeld, use_of
 from lingqu.gate.packing import (
     ONCE,
     YES,
@@ -23,8 +26,23 @@ from lingqu.gate.packing import (
     subject_hash,
     value_hash,
 )
-from lingqu.gate.policies import Answer, Matching, Policy, Predicate, VerificationPolicy, normalize
-from lingqu.gate.products import PRODUCTS, Product, ProductId, policy_of
+from lingqu.gate.policies import (
+    Answer,
+    Form,
+    Matching,
+    Policy,
+    Predicate,
+    VerificationPolicy,
+    normalize,
+)
+from lingqu.gate.products import (
+    PRODUCTS,
+    Product,
+    ProductId,
+    ProductNotFound,
+    ProductWithdrawn,
+    policy_of,
+)
 from lingqu.gate.requests import CallRequest, Subject, SubjectAnswer
 from lingqu.gate.snapshots import (
     Snapshot,
@@ -35,8 +53,10 @@ from lingqu.gate.snapshots import (
 )
 from lingqu.runtime import Tx
 from lingqu.runtime.keys import Keyring
+from lingqu.trust import holds
 
 GRANTS_MOST = 50_000
+USES_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +68,17 @@ class Ready:
     snapshot: Snapshot | None
     file: PackedFile | None
     key: bytes
+    uses: dict[tuple[str, str, str], rights.Use] = field(default_factory=dict)
+
+    def use(self, request: CallRequest, holder: str) -> rights.Use:
+        """This will say what a request does, in the words of the terms of grants."""
+        name = (request.purpose, request.territory, holder)
+        known = self.uses.get(name)
+        if known is None:
+            if len(self.uses) >= USES_MOST:
+                self.uses.clear()
+            known = self.uses[name] = use_of(request, self.product, self.policy, holder)
+        return known
 
     def subject(self, subject: Subject) -> bytes:
         """This will give the hash under which what was asked about a subject is kept."""
@@ -111,6 +142,27 @@ class Ready:
 
 def _unknown(policy: VerificationPolicy) -> Answer:
     return Answer.UNKNOWN if policy.tells_unknown else Answer.NO
+
+
+def read_open_file(tx: Tx, shelf: Shelf, product: ProductId) -> bytes:
+    """This will give an open file as CSV, to anybody.
+
+    Raises ProductNotFound, ProductWithdrawn, NotPublished, ProductHeld.
+    """
+    ready = shelf.products(tx, (product,)).get(product)
+    if ready is None or ready.product.form is not Form.OPEN_FILE:
+        raise ProductNotFound(id=product)
+    if ready.product.withdrawn_at is not None:
+        raise ProductWithdrawn(product=product)
+    if ready.file is None:
+        raise NotPublished(product=product)
+    if holds.is_held(tx, subject=product):
+        raise ProductHeld(product=product)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(ready.file.about["columns"])
+    writer.writerows(ready.file.about["rows"])
+    return ("\ufeff" + text.getvalue()).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

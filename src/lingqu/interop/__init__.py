@@ -14,6 +14,7 @@ part that calls another installation.
 
 from pathlib import Path
 
+from lingqu.interop.catalog import write_own_catalog
 from lingqu.interop.documents import (
     BadDocument,
     DocumentAltered,
@@ -104,4 +105,5 @@ __all__ = (
     "register_peer",
     "signed_offer",
     "status_of",
+    "write_own_catalog",
 )

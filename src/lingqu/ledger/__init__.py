@@ -60,7 +60,6 @@ from lingqu.ledger.days import (
     parse_day,
 )
 from lingqu.ledger.posting import (
-    BatchResult,
     TransfersPosted,
     TransfersQueued,
     count_queued,
@@ -83,7 +82,6 @@ from lingqu.ledger.statements import (
 )
 from lingqu.ledger.transfers import (
     BATCH_MAX,
-    REFUSALS,
     BadSubmission,
     BadTransfer,
     CeilingCrossed,
@@ -112,7 +110,6 @@ __all__ = (
     "AMOUNT_MAX",
     "BATCH_MAX",
     "CNY",
-    "REFUSALS",
     "AccountNotEmpty",
     "AccountNotOpen",
     "AccountTaken",
@@ -123,7 +120,6 @@ __all__ = (
     "BadSubmission",
     "BadTransfer",
     "Balance",
-    "BatchResult",
     "CeilingCrossed",
     "Currency",
     "CurrencyDiffers",

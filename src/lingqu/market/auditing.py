@@ -2,7 +2,8 @@
 """What every audit computes again here: the words of the catalog, and what each contract freezes.
 
 For a contract in force the ledger's open reservation is what the contract says it holds, and that
-together with everything drawn so far is never less than its deposit: a buyer may freeze more.
+together with everything drawn so far is never less than its deposit: a buyer may freeze more. And
+no contract came into force that not both sides had signed by the same digest.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ _WORDS = """
     LEFT JOIN market.listing_words w ON w.listing = l.id
     WHERE l.state IN ('listed', 'suspended') ORDER BY l.id
 """
+_UNSIGNED = """
+    SELECT c.id, c.digest, count(s.id)::int AS signed FROM market.contract c
+    LEFT JOIN market.signature s ON s.contract = c.id AND s.digest = c.digest
+        AND s.party IN (c.seller, c.buyer)
+    WHERE c.finalized_at IS NOT NULL GROUP BY c.id, c.digest HAVING count(s.id) <> 2 ORDER BY c.id
+"""
 
 
 def audit_market(tx: Tx) -> Iterator[tuple[str, str, str, str]]:
@@ -43,6 +50,8 @@ def audit_market(tx: Tx) -> Iterator[tuple[str, str, str, str]]:
         if row["held_minor"] + row["drawn"] < row["deposit"]:
             found = str(row["held_minor"] + row["drawn"])
             yield "market.contract", row["id"], str(row["deposit"]), found
+    for row in tx.all(_UNSIGNED):
+        yield "market.signature", row["id"], "2", str(row["signed"])
     for row in tx.all(_WORDS):
         expected = words_of(f"{row['title']} {row['summary']}")
         if row["words"] is None or tuple(row["words"]) != expected:

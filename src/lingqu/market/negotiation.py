@@ -205,11 +205,7 @@ def _finalize(tx: Tx, held: Contract) -> Contract:
     require_member(tx, venue=held.venue, party=held.buyer, role=MemberRole.BUYER)
     funds = need_fund(tx, venue=held.venue, owner=held.buyer, purpose=FUNDS)
     charged = need_fund(tx, venue=held.venue, owner=held.id, purpose=CHARGED)
-    (balance,) = ledger.lock_balances(tx, accounts=(funds,))
-    if balance.available < held.deposit:
-        raise FundsShort(needed=held.deposit, available=balance.available)
-    ready = replace(held, funds=funds, charged=charged)
-    reserved = freeze(tx, contract=ready)
+    # The tree before the ledger, as whoever ends a contract locks them too.
     grant = rights.issue_grant(
         tx,
         grant=new_id(rights.GrantId),
@@ -220,6 +216,11 @@ def _finalize(tx: Tx, held: Contract) -> Contract:
         quotas=(rights.Quantity(currency=CALL, amount=held.quota),),
         duties=held.owed,
     )
+    (balance,) = ledger.lock_balances(tx, accounts=(funds,))
+    if balance.available < held.deposit:
+        raise FundsShort(needed=held.deposit, available=balance.available)
+    ready = replace(held, funds=funds, charged=charged)
+    reserved = freeze(tx, contract=ready)
     made = CONTRACTS.update(
         tx,
         held,

@@ -14,7 +14,10 @@ What may be used and how much of it stands in `rights.quantities`, what is owed 
 in `rights.registry`. Start reading in `grants`, then `issuing`, `endings`, `checks`, `effective`.
 """
 
-from lingqu.rights import exchange
+from lingqu.rights import (
+    exchange,
+    operation,  # noqa: F401 - its tables and commands belong to the package
+)
 from lingqu.rights.checks import (
     BorderClosed,
     Freshness,
@@ -89,14 +92,6 @@ from lingqu.rights.issuing import (
 )
 from lingqu.rights.obligations import ClockStart, Duty, ObligationKind
 from lingqu.rights.quantities import Quantity
-from lingqu.rights.registry import (
-    Registration,
-    RegistrationId,
-    RegistrationKind,
-    RegistrationState,
-    find_by_code,
-    get_registration,
-)
 from lingqu.rights.sheets import Sheet
 from lingqu.rights.statements import Statement, StatementMissing, StatementUnknown
 from lingqu.rights.vocabulary import (
@@ -149,10 +144,6 @@ __all__ = (
     "ObligationKind",
     "PartyUnknown",
     "Quantity",
-    "Registration",
-    "RegistrationId",
-    "RegistrationKind",
-    "RegistrationState",
     "Relative",
     "RevocationCause",
     "RootNotAdopted",
@@ -174,7 +165,6 @@ __all__ = (
     "exchange",
     "explain_grant",
     "explanation_lines",
-    "find_by_code",
     "find_codes",
     "find_family",
     "find_grants",
@@ -183,7 +173,6 @@ __all__ = (
     "get_freshness",
     "get_grant",
     "get_ground",
-    "get_registration",
     "issue_grant",
     "issue_root",
     "judge_use",

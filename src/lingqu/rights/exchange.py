@@ -2,7 +2,8 @@
 """Hides which format a policy came in, and puts into words what it permits and demands.
 
 Used as `rights.exchange`: `read_policy` and `write_policy` for a document in either format,
-`explain_policy` for its words, and the two mappings themselves.
+`explain_policy` for its words, `obligations_of` and `policy_duties` for what a grant with that
+policy owes, and the two mappings themselves.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from lingqu.kernel.lattice import ScopeForm, Tree, Vocabulary
 from lingqu.kernel.money import Money
 from lingqu.kernel.time import format_instant
 from lingqu.rights.odrl import from_odrl, to_odrl
+from lingqu.rights.owing import obligations_of, policy_duties
 from lingqu.rights.policies import (
     BEGINNING,
     BYTES_MAX,
@@ -44,6 +46,8 @@ __all__ = (
     "explain_reason",
     "from_odrl",
     "from_tc609",
+    "obligations_of",
+    "policy_duties",
     "read_policy",
     "to_odrl",
     "to_tc609",

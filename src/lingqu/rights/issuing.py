@@ -110,8 +110,8 @@ def issue_root(
     GRANTS.insert(tx, made)
     plant_tree(tx, grant)
     give_quotas(tx, made, None, quotas)
-    impose(tx, made, duties)
     _record(tx, made, 1, quotas, duties)
+    impose(tx, made, duties)
     return made
 
 
@@ -190,8 +190,8 @@ def begin_grant(
     holds.refuse_held(tx, subjects=(*above.subjects, holder))
     GRANTS.insert(tx, made)
     give_quotas(tx, made, above, quotas)
-    impose(tx, made, duties)
     _record(tx, made, epoch, quotas, duties)
+    impose(tx, made, duties)
     return made
 
 

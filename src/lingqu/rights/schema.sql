@@ -129,11 +129,14 @@ CREATE TABLE rights.obligation (
     state      text        NOT NULL CHECK (state IN ('open', 'overdue', 'fulfilled', 'succeeded')),
     evidence   bytea       CHECK (length(evidence) = 32),
     version    bigint      NOT NULL,
+    procedure  text        REFERENCES trust.procedure,
     CONSTRAINT obligation_shown CHECK ((state = 'fulfilled') = (evidence IS NOT NULL))
 );
 CREATE INDEX obligation_grant ON rights.obligation (grant_id);
+CREATE INDEX obligation_procedure ON rights.obligation (procedure);
 CREATE INDEX obligation_open ON rights.obligation (id) WHERE state = 'open';
 COMMENT ON TABLE rights.obligation IS 'What the holder of a grant owes within so many days of its issue or its end.';
+COMMENT ON COLUMN rights.obligation.procedure IS 'Its clock and its moves; a successor takes it over.';
 
 CREATE TABLE rights.scheme (
     id           text        PRIMARY KEY,

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from lingqu import gate, ledger, market, trust
 from lingqu.kernel import canon, errors
 from lingqu.kernel.ids import Id
-from lingqu.kernel.paging import SIZE_MAX, Page, PageRequest, cursor
+from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_plain, to_plain
 from lingqu.market import bills, settlement
 from lingqu.runtime import Caller, Database, Tx, new_id
-from lingqu.runtime.calendar import start_of_day
+from lingqu.runtime.calendar import shift_days, start_of_day
 from lingqu.supervision.attempts import require_sight
 from lingqu.supervision.cases import CaseId, CaseKind, begin_case
 from lingqu.supervision.following import METERED
@@ -119,6 +119,10 @@ _UNBOOKED = """
       AND batch NOT IN (SELECT metered FROM market.pub_charge_batch WHERE contract = %(contract)s)
     ORDER BY batch
 """
+_POSTED = """
+    SELECT id, amount FROM ledger.pub_posting
+    WHERE credit = %(account)s AND day >= %(begins)s AND day < %(ends)s ORDER BY id
+"""
 _ACTIVE = """
     SELECT contract FROM market.pub_charge_batch WHERE day = %(day)s
     UNION
@@ -148,7 +152,7 @@ def reconcile_contract(
     Raises ContractNotFound, BadPeriod, NotFollowedYet, IdTaken.
     """
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.FLOW)
-    if not begins < ends <= begins + timedelta(days=YEAR):
+    if not 0 < (ends - begins).days <= YEAR:
         raise BadPeriod(begins=begins.isoformat(), ends=ends.isoformat())
     deal = market.get_contract(tx, contract)
     require_followed(tx)
@@ -263,7 +267,8 @@ def reconcile_day(database: Database, caller: Caller, *, day: date) -> tuple[Rec
 
     Raises AccessDenied, NotFollowedYet.
     """
-    start, end = start_of_day(day), start_of_day(day + timedelta(days=1))
+    after = shift_days(day, 1)
+    start, end = start_of_day(day), start_of_day(after)
     with database.reading(caller) as tx:
         require_sight(tx)
         rows = tx.all(_ACTIVE, {"day": day, "start": start, "end": end})
@@ -276,7 +281,7 @@ def reconcile_day(database: Database, caller: Caller, *, day: date) -> tuple[Rec
             reconciliation=new_id(ReconciliationId),
             contract=market.ContractId(row["contract"]),
             begins=day,
-            ends=day + timedelta(days=1),
+            ends=after,
         )
         for row in rows
     )
@@ -366,17 +371,14 @@ def _unknown_postings(
     """Money that came to the contract's charges in the period and that no charge accounts for."""
     late = settlement.find_late_payments(tx, contract=deal.id, begins=begins, ends=ends)
     known = {*(one.transfer for one in booked), *(one.id for one in late)}
-    page: PageRequest | None = PageRequest(size=SIZE_MAX)
-    while deal.charged is not None and page is not None:
-        lines = ledger.find_transfers(tx, account=deal.charged, page=page)
-        for one in lines.items:
-            if one.moved > 0 and begins <= one.day < ends and one.transfer not in known:
-                yield bills.Difference(
-                    kind=bills.DifferenceKind.POSTING,
-                    batch="",
-                    call=None,
-                    transfer=one.transfer,
-                    expected=0,
-                    found=one.moved,
-                )
-        page = None if lines.next is None else PageRequest(size=SIZE_MAX, after=lines.next)
+    values = {"account": deal.charged, "begins": begins, "ends": ends}
+    for row in tx.all(_POSTED, values):
+        if row["id"] not in known:
+            yield bills.Difference(
+                kind=bills.DifferenceKind.POSTING,
+                batch="",
+                call=None,
+                transfer=row["id"],
+                expected=0,
+                found=row["amount"],
+            )

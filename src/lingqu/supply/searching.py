@@ -15,6 +15,7 @@ from lingqu.runtime import Tx
 from lingqu.supply.resources import RESOURCES, Access, Frequency, Resource
 
 HITS_MAX = 10_000
+"""The most hits a search counts."""
 _WORDS_MAX = 8
 _PAIR = 2
 _FIRST_IDEOGRAPH = "\u2e80"

@@ -187,6 +187,20 @@ class Table(Generic[V]):
         for value in values:
             self._keep(draft_of(tx), value)
 
+    def update_through(self, tx: Tx, function: str, old: V, **changes: Any) -> V:
+        """This will replace a row that only the owner may change, by a function of the owner.
+
+        `function` is a constant `SELECT schema.function(%s, %s) AS done` of key and version, which
+        makes exactly these `changes`. Raises StaleRow.
+        """
+        version = self._version(old)
+        new: V = dataclasses.replace(old, version=version + 1, **changes)  # type: ignore[type-var]  # checked in __init__
+        key = str(getattr(old, self._key))
+        if tx.one(function, (key, version))["done"] != 1:
+            raise StaleRow(table=self.name, key=key)
+        self._keep(draft_of(tx), new)
+        return new
+
     def get(self, tx: Tx, key: str) -> V:
         """This will read one row; raises the table's NotFound."""
         return self._read(tx, self._select, key)

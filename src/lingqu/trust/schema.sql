@@ -510,3 +510,26 @@ GRANT SELECT ON trust.pub_procedure, trust.pub_step, trust.pub_fact, trust.pub_a
 CREATE VIEW trust.pub_row AS SELECT table_name, key, version, fact FROM trust.row_version;
 COMMENT ON VIEW trust.pub_row IS 'Which fact names which version of which row, for packages above.';
 GRANT SELECT ON trust.pub_row TO lingqu_app;
+CREATE FUNCTION trust.empty_step(of_step text, from_version bigint) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    WITH emptied AS (
+        UPDATE trust.procedure_step SET opinion = NULL, reason = NULL, version = version + 1
+        WHERE id = of_step AND version = from_version
+        RETURNING 1
+    )
+    SELECT count(*) FROM emptied;
+$$;
+REVOKE ALL ON FUNCTION trust.empty_step(text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION trust.empty_step(text, bigint) TO lingqu_app;
+
+CREATE FUNCTION trust.empty_attachment(of_attachment text, from_version bigint) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    WITH emptied AS (
+        UPDATE trust.procedure_attachment SET name = '—', version = version + 1
+        WHERE id = of_attachment AND version = from_version
+        RETURNING 1
+    )
+    SELECT count(*) FROM emptied;
+$$;
+REVOKE ALL ON FUNCTION trust.empty_attachment(text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION trust.empty_attachment(text, bigint) TO lingqu_app;

@@ -21,6 +21,7 @@ from lingqu.ui.forms import read_form
 from lingqu.ui.live import Watch, live
 from lingqu.ui.pages import (
     account,
+    buying,
     catalog,
     comparing,
     contracts,
@@ -39,6 +40,7 @@ from lingqu.ui.pages import (
     session,
     supervising,
     system,
+    viewing,
 )
 from lingqu.ui.provided import ApiDescription, SignIns, provide_desk, provide_form
 from lingqu.ui.refusals import PageFault, as_refusal, status_of
@@ -62,6 +64,7 @@ UPLOAD_PATHS = (
 
 _HANDLERS: tuple[Any, ...] = (
     home.home, home.public, home.log_part, home.recent_part, home.choose, live,
+    viewing.save_view, viewing.drop_view,
     session.login_page, session.login, session.login_code, session.begin_openid,
     session.return_openid, session.logout,
     parties.party_list, parties.register, parties.party_page, parties.rename,
@@ -86,6 +89,7 @@ _HANDLERS: tuple[Any, ...] = (
     rules.rule_list, rules.compare_rules, rules.rule_page,
     market.listing_list, market.listing_page, market.certificate,
     contracts.contract_list, contracts.contract_page, contracts.sign, contracts.close,
+    buying.propose_page, buying.propose, buying.console_page, buying.ask,
     contracts.document, contracts.bill, contracts.reconcile,
     registry.registry_page, registry.registration_page, registry.certificate,
     supervising.flow_list, supervising.flow_page, supervising.attempt_list,

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 
 from lingqu.ui.forms import Form
 from lingqu.ui.rendering import Desk
+from lingqu.ui.views import COOKIE, read_views
 from lingqu.ui.visitors import visit_of
 from lingqu.wiring import App
 
@@ -37,6 +38,7 @@ def provide_desk(request: Request[Any, Any, Any], platform: FromPlatform) -> Des
     state["command"] = request.route_handler.opt.get("command")
     return Desk(
         platform=platform,
+        views=read_views(request.cookies.get(COOKIE)),
         visit=visit_of(request),
         path=request.url.path,
         query=request.url.query,

@@ -82,6 +82,15 @@ class Cited:
     href: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedView:
+    """What a list at an address is asked for, under a name somebody gave it."""
+
+    path: str
+    name: str
+    query: str
+
+
 @lru_cache(maxsize=512)
 def _cited(rules: str, code: str) -> Cited | None:
     try:
@@ -100,6 +109,8 @@ class Desk:
     path: str
     query: str
     state: dict[str, Any]
+    views: tuple[SavedView, ...] = ()
+    """The saved views this browser brings, of all lists."""
     address: str = ""
     """Scheme and host of the request, for an address outside that leads back here."""
 

@@ -23,7 +23,7 @@ from lingqu.kernel.paging import Page, PageRequest
 from lingqu.kernel.time import Instant
 from lingqu.runtime import documents
 from lingqu.runtime.i18n import translate
-from lingqu.ui.rendering import Desk, shorten
+from lingqu.ui.rendering import Desk, SavedView, shorten
 
 Row = TypeVar("Row")
 Cell = str | int | Decimal | date | Instant | None
@@ -176,6 +176,12 @@ class TableView:
     is_cut: bool
     is_searched: bool
     has_file: bool
+    saved: tuple[SavedView, ...]
+
+    @property
+    def is_worth_saving(self) -> bool:
+        """Whether the address asks for something that could be kept under a name."""
+        return bool(self.ask.query())
 
     def page_href(self, number: int) -> str:
         """The address of a page of the same list."""
@@ -278,6 +284,7 @@ def draw(
         is_cut=is_cut,
         is_searched=is_searched,
         has_file=has_file,
+        saved=tuple(one for one in desk.views if one.path == desk.path),
     )
 
 

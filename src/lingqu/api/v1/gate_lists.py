@@ -110,6 +110,20 @@ def try_sample(
     return shapes.sample_view(told)
 
 
+@get("/products/{product:str}/file", sync_to_thread=True, summary="Fetch an open file")
+def fetch_open_file(
+    platform: FromPlatform, visit: FromVisit, product: FromPath[str]
+) -> Response[bytes]:
+    """This will give an open file as CSV."""
+    with platform.database.reading(visit.caller) as tx:
+        content = gate.read_open_file(tx, platform.desk.shelf(), gate.ProductId(product))
+    return Response(
+        content,
+        media_type=_MEDIA_TYPES[lists.FileFormat.CSV],
+        headers={"Content-Disposition": f'attachment; filename="{product}.csv"'},
+    )
+
+
 @post(
     "/reconciliations",
     sync_to_thread=True,
@@ -142,7 +156,10 @@ def _decoded(content: str) -> bytes:
 
 def routers() -> tuple[Router, ...]:
     """This will give the routes; all need someone who is known."""
-    handlers: list[Any] = [submit_file, find_files, get_file, fetch_file, try_sample, reconcile]
+    handlers: list[Any] = [
+        submit_file, find_files, get_file, fetch_file, try_sample, fetch_open_file,
+        reconcile,
+    ]  # fmt: skip
     security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
     return (
         Router(

@@ -6,15 +6,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Response, Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import interop, trust
 from lingqu.api.v1.shapes import instant
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.errands import public_address
 from lingqu.kernel.money import Money
 from lingqu.kernel.paging import SIZE_MAX, PageRequest
 from lingqu.kernel.time import format_instant
+from lingqu.wiring import App
 
 COMMAND_ROUTES = {
     "interop.peer.register": "POST /api/v1/interop/peers",
@@ -206,6 +208,25 @@ def get_key(platform: FromPlatform) -> OwnKeyView:
     """This will give the key that others check our documents with; open to everyone."""
     key = interop.own_key(platform.keyring, platform.installation.origin)
     return OwnKeyView(origin=key.name, verifier_key=str(key), fingerprint=key.fingerprint)
+
+
+@get("/catalog", sync_to_thread=True, summary="Harvest the catalog as DCAT")
+def get_catalog(platform: FromPlatform) -> Response[bytes]:
+    """This will give open files and listed products as DCAT in JSON-LD; open to everyone."""
+    return _catalog(platform)
+
+
+def _catalog(platform: App) -> Response[bytes]:
+    with platform.database.reading(trust.VISITOR) as tx:
+        text = interop.write_own_catalog(tx, base_url=public_address(platform))
+    headers = {"cache-control": "public, max-age=60", "access-control-allow-origin": "*"}
+    return Response(text.encode(), media_type="application/ld+json", headers=headers)
+
+
+@get("/dcat/catalog.jsonld", sync_to_thread=True, include_in_schema=False)
+def get_dcat(platform: FromPlatform) -> Response[bytes]:
+    """This will give the same under the address where harvesters look for it."""
+    return _catalog(platform)
 
 
 @get("/peers", sync_to_thread=True, summary="List peers")
@@ -548,8 +569,11 @@ def listing_of(shape: ListingShape) -> interop.Listing:
 def routers() -> tuple[Router, ...]:
     """This will give the routes; a signed listing is handed in by whoever has it."""
     handlers: list[Any] = [
-        get_key, find_peers, register_peer, end_peer, find_offers, get_offer, sign_offer,
-        prepare_offer, deliver_offer, reconcile_offer, close_offer, receive_listing, get_status,
-        find_received, get_received,
+        get_key, get_catalog, find_peers, register_peer, end_peer, find_offers, get_offer,
+        sign_offer, prepare_offer, deliver_offer, reconcile_offer, close_offer, receive_listing,
+        get_status, find_received, get_received,
     ]  # fmt: skip
-    return (Router("/api/v1/interop", route_handlers=handlers, tags=["interop"]),)
+    return (
+        Router("/api/v1/interop", route_handlers=handlers, tags=["interop"]),
+        Router("/", route_handlers=[get_dcat]),
+    )

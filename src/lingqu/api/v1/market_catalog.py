@@ -97,6 +97,20 @@ def get_price(platform: FromPlatform, visit: FromVisit, price: FromPath[str]) ->
         return shapes.price_view(prices.get_price(tx, wanted))
 
 
+@get("/prices/{price:str}/review", sync_to_thread=True, summary="Review a year's income")
+def review_price(
+    platform: FromPlatform,
+    visit: FromVisit,
+    price: FromPath[str],
+    actual: Annotated[int, QueryParameter(name="actual", ge=0, description="Income in fen")],
+) -> shapes.PriceReviewView:
+    """This will lay a year's actual income beside the maximum permitted revenue."""
+    wanted = prices.PriceId(price)
+    with platform.database.reading(visit.caller) as tx:
+        found = prices.review_income(tx, wanted, actual=actual)
+    return shapes.shaped(shapes.PriceReviewView, found)
+
+
 @post(
     "/prices/trial",
     sync_to_thread=True,
@@ -581,6 +595,7 @@ def handlers() -> tuple[Any, ...]:
     return (
         find_prices,
         get_price,
+        review_price,
         apply_trial_price,
         apply_formal_price,
         agree_trial_price,

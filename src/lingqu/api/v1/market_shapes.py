@@ -276,6 +276,17 @@ class PriceView(msgspec.Struct, kw_only=True):
     version: int
 
 
+class PriceReviewView(msgspec.Struct, kw_only=True):
+    """A year's income beside what was permitted; amounts in fen, the deviation in basis points."""
+
+    actual: int
+    permitted: int
+    deviation_bp: int
+    adjusts: Literal["actual_fees", "ceilings"]
+    excess: int
+    articles: list[str]
+
+
 class PricePage(msgspec.Struct, kw_only=True):
     """Some fees, and the cursor of the page after them (null: this was the last)."""
 

@@ -16,6 +16,7 @@ from lingqu.market.prices.records import (
     PriceMissing,
     PriceNotFound,
     PriceOutdated,
+    PriceReview,
     PriceState,
     PriceTaken,
     TrialOver,
@@ -33,6 +34,7 @@ from lingqu.market.prices.setting import (
     publish_price,
     refuse_price,
     require_price,
+    review_income,
     set_ceiling,
 )
 
@@ -47,6 +49,7 @@ __all__ = (
     "PriceMissing",
     "PriceNotFound",
     "PriceOutdated",
+    "PriceReview",
     "PriceState",
     "PriceTaken",
     "TrialOver",
@@ -62,5 +65,6 @@ __all__ = (
     "publish_price",
     "refuse_price",
     "require_price",
+    "review_income",
     "set_ceiling",
 )

@@ -167,6 +167,22 @@ class Price:
         return tuple(from_plain(WorkingStep, one) for one in found)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceReview:
+    """A year's income beside what was permitted; amounts in fen.
+
+    `adjusts` says what is adjusted: `actual_fees` by the operator, or `ceilings` by the authorizing
+    body. `excess` is taken off the next cycle's permitted revenue.
+    """
+
+    actual: int
+    permitted: int
+    deviation_bp: int
+    adjusts: str
+    excess: int
+    articles: tuple[str, ...]
+
+
 PRICES = trust.Table("market.price", Price, not_found=PriceNotFound)
 
 

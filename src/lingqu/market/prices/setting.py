@@ -31,6 +31,7 @@ from lingqu.market.prices.records import (
     PriceMoved,
     PriceNotFound,
     PriceOutdated,
+    PriceReview,
     PriceState,
     PriceTaken,
     TrialOver,
@@ -44,6 +45,7 @@ from lingqu.trust import holds, procedures, rulebook
 PRODUCT_MAX = 60
 CALLS_MAX = 10**12
 MONTHS = 12
+BASIS_POINTS = 10_000
 
 
 @trust.command("market.price.apply_trial")
@@ -314,6 +316,28 @@ def find_prices(
     )
     more = len(found) > page.size
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
+
+
+def review_income(tx: Tx, price: PriceId, *, actual: int) -> PriceReview:
+    """This will lay a year's actual income beside the maximum permitted revenue of a fee.
+
+    Raises PriceNotFound, BadPrice where no revenue was permitted, BadInput.
+    """
+    held = get_price(tx, price)
+    if not held.permitted:
+        raise BadPrice(part="permitted")
+    book = rulebook.of(tx)
+    given = {"actual": actual, "permitted": held.permitted}
+    codes = ("price.deviation", "price.adjustment", "price.excess")
+    deviation, adjusts, excess = (book.evaluate(code, **given) for code in codes)
+    return PriceReview(
+        actual=actual,
+        permitted=held.permitted,
+        deviation_bp=int(deviation * BASIS_POINTS),
+        adjusts=adjusts,
+        excess=excess,
+        articles=tuple(book.rule(code).citation for code in codes),
+    )
 
 
 def _apply(

@@ -105,19 +105,11 @@ def correct_charge(
     known = begin_tally(tx, deal)
     waived = min(amount, known.short)
     known, refunds = _refunds(tx, known, needed=amount > waived)
-    transfer = None if amount == waived else new_id(ledger.TransferId)
-    if transfer is not None:
+    transfer = None
+    if amount > waived:
         assert refunds is not None, "it was opened above"
         assert deal.funds is not None, "what was paid came from there"
-        back = ledger.Transfer(
-            id=transfer,
-            debit=refunds,
-            credit=deal.funds,
-            amount=amount - waived,
-            kind=REFUND,
-            reference=correction,
-        )
-        ledger.post_transfers(tx, transfers=[back])
+        transfer = _give_back(tx, refunds, deal.funds, amount - waived, correction)
     after = replace(
         known,
         short=known.short - waived,
@@ -175,6 +167,25 @@ def _refunds(tx: Tx, known: Tally, *, needed: bool) -> tuple[Tally, ledger.Ledge
     opened = ledger.NewAccount(id=account, owner=known.contract, kind=REFUND, floor=None, ceiling=0)
     ledger.open_accounts(tx, accounts=(opened,))
     return replace(known, refunds=account), account
+
+
+def _give_back(
+    tx: Tx,
+    refunds: ledger.LedgerAccountId,
+    funds: ledger.LedgerAccountId,
+    amount: int,
+    correction: CorrectionId,
+) -> ledger.TransferId:
+    back = ledger.Transfer(
+        id=new_id(ledger.TransferId),
+        debit=refunds,
+        credit=funds,
+        amount=amount,
+        kind=REFUND,
+        reference=correction,
+    )
+    ledger.post_transfers(tx, transfers=[back])
+    return back.id
 
 
 def _text(text: str, part: str, longest: int) -> str:

@@ -1,29 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Obligations of a holder (义务): delete, report, pay within so many days, each with its clock.
 
-They are made with the grant. A clock starts when the grant is issued, or when it ends, be it by its
-period or by revocation; a revocation writes nothing here, the scan finds the end by itself. What
-was not fulfilled in time becomes overdue and can still be fulfilled. The legal moves stand in a
-chart, and a successor of a grant takes its open obligations over with the clocks they have.
+They are made with the grant, each with a procedure of its own on the chart `grant.obligation`: its
+clock is a timer like every other, on the working-day calendar, and a to-do of the holder. A clock
+starts when the grant is issued, or when it ends, be it by its period or by revocation; a revocation
+writes nothing here, `begin_obligations` finds the end by itself. What was not fulfilled in time
+becomes overdue and can still be fulfilled. A successor of a grant takes its open obligations over
+with the procedures they have.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lingqu import trust
-from lingqu.kernel import charts, errors
-from lingqu.kernel.charts import Chart, Label, Length, Move, Role, Standing, State, Timer, Unit
+from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
 from lingqu.rights.grants import GRANTS, Grant, GrantId, get_grant
-from lingqu.runtime import Tx, new_id
+from lingqu.runtime import Row, Tx, new_id
+from lingqu.runtime.calendar import local_day
+from lingqu.runtime.i18n import translate
+from lingqu.trust import procedures
 
 DAYS_MAX = 3650
+"""The most days an obligation may give."""
 DUTIES_MAX = 20
-SCAN_MAX = 500
+SCAN_MAX = 200
+OBLIGATION_CHART = "grant.obligation"
 DIGEST_BYTES = 32
 
 
@@ -52,7 +59,7 @@ class ClockStart(enum.Enum):
 
 
 class ObligationState(enum.Enum):
-    """How an obligation stands: the states of its chart."""
+    """How an obligation stands; whether an open one is overdue is said by its procedure."""
 
     OPEN = "open"
     OVERDUE = "overdue"
@@ -102,17 +109,29 @@ class Obligation:
     state: ObligationState
     evidence: bytes | None = None
     version: int = 1
+    procedure: procedures.ProcedureId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
-    """An obligation with the instant it is due; None while its clock has not started."""
+    """An obligation with the instant its time is over; None while its clock has not started."""
 
     obligation: Obligation
     due_at: Instant | None
 
 
-OBLIGATIONS = trust.Table("rights.obligation", Obligation, not_found=ObligationNotFound)
+_FIRST_SHAPE = (
+    "id", "grant_id", "kind", "days", "starts", "issued_at", "article", "state", "evidence",
+    "version",
+)  # fmt: skip
+OBLIGATIONS = trust.Table(
+    "rights.obligation",
+    Obligation,
+    shapes=(_FIRST_SHAPE, (*_FIRST_SHAPE, "procedure")),
+    defaults={"procedure": None},
+    not_found=ObligationNotFound,
+)
+_OVER = frozenset({ObligationState.FULFILLED, ObligationState.SUCCEEDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,140 +146,114 @@ class ObligationFulfilled(trust.Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObligationImposed(trust.Fact):
+    """The holder of a new grant owes something; `procedure` keeps its clock."""
+
+    kind = "rights.obligation.imposed"
+    obligation: ObligationId
+    grant: GrantId
+    procedure: procedures.ProcedureId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObligationsLapsed(trust.Fact):
-    """What was owed was not done in time."""
+    """What was owed was not done in time: so until the clocks of procedures took over."""
 
     kind = "rights.obligation.lapsed"
     obligations: tuple[ObligationId, ...]
 
 
-def obligation_chart(days: int) -> Chart:
-    """This will give the life of an obligation that is due after so many days."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObligationsBegun(trust.Fact):
+    """The clocks of obligations began to run, because their grants ended."""
 
-    def state(name: ObligationState, zh: str, en: str, *, over: bool, turn: bool) -> State:
-        return State(
-            name=name.value,
-            label=Label(zh=zh, en=en),
-            standing=Standing.TERMINAL if over else Standing.OPEN,
-            turn="holder" if turn else None,
-        )
-
-    return Chart(
-        code="rights.obligation",
-        edition=1,
-        label=Label(zh="授权义务", en="Obligation of a grant"),
-        initial=ObligationState.OPEN.value,
-        states=(
-            state(ObligationState.OPEN, "待履行", "open", over=False, turn=True),
-            state(ObligationState.OVERDUE, "逾期未履行", "overdue", over=False, turn=True),
-            state(ObligationState.FULFILLED, "已履行", "fulfilled", over=True, turn=False),
-            state(
-                ObligationState.SUCCEEDED, "已由接替授权承接", "taken over", over=True, turn=False
-            ),
-        ),
-        roles=(Role(name="holder", label=Label(zh="持有人", en="holder")),),
-        moves=(
-            Move(
-                name="fulfill",
-                label=Label(zh="履行", en="fulfill"),
-                sources=("open", "overdue"),
-                target="fulfilled",
-                actor="holder",
-                needs_attachment=True,
-            ),
-            Move(
-                name="lapse",
-                label=Label(zh="逾期", en="lapse"),
-                sources=("open",),
-                target="overdue",
-                actor=charts.CLOCK,
-            ),
-            Move(
-                name="succeed",
-                label=Label(zh="由接替授权承接", en="pass to the successor"),
-                sources=("open", "overdue"),
-                target="succeeded",
-                actor=charts.PLATFORM,
-            ),
-        ),
-        timers=(
-            Timer(
-                name="due",
-                label=Label(zh="履行期限", en="time to fulfill"),
-                starts="open",
-                runs=("open",),
-                length=Length(count=days, unit=Unit.DAYS),
-                rule="rights.obligation",
-                actor="holder",
-                fires="lapse",
-            ),
-        ),
-    )
+    kind = "rights.obligation.begun"
+    obligations: tuple[ObligationId, ...]
 
 
 @trust.command("rights.obligation.fulfill")
 def fulfill_obligation(tx: Tx, *, obligation: ObligationId, evidence: bytes) -> Obligation:
     """This will record that the holder did what it owed. Raises ObligationOver, BadObligation."""
-    held = OBLIGATIONS.lock(tx, obligation)
+    held = _with_procedure(tx, OBLIGATIONS.lock(tx, obligation))
     owner = GRANTS.get(tx, held.grant_id).holder
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT, owner=owner)
     if len(evidence) != DIGEST_BYTES:
         raise BadObligation(where="evidence")
-    target = _target(held, "fulfill")
-    done = OBLIGATIONS.update(tx, held, state=target, evidence=evidence)
+    if held.state in _OVER:
+        raise ObligationOver(obligation=held.id, state=held.state.value)
+    assert held.procedure is not None, "it was just given one"
+    before = _states(tx, (held,))[held.procedure]
+    mine = trust.is_allowed(tx, trust.Action.CHANGE, trust.Kind.PROCEDURE, owner=owner)
+    procedures.advance_procedure(
+        tx, procedure=held.procedure, move="fulfill" if mine else "record_fulfilled"
+    )
+    done = OBLIGATIONS.update(tx, held, state=ObligationState.FULFILLED, evidence=evidence)
     trust.record(
         tx,
         ObligationFulfilled(
             obligation=obligation,
             grant=held.grant_id,
-            late=held.state is ObligationState.OVERDUE,
+            late=before == ObligationState.OVERDUE.value,
             evidence=evidence,
         ),
     )
     return done
 
 
-@trust.command("rights.obligation.lapse", internal=True)
-def lapse_obligations(tx: Tx) -> tuple[ObligationId, ...]:
-    """This will mark what is overdue now, at most 500 at once; gives those it marked."""
+@trust.command("rights.obligation.begin", internal=True)
+def begin_obligations(tx: Tx) -> tuple[ObligationId, ...]:
+    """This will start the clocks of obligations whose grants have ended, at most 200 at once.
+
+    What ran out since then is due tomorrow. Obligations that have no procedure yet get theirs.
+    """
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT)
-    due = [row["id"] for row in tx.all(_DUE, {"now": tx.now, "limit": SCAN_MAX})]
-    late = OBLIGATIONS.find(tx, "WHERE id = ANY(%s) ORDER BY id FOR UPDATE", (due,))
-    marked = [
-        OBLIGATIONS.update(tx, one, state=_target(one, "lapse")).id
-        for one in late
-        if one.state is ObligationState.OPEN
-    ]
-    trust.record(tx, ObligationsLapsed(obligations=tuple(marked)))
-    return tuple(marked)
+    begun = []
+    for row in tx.all(_ENDED, {"now": tx.now, "limit": SCAN_MAX}):
+        held = _with_procedure(tx, OBLIGATIONS.lock(tx, row["id"]))
+        _begin(tx, held, row["since"])
+        begun.append(held.id)
+    trust.record(tx, ObligationsBegun(obligations=tuple(begun)))
+    return tuple(begun)
 
 
-_WHEN = """
-    SELECT o.id, (CASE o.starts WHEN 'issued' THEN o.issued_at ELSE least(
+_SINCE = """
+    SELECT o.id, o.procedure, (CASE o.starts WHEN 'issued' THEN o.issued_at ELSE least(
             (SELECT min(e.ended_at) FROM rights.ending e
              WHERE e.grant_id = g.id OR e.grant_id = ANY(g.ancestors)),
             (g.effective::jsonb #>> '{valid,end}')::timestamptz
-        ) END) + o.days * interval '1 day' AS due_at
+        ) END) AS since
     FROM rights.obligation o JOIN rights.grant g ON g.id = o.grant_id
 """
-_DUE = f"""
-    SELECT id FROM ({_WHEN} WHERE o.state = 'open') AS clock
-    WHERE due_at <= %(now)s ORDER BY due_at, id LIMIT %(limit)s
+_ENDED = f"""
+    SELECT c.id, c.since FROM ({_SINCE} WHERE o.state IN ('open', 'overdue')) AS c
+    LEFT JOIN trust.procedure p ON p.id = c.procedure
+    WHERE c.since <= %(now)s AND coalesce(p.state, 'waiting') = 'waiting'
+    ORDER BY c.since, c.id LIMIT %(limit)s
 """  # noqa: S608  # joined from constants
-_DUE_OF = f"{_WHEN} WHERE o.grant_id = %s"  # joined from constants
 
 
-def has_lapsed(tx: Tx) -> bool:
-    """This will say whether something is overdue that is not marked yet."""
-    return bool(tx.all(_DUE, {"now": tx.now, "limit": 1}))
+def has_ended(tx: Tx) -> bool:
+    """This will say whether the clock of some obligation is still to be started."""
+    return bool(tx.all(_ENDED, {"now": tx.now, "limit": 1}))
+
+
+_DUE_OF = """
+    SELECT DISTINCT ON (t.procedure) t.procedure, t.fires_at
+    FROM trust.procedure_timer t WHERE t.procedure = ANY(%s) AND t.name = 'due'
+    ORDER BY t.procedure, t.id DESC
+"""
 
 
 def find_obligations(tx: Tx, *, grant: GrantId) -> tuple[Owed, ...]:
-    """This will list what the holder of a grant owes and when. Raises GrantNotFound."""
+    """This will list what the holder of a grant owes and until when. Raises GrantNotFound."""
     get_grant(tx, grant)
-    due = {row["id"]: row["due_at"] for row in tx.all(_DUE_OF, (grant,))}
     found = OBLIGATIONS.find(tx, "WHERE grant_id = %s ORDER BY id", (grant,))
-    return tuple(Owed(obligation=one, due_at=due[one.id]) for one in found)
+    known = [one.procedure for one in found if one.procedure is not None]
+    due = {row["procedure"]: row["fires_at"] for row in tx.all(_DUE_OF, (known,))}
+    states = _states(tx, found)
+    return tuple(
+        Owed(obligation=_shown(one, states), due_at=due.get(one.procedure)) for one in found
+    )
 
 
 def impose(tx: Tx, made: Grant, duties: Sequence[Duty]) -> None:
@@ -271,23 +264,24 @@ def impose(tx: Tx, made: Grant, duties: Sequence[Duty]) -> None:
         named = one.article is None or (0 < len(one.article) <= 200 and one.article.isprintable())
         if not 1 <= one.days <= DAYS_MAX or not named:
             raise BadObligation(where=one.kind.value)
-        charts.compile_chart(obligation_chart(one.days))
-    OBLIGATIONS.insert_many(
-        tx,
-        [
-            Obligation(
-                id=new_id(ObligationId),
-                grant_id=made.id,
-                kind=one.kind,
-                days=one.days,
-                starts=one.starts,
-                issued_at=tx.now,
-                article=one.article,
-                state=ObligationState.OPEN,
-            )
-            for one in duties
-        ],
-    )
+    for one in duties:
+        owed = Obligation(
+            id=new_id(ObligationId),
+            grant_id=made.id,
+            kind=one.kind,
+            days=one.days,
+            starts=one.starts,
+            issued_at=tx.now,
+            article=one.article,
+            state=ObligationState.OPEN,
+            procedure=new_id(procedures.ProcedureId),
+        )
+        _open(tx, owed, made.holder)
+        OBLIGATIONS.insert(tx, owed)
+        imposed = ObligationImposed(obligation=owed.id, grant=made.id, procedure=owed.procedure)
+        trust.record(tx, imposed)
+        if one.starts is ClockStart.ISSUED:
+            _begin(tx, owed, tx.now)
 
 
 def pass_on(tx: Tx, successors: Mapping[GrantId, Grant]) -> None:
@@ -300,26 +294,68 @@ def pass_on(tx: Tx, successors: Mapping[GrantId, Grant]) -> None:
     OBLIGATIONS.insert_many(
         tx,
         [
-            Obligation(
+            dataclasses.replace(
+                one,
                 id=new_id(ObligationId),
                 grant_id=successors[one.grant_id].id,
-                kind=one.kind,
-                days=one.days,
-                starts=one.starts,
-                issued_at=one.issued_at,
-                article=one.article,
-                state=one.state,
+                version=1,
             )
             for one in held
         ],
     )
     for one in held:
-        OBLIGATIONS.update(tx, one, state=_target(one, "succeed"))
+        OBLIGATIONS.update(tx, one, state=ObligationState.SUCCEEDED)
 
 
-def _target(held: Obligation, move: str) -> ObligationState:
-    """Where a move leads from here; raises ObligationOver where the chart has no such move."""
-    legal = charts.compile_chart(obligation_chart(held.days)).legal(held.state.value, move)
-    if legal is None:
-        raise ObligationOver(obligation=held.id, state=held.state.value)
-    return ObligationState(legal.target)
+def _with_procedure(tx: Tx, held: Obligation) -> Obligation:
+    """The obligation with its procedure, which one that was made before procedures gets here."""
+    if held.procedure is not None or held.state in _OVER:
+        return held
+    procedure = new_id(procedures.ProcedureId)
+    wanted = dataclasses.replace(held, procedure=procedure)
+    _open(tx, wanted, GRANTS.get(tx, held.grant_id).holder)
+    given = OBLIGATIONS.update(tx, held, procedure=procedure)
+    imposed = ObligationImposed(obligation=held.id, grant=held.grant_id, procedure=procedure)
+    trust.record(tx, imposed)
+    return given
+
+
+def _open(tx: Tx, owed: Obligation, holder: trust.PartyId) -> None:
+    assert owed.procedure is not None, "its id was made with it"
+    title = translate(f"rights.obligation.{owed.kind.value}", "zh-CN")
+    procedures.begin_procedure(
+        tx,
+        procedure=owed.procedure,
+        chart=OBLIGATION_CHART,
+        subject=owed.id,
+        title=f"{title}（{owed.grant_id}）",
+        owner=holder,
+        parts=(procedures.Part(role="holder", party=holder),),
+    )
+
+
+def _begin(tx: Tx, owed: Obligation, since: Instant) -> None:
+    assert owed.procedure is not None, "it was opened with it"
+    gone = (local_day(tx.now) - local_day(since)).days
+    procedures.advance_procedure(
+        tx,
+        procedure=owed.procedure,
+        move="begin",
+        given=procedures.Given(terms={"due": max(1, owed.days - gone)}),
+    )
+
+
+_STATES = "SELECT id, state FROM trust.procedure WHERE id = ANY(%s)"
+
+
+def _states(tx: Tx, found: Sequence[Obligation]) -> Mapping[str, str]:
+    known = [one.procedure for one in found if one.procedure is not None]
+    rows: Sequence[Row] = tx.all(_STATES, (known,))
+    return {row["id"]: row["state"] for row in rows}
+
+
+def _shown(one: Obligation, states: Mapping[str, str]) -> Obligation:
+    late = one.procedure is not None and states[one.procedure] == ObligationState.OVERDUE.value
+    if late and one.state is ObligationState.OPEN:
+        return dataclasses.replace(one, state=ObligationState.OVERDUE)
+    return one

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 from lingqu import supply, trust
 from lingqu.kernel import errors
-from lingqu.rights.grants import GRANTS, Grant, GrantId, GrantKind, find_life, refuse_dead
+from lingqu.rights.grants import (
+    GRANTS,
+    Grant,
+    GrantId,
+    GrantKind,
+    find_life,
+    read_form,
+    refuse_dead,
+)
 from lingqu.rights.grounds import confirm_party
 from lingqu.rights.registry.registrars import RegistrarId, registrar_of
 from lingqu.rights.registry.registrations import (
@@ -18,7 +26,9 @@ from lingqu.rights.registry.registrations import (
     Registration,
     RegistrationId,
     RegistrationKind,
+    RegistrationNotFound,
     RegistrationRecord,
+    RegistrationState,
     find_by_subject,
     lock_registration,
     registry_of,
@@ -265,10 +275,13 @@ def object_to_registration(
 ) -> Registration:
     """This will object to what is in publicity, under the objector's name and with evidence.
 
-    Raises RegistrationNotFound, RolesNotApart and what a move of a procedure raises.
+    Raises RegistrationNotFound where nothing is published, RolesNotApart and what a move of a
+    procedure raises.
     """
     held = lock_registration(tx, registration)
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.OBJECTION, owner=objector)
+    if held.state not in {RegistrationState.PUBLISHED, RegistrationState.OBJECTED}:
+        raise RegistrationNotFound(id=registration)
     procedures.add_participant(
         tx,
         participant=new_id(procedures.ParticipantId),
@@ -329,13 +342,19 @@ def _check_right(
         refuse_dead(held, find_life(tx, held))
     if kind is RegistrationKind.RESOURCE:
         body = supply.get_resource(tx, supply.ResourceId(subject)).body
-        if body != applicant and held is None:
+        if body != applicant and (held is None or not _covers(held, subject)):
             raise NotTheirs(subject=subject).grounded_in(cite(tx, "registration.duty"))
     elif kind is RegistrationKind.PRODUCT:
         if held is None or held.kind is not GrantKind.OPERATING:
             raise GrantUnfit(grant=grant).grounded_in(cite(tx, "operation.both_register"))
     else:
         _check_property(tx, subject, held)
+
+
+def _covers(held: Grant, resource: str) -> bool:
+    """Whether a grant reaches some column of a resource."""
+    fields = read_form(held.effective).fields
+    return fields is None or any(one.startswith(f"{resource}.") for one in fields)
 
 
 def _check_property(tx: Tx, subject: str, held: Grant | None) -> None:

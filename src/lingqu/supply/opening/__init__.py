@@ -23,6 +23,7 @@ from lingqu.supply.opening.catalogs import (
     register_catalog,
     write_catalog,
 )
+from lingqu.supply.opening.dcat import describe_file, describe_service, write_dcat
 from lingqu.supply.opening.files import (
     OPEN_BYTES_MOST,
     BadOpenFile,
@@ -81,6 +82,8 @@ __all__ = (
     "build_crosswalk",
     "build_table",
     "confirm_entry",
+    "describe_file",
+    "describe_service",
     "find_catalog_entries",
     "find_catalogs",
     "find_entries",
@@ -95,4 +98,5 @@ __all__ = (
     "register_catalog",
     "withdraw_file",
     "write_catalog",
+    "write_dcat",
 )

@@ -14,23 +14,16 @@ import hashlib
 from dataclasses import dataclass
 
 from lingqu import trust
-from lingqu.kernel import canon, errors
+from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
-from lingqu.kernel.time import Instant, format_instant
+from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx, new_id
-from lingqu.supply.opening.files import FILES, OpenFile, OpenFileId, read_lineage
+from lingqu.supply.opening.dcat import describe_file, write_dcat
+from lingqu.supply.opening.files import FILES, OpenFile, OpenFileId
 
 TITLE_MAX = 100
 REASON_MAX = 200
 REPORT_MOST = 10_000
-_CONTEXT = {
-    "dcat": "http://www.w3.org/ns/dcat#",
-    "dct": "http://purl.org/dc/terms/",
-    "foaf": "http://xmlns.com/foaf/0.1/",
-    "prov": "http://www.w3.org/ns/prov#",
-    "spdx": "http://spdx.org/rdf/terms#",
-    "xsd": "http://www.w3.org/2001/XMLSchema#",
-}
 
 
 class CatalogId(Id):
@@ -267,15 +260,13 @@ def dcat_document(
 ) -> str:
     """This will write open files as a DCAT catalog in JSON-LD; the same files, the same text."""
     base = base_url.rstrip("/")
-    return canon.encode({
-        "@context": _CONTEXT,
-        "@id": f"{base}/api/v1/supply/open",
-        "@type": "dcat:Catalog",
-        "dct:title": {"@value": catalog.title, "@language": "zh"},
-        "dct:publisher": {"@type": "foaf:Agent", "foaf:name": catalog.operator},
-        "dct:modified": _moment(max(one.published_at for one in files)),
-        "dcat:dataset": [_dataset(tx, one, base) for one in files],
-    }).decode()  # fmt: skip
+    return write_dcat(
+        place=f"{base}/api/v1/supply/open",
+        title=catalog.title,
+        publisher=catalog.operator,
+        modified=max(one.published_at for one in files),
+        datasets=[describe_file(one, publisher=_name_of(tx, one.body), base=base) for one in files],
+    )
 
 
 _NAME = "SELECT name FROM trust.party WHERE id = %s AND kind = 'organization'"
@@ -285,48 +276,6 @@ def _name_of(tx: Tx, body: str) -> str:
     """The name of a body: who opens data to everyone does it under its name."""
     row = tx.maybe(_NAME, (body,))
     return body if row is None or row["name"] is None else str(row["name"])
-
-
-def _dataset(tx: Tx, file: OpenFile, base: str) -> dict[str, object]:
-    place = f"{base}/api/v1/supply/open/{file.id}"
-    publisher = _name_of(tx, file.body)
-    return {
-        "@id": place,
-        "@type": "dcat:Dataset",
-        "dct:identifier": file.id,
-        "dct:title": {"@value": file.title, "@language": "zh"},
-        "dct:description": {"@value": file.summary, "@language": "zh"},
-        "dct:publisher": {
-            "@type": "foaf:Agent",
-            "dct:identifier": file.body,
-            "foaf:name": publisher,
-        },
-        "dct:issued": _moment(file.published_at),
-        "dct:accessRights": {
-            "@id": "http://publications.europa.eu/resource/authority/access-right/PUBLIC"
-        },
-        "prov:wasDerivedFrom": [
-            {"dct:identifier": one.resource, "dcat:version": str(one.edition)}
-            for one in read_lineage(file)
-        ],
-        "dcat:distribution": {
-            "@type": "dcat:Distribution",
-            "dcat:accessURL": {"@id": place},
-            "dcat:downloadURL": {"@id": f"{place}/content"},
-            "dcat:mediaType": {"@id": "https://www.iana.org/assignments/media-types/text/csv"},
-            "dcat:byteSize": {"@value": str(file.size_bytes), "@type": "xsd:nonNegativeInteger"},
-            "dct:license": {"@type": "dct:LicenseDocument", "dct:title": file.terms},
-            "spdx:checksum": {
-                "@type": "spdx:Checksum",
-                "spdx:algorithm": {"@id": "spdx:checksumAlgorithm_sha256"},
-                "spdx:checksumValue": {"@value": file.sha256, "@type": "xsd:hexBinary"},
-            },
-        },
-    }
-
-
-def _moment(instant: Instant) -> dict[str, str]:
-    return {"@value": format_instant(instant), "@type": "xsd:dateTime"}
 
 
 def _standing(tx: Tx, catalog: CatalogId) -> dict[OpenFileId, CatalogEntry]:

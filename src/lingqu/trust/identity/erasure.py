@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lingqu.runtime import Tx
+from lingqu.trust import procedures
 from lingqu.trust.access import AccountId, Action, Kind, PartyId, authorize
 from lingqu.trust.commands import command
 from lingqu.trust.facts import Fact, record
@@ -21,6 +22,7 @@ from lingqu.trust.parties import (
     AccountState,
     Party,
     PartyErased,
+    PartyKind,
 )
 from lingqu.trust.second_factor import FACTORS
 
@@ -47,6 +49,8 @@ def erase_party(tx: Tx, *, party: PartyId) -> Party:
 
     The log keeps its digests and still verifies; without salts they tell nothing. Accounts are
     closed, their API keys, certificates, second factors and linked logins end and are emptied.
+    What a person wrote of its own in procedures is emptied; steps, and what was written in office,
+    stay (decision 0027).
     Backups made before keep the data until they expire. Raises PartyErased.
     (个人信息保护法 第四十七条)
     """
@@ -62,6 +66,9 @@ def erase_party(tx: Tx, *, party: PartyId) -> Party:
     accounts = ACCOUNTS.find(tx, "WHERE party = %s ORDER BY id FOR UPDATE", (party,))
     for account in accounts:
         touched += _erase_account(tx, account)
+    if held.kind is PartyKind.PERSON:
+        own = [account.id for account in accounts]
+        touched += procedures.forget_person(tx, party=party, accounts=own)
     tx.together((_ERASE, row) for row in touched)
     record(tx, PartyDataErased(party=party, accounts=tuple(account.id for account in accounts)))
     return erased

@@ -32,6 +32,7 @@ from lingqu.trust.procedures.firing import (
     recount_all_deadlines,
     recount_deadlines,
 )
+from lingqu.trust.procedures.forgetting import forget_person
 from lingqu.trust.procedures.moving import (
     Given,
     GivenFile,
@@ -101,6 +102,7 @@ __all__ = (
     "find_todos",
     "fire_due_timers",
     "fire_timers",
+    "forget_person",
     "get_procedure",
     "guard",
     "move_procedure",

@@ -354,7 +354,12 @@ def _player(
     parts: Sequence[Participant],
     article: str | None,
 ) -> Participant | None:
-    """The caller's part in the move; who has no part at all does not learn of the procedure."""
+    """The caller's part in the move; who has no part at all does not learn of the procedure.
+
+    A move of the platform is made inside a command that authorised it and has no player.
+    """
+    if move is not None and move.actor == PLATFORM:
+        return None
     mine = [part for part in parts if plays(tx, part)]
     if not mine and not is_allowed(tx, Action.READ, Kind.PROCEDURE, owner=held.owner):
         raise ProcedureNotFound(id=held.id)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -45,7 +46,26 @@ def contract_list(desk: FromDesk) -> Response[Any]:
     with desk.reading() as tx:
         found, is_cut = _contracts(tx, mine)
         names = desk.names(tx, {p for one in found for p in (one.seller, one.buyer)})
-    columns = (
+    columns, filters = _columns(names), _filters(desk)
+    if tables.wants_file(desk):
+        return tables.listed_sheet(
+            desk, found, columns=columns, filters=filters, name=desk.text("ui.contracts.title")
+        )
+    return desk.show(
+        "list.html",
+        title=desk.text("ui.contracts.title"),
+        lead=desk.text("ui.contracts.lead"),
+        trail=(),
+        rule="market.purpose_and_quantity",
+        actions=(("/market/listings", desk.text("ui.nav.listings"), "btn-quiet"),),
+        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
+        none_title=desk.text("ui.contracts.none"),
+        none_text=desk.text("ui.contracts.none_text"),
+    )
+
+
+def _columns(names: Mapping[str, str]) -> tuple[Column[Contract], ...]:
+    return (
         Column[Contract](
             name="id",
             label="ui.contract.id",
@@ -86,7 +106,10 @@ def contract_list(desk: FromDesk) -> Response[Any]:
             show=Show.INSTANT,
         ),
     )
-    filters = (
+
+
+def _filters(desk: Desk) -> tuple[Filter[Contract], ...]:
+    return (
         Filter[Contract](
             name="state",
             label=desk.text("ui.party.state"),
@@ -96,21 +119,6 @@ def contract_list(desk: FromDesk) -> Response[Any]:
             ),
             of=lambda one: one.state.value,
         ),
-    )
-    if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, filters=filters, name=desk.text("ui.contracts.title")
-        )
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.contracts.title"),
-        lead=desk.text("ui.contracts.lead"),
-        trail=(),
-        rule="market.purpose_and_quantity",
-        actions=(("/market/listings", desk.text("ui.nav.listings"), "btn-quiet"),),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.contracts.none"),
-        none_text=desk.text("ui.contracts.none_text"),
     )
 
 
@@ -266,6 +274,9 @@ def _show(
         quotas = _quotas(tx, held)
         calls = _calls(tx, held)
         today = local_day(tx.now)
+        may_call = held.state is ContractState.PERFORMING and trust.is_allowed(
+            tx, trust.Action.OPERATE, trust.Kind.GRANT, owner=held.buyer
+        )
         sides = _sides(held, own_parties(tx, mine, trust.Kind.CONTRACT))
         bill = bills.get_bill(
             tx, contract=contract, begins=today.replace(day=1), ends=_next_month(today)
@@ -292,6 +303,7 @@ def _show(
             has_file=False,
         ),
         sides=sides,
+        may_call=may_call,
         reconciled=reconciled,
         refusal=desk.explain(refusal),
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lingqu import ledger, rights, supply, trust
+from lingqu import ledger, market, rights, supply, trust
 from lingqu.kernel.paging import SIZE_MAX, PageRequest
-from lingqu.market import listings
 from lingqu.rights import registry
 from lingqu.runtime import Tx
 from lingqu.supply import Access, Wanted
@@ -32,7 +31,7 @@ def market_figures(desk: Desk, tx: Tx) -> tuple[Figure, ...]:
     hits = supply.search_resources(tx, wanted=Wanted(), size=0)
     opened = dict(hits.counts.get("opening", ()))
     freely = opened.get(Access.UNCONDITIONAL.value, 0)
-    offered = len(listings.find_listings(tx, page=PageRequest(size=SIZE_MAX)).items)
+    offered = len(market.listings.find_listings(tx, page=PageRequest(size=SIZE_MAX)).items)
     registered = len(registry.find_published(tx, page=PageRequest(size=SIZE_MAX)).items)
     return (
         Figure(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,19 +13,17 @@ from litestar.response import Redirect
 from lingqu import rights, trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
-from lingqu.kernel.time import parse_instant
 from lingqu.rights import Grant, GrantId, Life, Standing, obligations, quantities
 from lingqu.runtime import Tx
 from lingqu.ui import tables
 from lingqu.ui.forms import chosen
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import status_of
-from lingqu.ui.rendering import Desk, shorten
+from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
+from lingqu.ui.terms import Reader, reader
 
 PATH = "/rights/grants"
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
-_LONG = re.compile(r"[0-9a-f]{64}|grt_[0-9a-z]{26}")
 TONES: Mapping[Standing, str] = {
     Standing.ALIVE: "good",
     Standing.NOT_BEGUN: "wait",
@@ -46,9 +43,10 @@ def grant_list(desk: FromDesk) -> Response[Any]:
         lives: dict[str, Life] = dict(
             zip((one.id for one in found), rights.find_lives(tx, grants=found), strict=True)
         )
-        labels = rights.find_codes(tx)
         names = desk.names(tx, {one.holder for one in found})
-    columns, filters = _columns(desk, lives, names, labels), _filters(desk, lives)
+        forms = [rights.read_form(one.effective) for one in found]
+        reading = reader(desk, tx, forms=forms, parties=names)
+    columns, filters = _columns(lives, names, reading), _filters(desk, lives)
     if tables.wants_file(desk):
         return tables.listed_sheet(
             desk, found, columns=columns, filters=filters, name=desk.text("ui.grants.title")
@@ -118,6 +116,8 @@ def _show(
         explained = rights.explain_grant(tx, grant)
         everyone = (*family.path, *family.below)
         names = desk.names(tx, {one.grant.holder for one in everyone})
+        forms = [rights.read_form(one.grant.effective) for one in everyone]
+        reading = reader(desk, tx, forms=forms, parties=names)
         quotas = quantities.get_quota(tx, grant)
         owed = obligations.find_obligations(tx, grant=grant)
         here = family.path[-1]
@@ -125,15 +125,7 @@ def _show(
         may_revoke = here.life.alive and trust.is_allowed(
             tx, trust.Action.END, trust.Kind.GRANT, owner=above
         )
-    terms = {
-        one.grant.id: tuple(
-            (part, _told(desk, said, names))
-            for part, said in rights.terms_in_words(
-                rights.read_form(one.grant.effective), explained.labels, language
-            )
-        )
-        for one in everyone
-    }
+    terms = {one.grant.id: reading.parts(rights.read_form(one.grant.effective)) for one in everyone}
     return desk.show(
         "rights/grant.html",
         status=200 if refusal is None else status_of(refusal),
@@ -143,9 +135,7 @@ def _show(
         names=names,
         tones={one.value: tone for one, tone in TONES.items()},
         explained=explained,
-        lines=tuple(
-            _told(desk, one, names) for one in rights.explanation_lines(explained, language)
-        ),
+        lines=tuple(reading.line(one) for one in rights.explanation_lines(explained, language)),
         quotas=quotas,
         owed=owed,
         may_revoke=may_revoke,
@@ -156,24 +146,12 @@ def _show(
     )
 
 
-def _told(desk: Desk, line: str, names: Mapping[str, str]) -> str:
-    """A line for people: parties by their names, instants in local time, no long digests."""
-    for party, name in names.items():
-        line = line.replace(party, name)
-    line = _INSTANT.sub(lambda found: desk.when(parse_instant(found[0])), line)
-    return _LONG.sub(lambda found: shorten(found[0]), line)
-
-
 def _columns(
-    desk: Desk,
-    lives: Mapping[str, Life],
-    names: Mapping[str, str],
-    labels: tuple[rights.Label, ...],
+    lives: Mapping[str, Life], names: Mapping[str, str], reading: Reader
 ) -> tuple[Column[Grant], ...]:
     def short_terms(one: Grant) -> str:
-        form = rights.read_form(one.effective)
-        said = rights.terms_in_words(form, labels, desk.visit.language)
-        return " · ".join(_told(desk, words, names) for _, words in said)[:120]
+        said = reading.parts(rights.read_form(one.effective))
+        return " · ".join(words for _, words in said)[:120]
 
     return (
         Column[Grant](

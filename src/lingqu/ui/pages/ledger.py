@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get
@@ -41,10 +42,42 @@ def account_list(desk: FromDesk) -> Response[Any]:
         names = desk.names(tx, {one.owner for one, _ in found})
         sees_all = trust.is_allowed(tx, trust.Action.READ, trust.Kind.LEDGER_ACCOUNT)
 
+    columns = _account_columns(desk, names, scales)
+    filters = (
+        Filter[Held](
+            name="currency",
+            label=desk.text("ui.ledger.currency"),
+            options=tuple(
+                Option(value=one, words=one) for one in sorted({one.currency for one, _ in found})
+            ),
+            of=lambda one: one[0].currency,
+        ),
+    )
+    if tables.wants_file(desk):
+        return tables.listed_sheet(
+            desk, found, columns=columns, filters=filters, name=desk.text("ui.ledger.accounts")
+        )
+    link = ((TRIAL_PATH, desk.text("ui.nav.trial_balance"), "btn-quiet"),) if sees_all else ()
+    return desk.show(
+        "list.html",
+        title=desk.text("ui.ledger.accounts"),
+        lead=desk.text("ui.ledger.accounts_lead"),
+        trail=(),
+        rule=None,
+        actions=link,
+        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
+        none_title=desk.text("ui.ledger.none"),
+        none_text=desk.text("ui.ledger.none_text"),
+    )
+
+
+def _account_columns(
+    desk: Desk, names: Mapping[str, str], scales: Mapping[str, int]
+) -> tuple[Column[Held], ...]:
     def money(of: str) -> Any:
         return lambda one: tables.minor_units(getattr(one[1], of), scales.get(one[0].currency, 0))
 
-    columns = (
+    return (
         Column[Held](
             name="account",
             label="ui.ledger.account",
@@ -77,32 +110,6 @@ def account_list(desk: FromDesk) -> Response[Any]:
             show=Show.LABEL,
             tone=lambda one: "" if one[0].closed_at else "good",
         ),
-    )
-    filters = (
-        Filter[Held](
-            name="currency",
-            label=desk.text("ui.ledger.currency"),
-            options=tuple(
-                Option(value=one, words=one) for one in sorted({one.currency for one, _ in found})
-            ),
-            of=lambda one: one[0].currency,
-        ),
-    )
-    if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, filters=filters, name=desk.text("ui.ledger.accounts")
-        )
-    link = ((TRIAL_PATH, desk.text("ui.nav.trial_balance"), "btn-quiet"),) if sees_all else ()
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.ledger.accounts"),
-        lead=desk.text("ui.ledger.accounts_lead"),
-        trail=(),
-        rule=None,
-        actions=link,
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.ledger.none"),
-        none_text=desk.text("ui.ledger.none_text"),
     )
 
 

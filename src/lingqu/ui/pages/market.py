@@ -9,20 +9,21 @@ from typing import Any
 from litestar import Response, get
 from litestar.params import FromPath
 
-from lingqu import gate, market, rights, trust
+from lingqu import gate, market, trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
-from lingqu.market import FeeSchedule, listings, prices
-from lingqu.market.listings import Listing, ListingId
+from lingqu.market import FeeSchedule
 from lingqu.rights import registry
 from lingqu.runtime import Tx, documents
 from lingqu.ui import tables
+from lingqu.ui.navigation import TRADING
 from lingqu.ui.pages.evidence import reason
 from lingqu.ui.pages.ledger import amount
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.refusals import PageNotFound
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Show
+from lingqu.ui.terms import reader
 
 PATH = "/market/listings"
 _SNAPSHOTS = 5
@@ -42,37 +43,39 @@ def listing_list(desk: FromDesk) -> Response[Any]:
     with desk.reading() as tx:
 
         def find(page: PageRequest) -> Any:
-            return listings.find_listings(tx, page=page, question=question)
+            return market.listings.find_listings(tx, page=page, question=question)
 
         found, is_cut = tables.gather(find)
         names = desk.names(tx, {one.seller for one in found} | {one.venue for one in found})
-        fees = {one.product: _schedule(tx, one.product) for one in found[:200]}
+        fees = {one.product: schedule_of(tx, one.product) for one in found[:200]}
 
-    def fee(one: Listing) -> str:
+    def fee(one: market.listings.Listing) -> str:
         schedule = fees.get(one.product)
         return desk.text("ui.fee.none") if schedule is None else fee_words(desk, schedule)
 
     columns = (
-        Column[Listing](
+        Column[market.listings.Listing](
             name="title",
             label="ui.listing.title",
             value=lambda one: one.title,
             href=lambda one: f"{PATH}/{one.id}",
             sub=lambda one: one.summary[:90],
         ),
-        Column[Listing](
+        Column[market.listings.Listing](
             name="form",
             label="ui.listing.form",
             value=lambda one: f"ui.product_form.{one.form.value}",
             show=Show.LABEL,
         ),
-        Column[Listing](
+        Column[market.listings.Listing](
             name="seller",
             label="ui.listing.seller",
             value=lambda one: names.get(one.seller, one.seller),
         ),
-        Column[Listing](name="fee", label="ui.listing.fee", value=fee, sortable=False),
-        Column[Listing](
+        Column[market.listings.Listing](
+            name="fee", label="ui.listing.fee", value=fee, sortable=False
+        ),
+        Column[market.listings.Listing](
             name="listed",
             label="ui.listing.listed",
             value=lambda one: one.listed_at,
@@ -105,28 +108,32 @@ def listing_list(desk: FromDesk) -> Response[Any]:
 @get(f"{PATH}/{{listing:str}}", sync_to_thread=True)
 def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
     """This will show one product: what it answers, what it costs, and the right it rests on."""
+    mine = desk.visit.identity
     with desk.reading() as tx:
-        held = listings.get_listing(tx, ListingId(listing))
-        labels = rights.find_codes(tx)
+        held = market.listings.get_listing(tx, market.listings.ListingId(listing))
         product = _product(tx, held.product)
         entry = _entry(tx, held.code)
         parties = {held.seller, held.venue} | ({entry.registration.applicant} if entry else set())
         names = desk.names(tx, parties)
-        schedule = _schedule(tx, held.product)
+        policy = gate.policy_of(product) if product else None
+        others = {one for one, _ in gate.find_columns(policy)} if policy else set()
+        reading = reader(desk, tx, forms=(held.permitted,), parties=names, others=others)
+        schedule = schedule_of(tx, held.product)
         snapshots = gate.find_snapshots(tx, product.id)[:_SNAPSHOTS] if product else ()
     return desk.show(
         "market/listing.html",
         held=held,
         names=names,
         product=product,
-        policy=gate.policy_of(product) if product else None,
-        terms=rights.terms_in_words(held.permitted, labels, desk.visit.language),
+        policy=policy,
+        resources=reading.resources,
+        terms=reading.parts(held.permitted),
         entry=entry,
         schedule=schedule,
         fees=() if schedule is None else fee_lines(desk, schedule),
         snapshots=snapshots,
         refusals=tuple((code, reason(desk, code)) for code in REFUSAL_CODES if product is not None),
-        may_buy=desk.visit.identity is not None,
+        may_buy=mine is not None and mine.has(*TRADING - {trust.Role.VENUE}),
     )
 
 
@@ -135,7 +142,7 @@ def certificate(desk: FromDesk, listing: FromPath[str], ending: FromPath[str]) -
     """This will print the product's certificate."""
     if ending not in {one.value for one in documents.Format}:
         raise PageNotFound
-    wanted = ListingId(listing)
+    wanted = market.listings.ListingId(listing)
     with desk.reading() as tx:
         link = f"{desk.base}{PATH}/{wanted}"
         paper = market.certificate_paper(tx, wanted, link=link)
@@ -174,8 +181,9 @@ def _yuan(minor: int) -> str:
     return amount(minor, "CNY", {"CNY": 2})
 
 
-def _schedule(tx: Tx, product: str) -> FeeSchedule | None:
-    price = prices.find_price(tx, product)
+def schedule_of(tx: Tx, product: str) -> FeeSchedule | None:
+    """This will give the published fee of a product, None where there is none."""
+    price = market.prices.find_price(tx, product)
     return None if price is None else price.schedule
 
 
@@ -188,7 +196,7 @@ def _product(tx: Tx, product: str) -> gate.Product | None:
 
 def _entry(tx: Tx, code: str) -> registry.PublicEntry | None:
     try:
-        return registry.public_entry(tx, rights.find_by_code(tx, code))
+        return registry.public_entry(tx, registry.find_by_code(tx, code))
     except errors.NotFound:
         return None
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litestar import Response, get, post
@@ -11,6 +12,7 @@ from litestar.response import Redirect
 
 from lingqu import trust
 from lingqu.kernel import errors
+from lingqu.kernel.charts import Chart
 from lingqu.runtime import documents
 from lingqu.runtime.calendar import local_day
 from lingqu.trust import procedures, rulebook
@@ -50,11 +52,32 @@ def procedure_list(desk: FromDesk) -> Response[Any]:
         charts = {one.code: one for one in procedures.find_charts(tx)}
         names = desk.names(tx, {one.owner for one in found})
 
+    columns, filters = _columns(desk, charts, names), _filters(desk, charts, found)
+    rows = tuple(reversed(found))
+    if tables.wants_file(desk):
+        name = desk.text("ui.procedures.title")
+        return tables.listed_sheet(desk, rows, columns=columns, filters=filters, name=name)
+    return desk.show(
+        "list.html",
+        title=desk.text("ui.procedures.title"),
+        lead=desk.text("ui.procedures.lead"),
+        trail=(),
+        rule=None,
+        actions=(),
+        view=tables.list_table(desk, rows, columns=columns, filters=filters, is_cut=is_cut),
+        none_title=desk.text("ui.procedures.none"),
+        none_text=desk.text("ui.procedures.none_text"),
+    )
+
+
+def _columns(
+    desk: Desk, charts: Mapping[str, Chart], names: Mapping[str, str]
+) -> tuple[Column[Procedure], ...]:
     def state(one: Procedure) -> str:
         known = charts[one.code].states
         return next((desk.label(s.label) for s in known if s.name == one.state), one.state)
 
-    columns = (
+    return (
         Column[Procedure](
             name="title",
             label="ui.procedure.title_column",
@@ -86,7 +109,12 @@ def procedure_list(desk: FromDesk) -> Response[Any]:
             show=Show.INSTANT,
         ),
     )
-    filters = (
+
+
+def _filters(
+    desk: Desk, charts: Mapping[str, Chart], found: Sequence[Procedure]
+) -> tuple[Filter[Procedure], ...]:
+    return (
         Filter[Procedure](
             name="chart",
             label=desk.text("ui.procedure.chart"),
@@ -105,21 +133,6 @@ def procedure_list(desk: FromDesk) -> Response[Any]:
             ),
             of=lambda one: "running" if one.ended_at is None else "ended",
         ),
-    )
-    rows = tuple(reversed(found))
-    if tables.wants_file(desk):
-        name = desk.text("ui.procedures.title")
-        return tables.listed_sheet(desk, rows, columns=columns, filters=filters, name=name)
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.procedures.title"),
-        lead=desk.text("ui.procedures.lead"),
-        trail=(),
-        rule=None,
-        actions=(),
-        view=tables.list_table(desk, rows, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.procedures.none"),
-        none_text=desk.text("ui.procedures.none_text"),
     )
 
 

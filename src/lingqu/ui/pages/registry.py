@@ -8,9 +8,9 @@ from typing import Any
 from litestar import Response, get
 from litestar.params import FromPath
 
-from lingqu import rights
 from lingqu.kernel import errors
-from lingqu.rights import Registration, RegistrationId, RegistrationState, registry
+from lingqu.rights import registry
+from lingqu.rights.registry import Registration, RegistrationId, RegistrationState
 from lingqu.runtime import documents
 from lingqu.trust import rulebook
 from lingqu.ui import tables
@@ -33,7 +33,7 @@ def registry_page(desk: FromDesk) -> Response[Any]:
     with desk.reading() as tx:
         if code:
             try:
-                entry = registry.public_entry(tx, rights.find_by_code(tx, code))
+                entry = registry.public_entry(tx, registry.find_by_code(tx, code))
             except errors.NotFound as unknown:
                 refusal = unknown
         found, is_cut = tables.gather(lambda page: registry.find_published(tx, page=page))
@@ -77,7 +77,7 @@ def registry_page(desk: FromDesk) -> Response[Any]:
             label=desk.text("ui.registry.kind"),
             options=tuple(
                 Option(value=one.value, words=desk.text(f"ui.registration_kind.{one.value}"))
-                for one in rights.RegistrationKind
+                for one in registry.RegistrationKind
             ),
             of=lambda one: one.kind.value,
         ),

@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of calls: one verification through every check, metered durably, against a bare look-up.
+
+Both sides serve HTTP in a process of their own beside a separate generator of load. The baseline
+checks nothing and meters nothing: bare ASGI on the same server, JSON in and out, and one look-up by
+primary key through a pool of PostgreSQL connections. It does less for a request than a validating
+framework would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import psycopg_pool
+import uvicorn
+
+from lingqu import gate, ledger, rights, supply, trust, wiring
+from lingqu.kernel.lattice import ScopeForm, TermsForm
+from lingqu.kernel.values import Hidden
+from lingqu.runtime import new_id
+from lingqu.runtime.settings import Settings
+from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
+from measured import Pair, Reading, installation
+from serving import LINGQU, free_port, is_ready
+
+SUBJECTS = 100_000
+CONNECTIONS = 64
+SECONDS = 3.0
+BATCH = 1_000
+CREDIT = "industry.finance.credit"
+Body = tuple[bytes, ...]
+
+
+def bench_calls(rounds: int) -> Reading:
+    """Single calls and batches, ours and the baseline in turn."""
+    with installation() as settings:
+        product, grant, key, conninfo = prepare(settings)
+        with ours(settings) as mine, baseline(conninfo) as theirs:
+            single, bare, batch = [], [], []
+            for _ in range(rounds):
+                single.append(load(mine, key, product, grant, size=1))
+                bare.append(load(theirs, key, product, grant, size=1))
+                batch.append(load(mine, key, product, grant, size=BATCH) * BATCH)
+    against = "bare ASGI + one pooled PostgreSQL look-up, nothing checked, nothing metered"
+    return Reading(
+        title="Calls at the gate",
+        method=f"`lingqu gate serve` and the baseline, each in a process of its own, {CONNECTIONS}"
+        f" connections kept open by a third process for {SECONDS:g} s; {SUBJECTS:,} subjects.",
+        pairs=(
+            Pair(
+                name="verification calls, all checks, metered before the answer",
+                unit="calls/s",
+                ours=tuple(single),
+                baseline=tuple(bare),
+                against=against,
+                bar=1.0,
+            ),
+            Pair(
+                name=f"subjects in batches of {BATCH:,}",
+                unit="subjects/s",
+                ours=tuple(batch),
+                baseline=tuple(bare),
+                against=against,
+            ),
+        ),
+    )
+
+
+def prepare(settings: Settings) -> tuple[str, str, str, str]:
+    """Found products and grants; gives the product, the buyer's grant, its key, a conninfo."""
+    with wiring.open_app(settings) as app:
+        do = _Acts(app)
+        operator, buyer = do.party("〈运营公司〉（演示）"), do.party("〈银行〉（演示）")
+        resource = do.table(operator, SUBJECTS)
+        do(ledger.register_currency, currency=gate.CALL, scale=0, name_zh="次", name_en="calls")
+        root = do.root(operator)
+        product = new_id(gate.ProductId)
+        found = (gate.Relation(resource=resource, key="segment", value="city"),)
+        policy = gate.VerificationPolicy(
+            subject=gate.SubjectShape(characters=gate.Characters.DIGITS, shortest=7, longest=7),
+            predicates=(gate.Predicate(name="city", yes=found),),
+        )
+        do(
+            gate.define_product,
+            product=product,
+            grant=root,
+            form=gate.Form.VERIFICATION,
+            title="x",
+            summary="x",
+            policy=policy,
+        )
+        wiring.publish_product(
+            app, trust.LOCAL_ADMINISTRATOR, new_id(trust.CommandId), product=product
+        )
+        grant = do.grant(root, buyer)
+        key = do.key(buyer)
+        conninfo = app.postgres.owner_conninfo
+    return product, grant, key, conninfo
+
+
+class _Acts:
+    """The local administrator, in short words."""
+
+    def __init__(self, app: wiring.App) -> None:
+        self._app = app
+
+    def __call__(self, what: Any, **arguments: Any) -> Any:
+        return trust.execute(
+            self._app.database,
+            what,
+            trust.LOCAL_ADMINISTRATOR,
+            new_id(trust.CommandId),
+            **arguments,
+        )
+
+    def party(self, name: str) -> trust.PartyId:
+        made = new_id(trust.PartyId)
+        self(trust.register_party, party=made, kind=trust.PartyKind.ORGANIZATION, name=name)
+        return made
+
+    def key(self, party: trust.PartyId) -> str:
+        account, secret = new_id(trust.AccountId), trust.new_secret()
+        self(
+            trust.open_account,
+            account=account,
+            party=party,
+            kind=trust.AccountKind.MACHINE,
+            login=None,
+            password=None,
+        )
+        self(
+            trust.assign_role,
+            assignment=new_id(trust.AssignmentId),
+            account=account,
+            role=trust.Role.BUYER,
+            party=party,
+        )
+        self(
+            trust.issue_api_key,
+            api_key=new_id(trust.ApiKeyId),
+            account=account,
+            secret=Hidden(secret),
+            label="bench",
+        )
+        return secret
+
+    def table(self, body: trust.PartyId, rows: int) -> supply.ResourceId:
+        duty, resource = new_id(supply.DutyId), new_id(supply.ResourceId)
+        self(supply.register_duty, duty=duty, body=body, item="x", basis="x", territory="45")
+        names = ("segment", "city")
+        fields = tuple(Field(name=one, label=one, kind=FieldKind.TEXT) for one in names)
+        self(
+            supply.describe_resource,
+            resource=resource,
+            duty=duty,
+            description=Description(
+                title="x",
+                summary="x",
+                frequency=Frequency.YEARLY,
+                mode=Mode.PHYSICAL,
+                sharing=Access.UNCONDITIONAL,
+                opening=Access.UNCONDITIONAL,
+                fields=fields,
+            ),
+        )
+        self(supply.grade_resource, resource=resource, level=1, reason="x")
+        lines = (f"{number:07},{_city(number)}\n" for number in range(rows))
+        wiring.deliver_file(
+            self._app,
+            trust.LOCAL_ADMINISTRATOR,
+            new_id(trust.CommandId),
+            resource=resource,
+            name="x.csv",
+            content=("segment,city\n" + "".join(lines)).encode(),
+        )
+        return resource
+
+    def root(self, holder: trust.PartyId) -> rights.GrantId:
+        ground, root = new_id(rights.GroundId), new_id(rights.GrantId)
+        self(
+            rights.record_ground,
+            ground=ground,
+            kind=rights.GroundKind.DUTY,
+            title="x",
+            party=holder,
+            evidence=bytes(32),
+            articles=(),
+        )
+        self(
+            rights.issue_root,
+            grant=root,
+            ground=ground,
+            holder=holder,
+            kind=rights.GrantKind.OPERATING,
+            terms=TermsForm(),
+            quotas=(rights.Quantity(currency=gate.CALL, amount=10**12),),
+        )
+        return root
+
+    def grant(self, root: rights.GrantId, holder: trust.PartyId) -> rights.GrantId:
+        made = new_id(rights.GrantId)
+        self(
+            rights.issue_grant,
+            grant=made,
+            parent=root,
+            holder=holder,
+            kind=rights.GrantKind.USING,
+            terms=TermsForm(purposes=ScopeForm(allowed=(CREDIT,))),
+            quotas=(rights.Quantity(currency=gate.CALL, amount=10**11),),
+        )
+        return made
+
+
+def _city(number: int) -> str:
+    return f"城{number % 14}"
+
+
+@contextmanager
+def ours(settings: Settings) -> Iterator[int]:
+    """`lingqu gate serve` on a port."""
+    port = free_port()
+    environment = {name: one for name, one in os.environ.items() if not name.startswith("LINGQU_")}
+    environment["LINGQU_DATA_DIR"] = str(settings.data_dir)
+    process = subprocess.Popen(
+        [str(LINGQU), "gate", "serve", "--port", str(port)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not is_ready(port):
+            assert process.poll() is None, "lingqu gate serve ended by itself"
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+@contextmanager
+def baseline(conninfo: str) -> Iterator[int]:
+    """A look-up without any check, on a port."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("CREATE TABLE public.looked_up (segment text PRIMARY KEY, city text)")
+        with connection.cursor().copy("COPY public.looked_up FROM STDIN") as copy:
+            for number in range(SUBJECTS):
+                copy.write_row((f"{number:07}", _city(number)))
+    port = free_port()
+    process = multiprocessing.get_context("spawn").Process(
+        target=serve_bare, args=(conninfo, port), daemon=True
+    )
+    process.start()
+    try:
+        while not is_ready(port):
+            assert process.is_alive(), "the baseline ended by itself"
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.join()
+
+
+def serve_bare(conninfo: str, port: int) -> None:
+    """The baseline's process."""
+    pool = psycopg_pool.AsyncConnectionPool(conninfo, min_size=8, max_size=8, open=False)
+    opened = False
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal opened
+        if not opened:
+            opened = True
+            await pool.open(wait=True)
+        said = b"{}"
+        if scope["method"] == "POST":
+            asked = json.loads((await receive())["body"])["subjects"][0]
+            async with pool.connection() as connection:
+                cursor = await connection.execute(
+                    "SELECT city FROM public.looked_up WHERE segment = %s",
+                    (asked["key"],),
+                    prepare=True,
+                )
+                row = await cursor.fetchone()
+            said = json.dumps({"answer": bool(row and row[0] == asked["value"])}).encode()
+        length = (b"content-length", str(len(said)).encode())
+        await send({"type": "http.response.start", "status": 200, "headers": [length]})
+        await send({"type": "http.response.body", "body": said})
+
+    uvicorn.run(
+        answer, port=port, loop="uvloop", http="httptools", lifespan="off", access_log=False,
+        log_config=None,
+    )  # fmt: skip
+
+
+def load(port: int, key: str, product: str, grant: str, *, size: int) -> float:
+    """Requests a second, from a process of its own."""
+    told = json.dumps([port, key, product, grant, size, CONNECTIONS if size == 1 else 2])
+    done = subprocess.run(
+        [sys.executable, __file__, told], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
+
+
+class _Client(asyncio.Protocol):
+    """One connection that asks again as soon as it was answered."""
+
+    def __init__(self, bodies: Iterator[bytes], counts: list[int], head: str) -> None:
+        self._bodies, self._counts, self._head = bodies, counts, head
+        self._seen = b""
+        self._transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Ask for the first time."""
+        self._transport = transport
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        """Count an answer that is whole and ask again."""
+        self._seen += data
+        head, found, body = self._seen.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        if len(body) < length:
+            return
+        assert head.startswith(b"HTTP/1.1 200"), self._seen[:600]
+        self._counts[0] += 1
+        self._seen = b""
+        self._ask()
+
+    def _ask(self) -> None:
+        body = next(self._bodies)
+        self._transport.write(f"{self._head}{len(body)}\r\n\r\n".encode() + body)
+
+
+async def generate(
+    port: int, key: str, product: str, grant: str, size: int, connections: int
+) -> float:
+    """The load: `connections` connections for some seconds; requests a second."""
+    counts = [0]
+    head = (
+        f"POST /api/v1/gate/calls HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+        "content-type: application/json\r\ncontent-length: "
+    )
+
+    def bodies() -> Iterator[bytes]:
+        number = int(datetime.now(UTC).timestamp()) % SUBJECTS
+        while True:
+            subjects = []
+            for _ in range(size):
+                number = (number + 7919) % SUBJECTS
+                subjects.append({"key": f"{number:07}", "value": _city(number)})
+            yield json.dumps({
+                "call": new_id(gate.CallId), "grant": grant, "product": product,
+                "purpose": CREDIT, "subjects": subjects,
+            }).encode()  # fmt: skip
+
+    loop = asyncio.get_running_loop()
+    made = bodies()
+    opened = [
+        await loop.create_connection(lambda: _Client(made, counts, head), "127.0.0.1", port)
+        for _ in range(connections)
+    ]
+    await asyncio.sleep(0.5)
+    before, began = counts[0], time.perf_counter()
+    await asyncio.sleep(SECONDS)
+    rate = (counts[0] - before) / (time.perf_counter() - began)
+    for transport, _ in opened:
+        transport.abort()
+    return rate
+
+
+if __name__ == "__main__":
+    print(asyncio.run(generate(*json.loads(sys.argv[1]))))
