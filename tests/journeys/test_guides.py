@@ -70,9 +70,8 @@ class Walk:
 
     def keep(self, name, answer):
         if name.startswith("key_"):
-            self.known[name] = next(found(answer, "secret"), None) or next(
-                found(answer, "verifier_key")
-            )
+            secret = next(found(answer, "secret"), None)
+            self.known[name] = secret or next(found(answer, "verifier_keys"))[0]
             return
         ids = REAL.findall(json.dumps(answer))
         prefix = name.partition("_")[0]
