@@ -175,7 +175,7 @@ def test_the_contracts_bundle_verifies_without_lingqu_and_not_with_one_letter_ch
     kinds = {fact["kind"] for fact in json.loads(verified.stdout)["facts"]}
     assert {
         "rights.grant.issued", "market.contract.finalized", "gate.batch.metered",
-        "market.charge.posted", "market.settlement.settled",
+        "market.charge.posted", "market.settlement.made",
     } <= kinds  # fmt: skip
     altered = tmp_path / "altered.json"
     altered.write_text(file.read_text().replace("gate.batch.", "gate.botch.", 1))

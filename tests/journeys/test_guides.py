@@ -70,16 +70,15 @@ class Walk:
 
     def keep(self, name, answer):
         if name.startswith("key_"):
-            self.known[name] = next(found(answer, "secret"), None) or next(
-                found(answer, "verifier_key")
-            )
+            secret = next(found(answer, "secret"), None)
+            self.known[name] = secret or next(found(answer, "verifier_keys"))[0]
             return
         ids = REAL.findall(json.dumps(answer))
         prefix = name.partition("_")[0]
         known = set(self.known.values())
-        self.known[name] = next(
-            one for one in ids if one.startswith(f"{prefix}_") and one not in known
-        )
+        new = [one for one in ids if one.startswith(f"{prefix}_") and one not in known]
+        assert new, (name, answer)
+        self.known[name] = new[0]
 
     def run(self, line):
         notes, expected = NOTE.findall(line), EXPECT.findall(line)

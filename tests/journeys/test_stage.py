@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from terminal import VERIFY
 
-from lingqu.cli.story import STORIES, Journal
+from lingqu.cli.journal import Journal
+from lingqu.cli.story import STORIES
 from lingqu.trust.identity.organizations import check_credit_code, is_demonstration_code
 
 pytestmark = pytest.mark.timeout(900)

@@ -26,7 +26,8 @@ from lingqu.cli.demonstration import Telling, Told
 from lingqu.cli.doctor import NoVerifier, program_beside
 from lingqu.cli.grammar import command, option
 from lingqu.cli.invocation import Invocation
-from lingqu.cli.story import BEGINS, STORIES, Journal, folder_elsewhere
+from lingqu.cli.journal import Journal
+from lingqu.cli.story import BEGINS, STORIES, folder_elsewhere
 from lingqu.kernel import errors
 from lingqu.kernel.time import parse_instant
 from lingqu.runtime.blobs import storage_errors

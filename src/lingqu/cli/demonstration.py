@@ -20,7 +20,9 @@ from lingqu.cli.acting import caller
 from lingqu.cli.doctor import NoVerifier, program_beside
 from lingqu.cli.facts import logs_of, verify_command, wait_until_sequenced
 from lingqu.cli.invocation import Invocation
-from lingqu.cli.story import STORIES, Beat, Journal, Stage, accounts_file, connect, read_passwords
+from lingqu.cli.journal import Beat, Journal
+from lingqu.cli.machine import connect
+from lingqu.cli.story import STORIES, Stage, accounts_file, read_passwords
 from lingqu.cli.text import labelled
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest

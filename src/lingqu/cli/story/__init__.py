@@ -3,8 +3,8 @@
 
 `STORIES` has one for each profile that has one: its cast and its chapters. A **chapter** is one
 step of the main job, made of **scenes**; a scene is a function that acts on the **stage** and tells
-**beats**, each with a day, an actor and figures. The **journal** remembers ids, beats and scenes,
-so that a story that was killed goes on. Start reading in `stage`, then `collecting`.
+**beats**, each with a day, an actor and figures; `cli.journal` remembers them. What is data stands
+in `cast.toml`, `tables.toml`, `papers.toml`. Start reading in `stage`, then `collecting`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ from lingqu.cli.story import (
 from lingqu.cli.story.actors import GUANGXI, QINZHOU, Actor
 from lingqu.cli.story.deliveries import Region
 from lingqu.cli.story.elsewhere import folder_elsewhere
-from lingqu.cli.story.journal import Beat, Journal
-from lingqu.cli.story.machine import connect
 from lingqu.cli.story.opening import accounts_file, read_passwords
 from lingqu.cli.story.stage import Chapter, Stage
 
@@ -99,13 +97,10 @@ __all__ = (
     "BEGINS",
     "STORIES",
     "Actor",
-    "Beat",
     "Chapter",
-    "Journal",
     "Stage",
     "Story",
     "accounts_file",
-    "connect",
     "folder_elsewhere",
     "read_passwords",
 )

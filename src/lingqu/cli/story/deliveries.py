@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from lingqu.cli.story.actors import read_data
 from lingqu.supply import Access, Mode
 
 
@@ -27,135 +30,24 @@ class Delivery:
     opening: Access = Access.UNCONDITIONAL
 
 
-_GUANGXI: tuple[Delivery, ...] = (
-    Delivery(
-        table="nbs_towns",
-        body="statistics",
-        item="统计用区划代码（乡级）",
-        title="统计用区划代码（乡级）",
-        summary="国家统计局统计用区划代码，截至 2023-06-30，乡镇街道一级。",
-        fields=(("code", "统计用区划代码"), ("name", "名称"), ("parent", "所属县级代码")),
-    ),
-    Delivery(
-        table="nbs_counties",
-        body="statistics",
-        item="统计用区划代码（县级）",
-        title="统计用区划代码（县级）",
-        summary="国家统计局统计用区划代码，截至 2023-06-30，县级。",
-        fields=(("code", "统计用区划代码"), ("name", "名称"), ("parent", "所属市级代码")),
-    ),
-    Delivery(
-        table="mca_towns",
-        body="civil_affairs",
-        item="行政区划代码（乡级）",
-        title="行政区划代码（乡级）",
-        summary="民政部行政区划代码，2026 年 9 月获取，乡镇街道一级。",
-        fields=(
-            ("code", "行政区划代码"),
-            ("name", "名称"),
-            ("county", "所属县级代码"),
-            ("county_name", "所属县级名称"),
-        ),
-    ),
-    Delivery(
-        table="mca_divisions",
-        body="civil_affairs",
-        item="行政区划代码（县级以上）",
-        title="行政区划代码（县级以上）",
-        summary="民政部行政区划代码，2026 年 9 月获取，省、市、县三级。",
-        fields=(
-            ("code", "行政区划代码"),
-            ("name", "名称"),
-            ("parent", "上级代码"),
-            ("level", "级别"),
-        ),
-    ),
-    Delivery(
-        table="mca_changes",
-        body="civil_affairs",
-        item="行政区划变更情况",
-        title="行政区划变更情况",
-        summary="1980 年以来县级以上行政区划代码与名称的变更。",
-        fields=(
-            ("year", "年份"),
-            ("kind", "变更类型"),
-            ("old_code", "原代码"),
-            ("old_name", "原名称"),
-            ("new_code", "新代码"),
-            ("new_name", "新名称"),
-            ("document", "批准文件"),
-        ),
-        has_key=False,
-    ),
-    Delivery(
-        table="area_codes",
-        body="civil_affairs",
-        item="历史区划代码",
-        title="历史区划代码",
-        summary="曾用于公民身份号码的区划代码与名称。",
-        fields=(("code", "区划代码"), ("name", "名称")),
-    ),
-    Delivery(
-        table="segments",
-        body="communications",
-        item="移动电话号段归属",
-        title="移动电话号段归属",
-        summary="移动电话号码前七位的归属城市与运营商；不含任何号码。",
-        fields=(
-            ("segment", "号段"),
-            ("city", "归属城市"),
-            ("operator", "电信运营商"),
-            ("area_code", "电话区号"),
-            ("post_code", "邮政编码"),
-            ("district", "归属城市区划代码"),
-        ),
-        level=2,
-        mode=Mode.LOGICAL,
-        opening=Access.CONDITIONAL,
-    ),
-    Delivery(
-        table="schools",
-        body="education",
-        item="高等学校名单",
-        title="高等学校名单",
-        summary="自治区内高等学校的名称、所在城市、办学层次与性质。",
-        fields=(("school", "学校"), ("city", "所在城市"), ("level", "层次"), ("kind", "性质")),
-    ),
-    Delivery(
-        table="stations",
-        body="railway",
-        item="铁路客运车站",
-        title="铁路客运车站",
-        summary="铁路客运车站的站名、电报码与所在城市。",
-        fields=(
-            ("station", "车站"),
-            ("telecode", "电报码"),
-            ("pinyin", "拼音"),
-            ("city", "所在城市"),
-        ),
-        has_key=False,
-    ),
-    Delivery(
-        table="holidays",
-        body="general_office",
-        item="节假日安排",
-        title="节假日安排",
-        summary="国务院办公厅公布的节假日与调休安排。",
-        fields=(("day", "日期"), ("is_working", "是否上班"), ("title", "名称")),
-    ),
-)
+def _deliveries(*tables: str) -> tuple[Delivery, ...]:
+    known = read_data("tables")
+    return tuple(_delivery(table, known[table]) for table in tables)
 
-_QINZHOU: tuple[Delivery, ...] = (
-    *(one for one in _GUANGXI if one.table in {"nbs_towns", "mca_towns"}),
-    Delivery(
-        table="nbs_villages",
-        body="statistics",
-        item="统计用区划代码（村级）",
-        title="统计用区划代码（村级）",
-        summary="国家统计局统计用区划代码，截至 2023-06-30，村居一级。",
-        fields=(("code", "统计用区划代码"), ("name", "名称"), ("parent", "所属乡级代码")),
-    ),
-)
+
+def _delivery(table: str, told: Mapping[str, Any]) -> Delivery:
+    return Delivery(
+        table=table,
+        body=told["body"],
+        item=told["item"],
+        title=told["title"],
+        summary=told["summary"],
+        fields=tuple(told["fields"].items()),
+        level=told.get("level", 1),
+        has_key=told.get("has_key", True),
+        mode=Mode(told.get("mode", Mode.PHYSICAL.value)),
+        opening=Access(told.get("opening", Access.UNCONDITIONAL.value)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +67,18 @@ class Region:
 
 GUANGXI = Region(
     prefix="45",
-    deliveries=_GUANGXI,
+    deliveries=_deliveries(
+        "nbs_towns",
+        "nbs_counties",
+        "mca_towns",
+        "mca_divisions",
+        "mca_changes",
+        "area_codes",
+        "segments",
+        "schools",
+        "stations",
+        "holidays",
+    ),
     operated=(
         "nbs_towns",
         "mca_towns",
@@ -190,7 +93,7 @@ GUANGXI = Region(
 """The region: six bodies and their tables."""
 QINZHOU = Region(
     prefix="4507",
-    deliveries=_QINZHOU,
+    deliveries=_deliveries("nbs_towns", "mca_towns", "nbs_villages"),
     operated=("nbs_towns", "mca_towns"),
     implementer="bureau",
     department="province",

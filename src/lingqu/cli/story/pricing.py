@@ -73,7 +73,7 @@ def agree_trial_fee(stage: Stage, planned: Planned, name: str) -> None:
     )
 
 
-def permit_and_cap(stage: Stage) -> None:
+def permit_revenue(stage: Stage) -> None:
     """In its second year P2 may not be charged by a trial fee any more; costs decide."""
     stage.on("2026-06-12")
     refusal = stage.refused(
@@ -120,11 +120,16 @@ def permit_and_cap(stage: Stage) -> None:
         permitted=yuan(permitted.permitted),
         steps=len(permitted.steps),
     )
-    _cap_and_publish(stage, price, permitted.permitted // PLANNED_CALLS)
 
 
-def _cap_and_publish(stage: Stage, price: prices.PriceId, highest: int) -> None:
+def cap_and_publish(stage: Stage) -> None:
+    """The ceiling stays within that revenue, and the fee below the ceiling."""
+    price = stage.id(prices.PriceId, "formal")
+    with stage.reading("operator") as tx:
+        permitted = prices.get_price(tx, price).permitted
+    assert permitted is not None, "it was fixed before"
     stage.on("2026-06-26")
+    highest = permitted // PLANNED_CALLS
     capped = stage.do(
         "government",
         "formal",
@@ -240,7 +245,8 @@ def yuan(minor: int) -> str:
 SCENES: tuple[Scene, ...] = (
     agree_first_trial,
     agree_trial,
-    permit_and_cap,
+    permit_revenue,
+    cap_and_publish,
     open_venue,
     list_products,
 )

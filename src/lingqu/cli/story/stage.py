@@ -18,9 +18,9 @@ from typing import ParamSpec, Protocol, TypeVar
 from lingqu import trust
 from lingqu.cli.acting import caller
 from lingqu.cli.invocation import Invocation
+from lingqu.cli.journal import Beat, Figure, Journal
 from lingqu.cli.story.actors import Actor
 from lingqu.cli.story.deliveries import Region
-from lingqu.cli.story.journal import Beat, Figure, Journal
 from lingqu.cli.text import terminal_width, wrapped
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id

@@ -8,7 +8,7 @@ import json
 from urllib.parse import urlsplit
 
 from lingqu import trust
-from lingqu.cli.story.stage import Stage
+from lingqu.cli.story import Stage
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import new_id
 
