@@ -169,8 +169,8 @@ __all__ = (
     "read_open_file",
     "read_sources",
     "revise_product",
-    "settle_by_meter",
     "settle_abandoned",
+    "settle_by_meter",
     "settle_overdue",
     "withdraw_product",
 )
