@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lingqu import trust
+from lingqu import gate, trust
 from lingqu.cli.acting import caller
 from lingqu.cli.doctor import NoVerifier, program_beside
 from lingqu.cli.facts import logs_of, verify_command, wait_until_sequenced
@@ -94,6 +94,7 @@ class Telling:
             files=self.files,
         )
         self.files.mkdir(exist_ok=True)
+        gate.settle_abandoned(self.app.database)  # of a telling that was killed
         stage.play(story.chapters)
         waited = time.monotonic()
         facts = self._facts(stage)

@@ -26,7 +26,7 @@ from lingqu.gate.decisions import (
     WrongPurpose,
 )
 from lingqu.gate.desk import Asker, Desk, GateBusy, Reply, find_asker
-from lingqu.gate.leasing import settle_overdue
+from lingqu.gate.leasing import settle_abandoned, settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
     RefusedCount,
@@ -169,6 +169,7 @@ __all__ = (
     "read_open_file",
     "read_sources",
     "revise_product",
+    "settle_abandoned",
     "settle_by_meter",
     "settle_overdue",
     "withdraw_product",
