@@ -27,7 +27,9 @@ def document(server):
 
 def test_every_command_has_one_route_or_a_reason(document):
     public = {one.name for one in trust.commands() if not one.internal}
-    assert set(COMMAND_ROUTES) == public - set(WITHOUT_ROUTE)
+    internal = {one.name for one in trust.commands()} - public
+    # A route may end in a command that only the platform's own work can make true.
+    assert set(COMMAND_ROUTES) - internal == public - set(WITHOUT_ROUTE)
     assert len(set(COMMAND_ROUTES.values())) == len(COMMAND_ROUTES)
     writes = {
         f"{method.upper()} {path}"
