@@ -26,7 +26,7 @@ import psycopg
 import psycopg_pool
 import uvicorn
 
-from lingqu import gate, ledger, rights, supply, trust, wiring
+from lingqu import errands, gate, ledger, rights, supply, trust, wiring
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import new_id
@@ -101,7 +101,7 @@ def prepare(settings: Settings) -> tuple[str, str, str, str]:
             summary="x",
             policy=policy,
         )
-        wiring.publish_product(
+        errands.publish_product(
             app, trust.LOCAL_ADMINISTRATOR, new_id(trust.CommandId), product=product
         )
         grant = do.grant(root, buyer)
@@ -177,7 +177,7 @@ class _Acts:
         )
         self(supply.grade_resource, resource=resource, level=1, reason="x")
         lines = (f"{number:07},{_city(number)}\n" for number in range(rows))
-        wiring.deliver_file(
+        errands.deliver_file(
             self._app,
             trust.LOCAL_ADMINISTRATOR,
             new_id(trust.CommandId),

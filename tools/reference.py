@@ -28,6 +28,7 @@ from lingqu.api import describe
 from lingqu.cli import invocation, program
 from lingqu.kernel import errors
 from lingqu.runtime import settings
+from lingqu.trust import access, rows
 
 GENERATORS: dict[str, Callable[[], str]] = {}
 DIFF_LINES = 40
@@ -129,7 +130,7 @@ def settings_page() -> str:
 def permissions_table() -> str:
     """Roles x actions x kinds, for a supervisor to read."""
     import_everything()
-    return trust.permission_table()
+    return access.permission_table()
 
 
 @generates("docs/reference/commands.md")
@@ -192,7 +193,7 @@ def tables_page() -> str:
     ]
     lines += [
         f"| `{table.name}` | {table.audit_class.value} | {len(table.shapes) or ''} |"
-        for table in trust.declared_tables()
+        for table in rows.declared_tables()
     ]
     return "\n".join(lines)
 

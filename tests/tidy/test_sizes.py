@@ -10,7 +10,14 @@ from source import Finding
 
 SOURCE_LINES = 120_000
 PACKAGE_LINES = 9_000
-BUDGETS = {"kernel": 2_500, "runtime": 6_000, "api": 15_000, "cli": 15_000, "ui": 15_000}
+BUDGETS = {
+    "kernel": 2_500,
+    "runtime": 6_000,
+    "api": 15_000,
+    "cli": 15_000,
+    "ui": 15_000,
+    "cli/story": 5_000,
+}
 SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "cli/story",
@@ -68,7 +75,8 @@ def test_the_source_stays_small_enough_to_know():
 
 @pytest.mark.parametrize("package", [*source.LINE, *SUB_FACES])
 def test_a_package_keeps_its_budget(package):
-    budget = SUB_FACE_LINES if "/" in package else BUDGETS.get(package, PACKAGE_LINES)
+    usual = SUB_FACE_LINES if "/" in package else PACKAGE_LINES
+    budget = BUDGETS.get(package, usual)
     # A sub-face has a budget of its own, and does not count in the package around it.
     inner = [source.PRODUCT / face for face in SUB_FACES if face.startswith(f"{package}/")]
     used = sum(

@@ -39,14 +39,15 @@ from lingqu.gate.metering import (
     Places,
     RefusedCount,
     UsedCall,
+    ask_used,
     find_asked,
-    find_used,
     meter_calls,
+    read_used,
 )
 from lingqu.gate.policies import Answer, VerificationPolicy
 from lingqu.gate.products import ProductId, ProductNotFound, SnapshotId
 from lingqu.gate.requests import CallAnswer, CallId, CallRequest, MeterBatchId, SubjectAnswer
-from lingqu.gate.shelf import Ready, Shelf, Stand
+from lingqu.gate.shelf import Ready, Shelf, Stand, ask_versions
 from lingqu.kernel import errors
 from lingqu.kernel.lattice import UnknownCode
 from lingqu.kernel.time import Instant, format_instant, parse_instant
@@ -392,11 +393,14 @@ def _nobody(_: Reply) -> None:
 def _read_window(
     tx: Tx, shelf: Shelf, grants: rights.EffectiveGrants, waiting: Sequence[_Waiting]
 ) -> _Window:
-    ready = shelf.products(tx, (one.request.product for one in waiting))
+    versions, replies = tx.together((
+        ask_versions(one.request.product for one in waiting),
+        ask_used([(one.request.grant, one.request.call) for one in waiting]),
+    ))
+    ready, used = shelf.read(tx, versions), read_used(replies)
     stands = {name: shelf.stand(tx, name) for name in {one.request.grant for one in waiting}}
     if any(stand is not None and not grants.has(name) for name, stand in stands.items()):
         grants.refresh(tx)
-    used = find_used(tx, [(one.request.grant, one.request.call) for one in waiting])
     wanted: dict[tuple[str, str], list[bytes]] = {}
     for one in waiting:
         product, stand = ready.get(one.request.product), stands[one.request.grant]

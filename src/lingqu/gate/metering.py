@@ -9,9 +9,10 @@ are written beside them, so that a repeat costs nothing and an enumeration is se
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeAlias
 
 from lingqu import rights, trust
 from lingqu.gate.products import ProductId
@@ -22,6 +23,8 @@ from lingqu.kernel.values import from_row
 from lingqu.rights import quantities
 from lingqu.runtime import REAL_TIME, DatabaseConflict, Row, Tx
 
+Statement: TypeAlias = tuple[str, Mapping[str, object]]
+"""A question to the database, to be asked together with others."""
 REPLY_HOURS = 24
 """How long a repeated call id is given the stored answer; afterwards it is refused."""
 COLUMNS = (
@@ -105,6 +108,7 @@ _ASKED = """
     ORDER BY 1, 2, 3, 4
     ON CONFLICT (product, holder, subject, place) DO UPDATE
         SET value = excluded.value, until = excluded.until WHERE a.until <= %(now)s
+    RETURNING 1
 """
 
 
@@ -115,20 +119,19 @@ def meter_calls(tx: Tx, *, batches: tuple[NewBatch, ...], beside: Beside) -> Non
     Raises LeaseClosed, LeaseNotFound and DatabaseConflict where another process was faster: the
     window is then decided anew.
     """
-    for lease in sorted(beside.leases):
-        held = quantities.lock_lease(tx, lease)
-        if held.closed_at is not None:
-            raise quantities.LeaseClosed(lease=lease)
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT)
-    if beside.asked != "[]":
-        wanted = len(json.loads(beside.asked))
-        if tx.execute(_ASKED, {"asked": beside.asked, "now": tx.now}) != wanted:
+    if beside.asked == "[]":
+        quantities.lock_open_leases(tx, beside.leases)
+    else:
+        asked: Statement = (_ASKED, {"asked": beside.asked, "now": tx.now})
+        (kept,) = quantities.lock_open_leases(tx, beside.leases, then=(asked,))
+        if len(kept) != len(json.loads(beside.asked)):
             raise DatabaseConflict(constraint="asked")
     if beside.replies != "[]":
         kept_until = REAL_TIME.now() + timedelta(hours=REPLY_HOURS)
         tx.later(_REPLIES, (kept_until, beside.replies))
     for one in batches:
-        root = CALLS.append(tx, one.batch, json.loads(one.rows))
+        root = CALLS.append_later(tx, one.batch, json.loads(one.rows))
         trust.record(
             tx,
             CallsMetered(
@@ -244,18 +247,17 @@ _KNOWN = """
 """
 
 
-def find_used(
-    tx: Tx, wanted: Sequence[tuple[rights.GrantId, CallId]]
-) -> dict[tuple[str, str], UsedCall]:
-    """This will say which call ids were answered before, with what is stored of the answers."""
-    rows = tx.all(
-        _KNOWN,
-        {
-            "grants": [grant for grant, _ in wanted],
-            "calls": [call for _, call in wanted],
-            "real": REAL_TIME.now(),
-        },
-    )
+def ask_used(wanted: Sequence[tuple[rights.GrantId, CallId]]) -> Statement:
+    """This will give the question which of these call ids were answered before."""
+    return _KNOWN, {
+        "grants": [grant for grant, _ in wanted],
+        "calls": [call for _, call in wanted],
+        "real": REAL_TIME.now(),
+    }
+
+
+def read_used(rows: Sequence[Row]) -> dict[tuple[str, str], UsedCall]:
+    """This will give what is stored of the calls that were answered before."""
     return {
         (row["grant_id"], row["call"]): UsedCall(request=row["request"], answer=row["answer"])
         for row in rows

@@ -51,7 +51,7 @@ from lingqu.gate.snapshots import (
     open_key,
     snapshot_policy,
 )
-from lingqu.runtime import Tx
+from lingqu.runtime import Row, Tx
 from lingqu.runtime.keys import Keyring
 from lingqu.trust import holds
 
@@ -185,9 +185,12 @@ class Shelf:
 
     def products(self, tx: Tx, wanted: Iterable[ProductId]) -> dict[str, Ready]:
         """This will give the wanted products as they stand now; unknown ones are left out."""
-        names = sorted(set(wanted))
+        return self.read(tx, tx.all(*ask_versions(wanted)))
+
+    def read(self, tx: Tx, versions: Iterable[Row]) -> dict[str, Ready]:
+        """This will give the products as they stand in these rows of `ask_versions`."""
         found: dict[str, Ready] = {}
-        for row in tx.all(_VERSIONS, (names,)):
+        for row in versions:
             known = self._ready.get(row["id"])
             if known is None or known.product.version != row["version"]:
                 known = self._ready[row["id"]] = self._read(tx, ProductId(row["id"]))
@@ -227,6 +230,11 @@ class Shelf:
             file=file,
             key=open_key(self.keyring, product, sealed),
         )
+
+
+def ask_versions(wanted: Iterable[ProductId]) -> tuple[str, tuple[list[ProductId]]]:
+    """This will give the question which versions the wanted products stand at."""
+    return _VERSIONS, (sorted(set(wanted)),)
 
 
 _VERSIONS = "SELECT id, version FROM gate.product WHERE id = ANY(%s)"

@@ -25,7 +25,6 @@ from lingqu.trust.access import (
     Role,
     authorize,
     is_allowed,
-    permission_table,
 )
 from lingqu.trust.commands import (
     Command,
@@ -90,7 +89,7 @@ from lingqu.trust.reads import (
     find_stranger_refusals,
     organization_names,
 )
-from lingqu.trust.rows import AuditClass, BatchTable, Table, declare, declared_tables
+from lingqu.trust.rows import AuditClass, BatchTable, Table, declare
 from lingqu.trust.sessions import (
     Identity,
     SignInRefused,
@@ -100,7 +99,7 @@ from lingqu.trust.sessions import (
     identify_session,
     sign_in,
 )
-from lingqu.trust.subscriptions import DeliveredFact, Subscription, deliver, subscriptions
+from lingqu.trust.subscriptions import DeliveredFact, Subscription, deliver
 
 __all__ = (
     "LOCAL_ADMINISTRATOR",
@@ -145,7 +144,6 @@ __all__ = (
     "count_facts",
     "count_facts_by",
     "declare",
-    "declared_tables",
     "deliver",
     "drop_expired_sessions",
     "erase_party",
@@ -173,7 +171,6 @@ __all__ = (
     "new_secret",
     "open_account",
     "organization_names",
-    "permission_table",
     "record",
     "record_foreign_checkpoint",
     "record_refusal",
@@ -183,7 +180,6 @@ __all__ = (
     "revoke_api_key",
     "secret_hash",
     "sign_in",
-    "subscriptions",
     "succeed_log",
     "withdraw_role",
 )

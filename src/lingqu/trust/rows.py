@@ -280,7 +280,30 @@ class BatchTable:
         """Declare the table and its own columns."""
         self.name = name
         self._columns = tuple(columns)
+        names = ", ".join(self._columns)
+        self._populate = (
+            f"INSERT INTO {name} (batch, position, {names}) SELECT %s, position, {names}"  # noqa: S608  # declared names only
+            f" FROM json_populate_recordset(NULL::{name}, %s::json)"
+        )
         _add(Declaration(name, AuditClass.BATCH, "batch", (self._columns,)))
+
+    def append_later(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
+        """This will add a small batch of plain JSON values with the next statement or the commit.
+
+        It costs no wait of its own; what the table refuses is raised there.
+        """
+        written = _written(rows)
+        if not rows or written is None:
+            return self.append(tx, batch, rows)
+        tx.later(self._populate, (batch, self._objects(rows)))
+        root = merkle.root_of(merkle.leaf_hash(f"[{one}]".encode()) for one in written).hex()
+        return BatchRoot(table=self.name, id=batch, count=len(rows), root=root)
+
+    def _objects(self, rows: Sequence[Sequence[object]]) -> str:
+        names = ("position", *self._columns)
+        return _write_rows([
+            dict(zip(names, (at, *row), strict=True)) for at, row in enumerate(rows)
+        ])
 
     def append(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
         """This will add the rows of one batch; its fact must carry the root this gives."""

@@ -19,7 +19,7 @@ KILLS = 3
 if (here := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, here)
 
-from charging import metered  # found through the path above
+from charging import metered  # noqa: E402  # found through the path above
 
 
 @pytest.mark.crash

@@ -20,8 +20,11 @@ from lingqu.kernel.paging import PageRequest
 COMMAND_ROUTES = {
     "gate.file.submit": "POST /api/v1/gate/files",
 }
-READING_ROUTES = ("POST /api/v1/gate/reconciliations",)
-"""A question too long for a URL: it changes nothing."""
+READING_ROUTES = (
+    "POST /api/v1/gate/reconciliations",
+    "POST /api/v1/gate/products/{product}/samples",
+)
+"""Questions too long for a URL. A sample is counted against what is free, by the gate itself."""
 UPLOAD_PATHS = ("/api/v1/gate/files", "/api/v1/gate/reconciliations", "/api/v1/gate/calls")
 """Where longer bodies are taken than elsewhere."""
 

@@ -29,7 +29,7 @@ from lingqu.rights.quantities.quotas import (
     post,
     share_tree,
 )
-from lingqu.runtime import REAL_TIME, Tx, new_id
+from lingqu.runtime import REAL_TIME, Row, Tx, new_id
 
 LEASE_MAX = timedelta(hours=24)
 """A lease is short: what it reserves cannot be used by anybody else."""
@@ -205,6 +205,7 @@ _INSERT = """
 """
 _SELECT = f"SELECT {_COLUMNS} FROM rights.lease WHERE id = %s"  # noqa: S608  # constant columns
 _LOCK = f"{_SELECT} FOR UPDATE"
+_LOCK_MANY = "SELECT id, closed_at FROM rights.lease WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 _CLOSE = "UPDATE rights.lease SET used = %s, closed_at = %s WHERE id = %s"
 _OPEN = f"""
     SELECT {_COLUMNS} FROM rights.lease WHERE grant_id = ANY(%s) AND closed_at IS NULL
@@ -228,6 +229,23 @@ def get_lease(tx: Tx, lease: LeaseId) -> Lease:
 def lock_lease(tx: Tx, lease: LeaseId) -> Lease:
     """This will read a lease and lock it until the transaction ends; raises LeaseNotFound."""
     return _read(tx, _LOCK, lease)
+
+
+def lock_open_leases(
+    tx: Tx, leases: Sequence[LeaseId], *, then: Sequence[tuple[str, Mapping[str, object]]] = ()
+) -> list[list[Row]]:
+    """This will lock open leases in their order; statements go `then`, in the same round trip.
+
+    Gives the rows of those. Raises LeaseNotFound, LeaseClosed.
+    """
+    found, *others = tx.together(((_LOCK_MANY, (list(leases),)), *then))
+    known = {row["id"]: row["closed_at"] for row in found}
+    for lease in leases:
+        if lease not in known:
+            raise LeaseNotFound(id=lease)
+        if known[lease] is not None:
+            raise LeaseClosed(lease=lease)
+    return others
 
 
 def find_overdue_leases(

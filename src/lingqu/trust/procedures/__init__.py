@@ -59,7 +59,6 @@ from lingqu.trust.procedures.reads import (
 )
 from lingqu.trust.procedures.records import (
     Attachment,
-    Participant,
     ParticipantId,
     Procedure,
     ProcedureId,
@@ -81,7 +80,6 @@ __all__ = (
     "GivenFile",
     "Paper",
     "Part",
-    "Participant",
     "ParticipantId",
     "Procedure",
     "ProcedureId",
