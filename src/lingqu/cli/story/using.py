@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import json
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from lingqu import gate, rights, supervision
 from lingqu.cli.story.building import COUNT, EXACT, MEMBER, P2, P3, Planned, grant_of, product_of
 from lingqu.cli.story.collecting import resource_of
 from lingqu.cli.story.contracting import PURPOSE, buyer_grant, guangxi_codes, own_segments
-from lingqu.cli.story.stage import NotPossibleHere, NotRefused, Scene, Stage, slice_file
+from lingqu.cli.story.stage import NotRefused, Scene, Stage, slice_file
 from lingqu.gate import lists
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.kernel.time import Period, parse_instant
@@ -28,8 +27,6 @@ CITIES = (
 EXAMPLE_CODE, EXAMPLE_SEGMENT = "450122", "1300069"
 TRIAL_ENDS = parse_instant("2026-08-19T16:00:00Z")
 OK = 200
-WAIT_S = 30.0
-_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +251,6 @@ def hold_and_free(stage: Stage) -> None:
 
 def _await_decision(stage: Stage, *, is_allowed: bool) -> None:
     """Wait until the gate has heard of a hold or its end; asking how it would decide is free."""
-    deadline = time.monotonic() + WAIT_S
     question = {
         "call": stage.id(gate.CallId, "explained"),
         "grant": buyer_grant(stage, P3),
@@ -262,14 +258,12 @@ def _await_decision(stage: Stage, *, is_allowed: bool) -> None:
         "purpose": PURPOSE,
         "subjects": [{"key": EXAMPLE_CODE}],
     }
-    while True:
+
+    def decided() -> bool:
         _, told = stage.machine("bank")("POST", "/api/v1/gate/explain", question)
-        assert isinstance(told, dict), "the API answers in JSON"
-        if told.get("allowed") is is_allowed:
-            return
-        if time.monotonic() > deadline:
-            raise NotPossibleHere(detail=str(told.get("code"))[:60])
-        time.sleep(_PAUSE_S)
+        return isinstance(told, dict) and told.get("allowed") is is_allowed
+
+    stage.wait_for(decided, "gate.explain")
 
 
 ARTICLE = "《广西加快数据要素市场化改革实施方案》第7项（数据用途和用量控制制度）"
