@@ -4,7 +4,7 @@
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
 
 from terminal import Cli, end, wait_for_line  # the folder is on the path only now
+
+from lingqu.cli.journal import Journal
 
 KILLED_IN = (
     '"over": "contract.pay_in"',
@@ -73,13 +75,21 @@ def guangxi(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def qinzhou(tmp_path_factory):
-    """The officer's story, told in English without a break, and then once more for its figures."""
+    """The officer's story, told in English without a break; its figures are in its journal."""
     cli = Cli(tmp_path_factory.mktemp("qinzhou"))
     options = ("demo", "--data-dir", "demo", "--port", "0", "--profile", "qinzhou")
     process = cli.start("--lang", "en", *options)
     said = "".join(wait_for_line(process, "Ctrl-C", 180))
     code, rest = end(process)
     assert code == 0, rest
-    told = cli.json(*options, timeout=300)
+    beats = Journal.open(cli.folder / "demo").beats()
+    told = {
+        "profile": "qinzhou",
+        "files": str(cli.folder / "demo" / "demo-files"),
+        "beats": [asdict(beat) for beat in beats],
+        "figures": {
+            f"{beat.name}.{name}": value for beat in beats for name, value in beat.figures.items()
+        },
+    }
     yield Story(cli, told, said=said + rest)
     cli.clear()

@@ -135,25 +135,40 @@ class Walk:
         self.cli.clear()
 
 
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
-def test_whoever_follows_the_four_guides_comes_through(tmp_path, language):
+def test_whoever_follows_the_four_guides_comes_through(tmp_path):
     walk = Walk(Cli(tmp_path))
     with contextlib.closing(walk):
         for name in ORDER:
-            walk.read(GUIDES / language / f"{name}.md")
+            walk.read(GUIDES / "zh-CN" / f"{name}.md")
 
 
-def test_both_languages_say_the_same_commands():
-    def shapes(language, name):
+def test_the_english_guides_say_the_same_commands_requests_and_files():
+    def steps(language, name):
         text = (GUIDES / language / f"{name}.md").read_text(encoding="utf-8")
-        return [
-            [line.split()[1:4] for line in content.splitlines()] if kind == "console" else kind
-            for kind, _, content in BLOCK.findall(text)
-        ]
+        for kind, status, content in BLOCK.findall(text):
+            if kind == "console":
+                for line in content.splitlines():
+                    said = NOTE.sub(r" # \1", EXPECT.sub(r" # \1=\2", line))
+                    words = said.split(" # ")[0].split()
+                    options = [word for word in words if word.startswith("--")]
+                    named = NAME.findall(said)
+                    yield words[1:3], options, named, EXPECT.findall(line)
+            elif kind == "http":
+                head, _, body = content.partition("\n\n")
+                shape = [sorted(one) for one in [json.loads(body)]]
+                yield kind, status, head, shape, NAME.findall(body)
+            else:
+                yield kind, content.count("\n")
 
     for name in ORDER:
-        chinese, english = shapes("zh-CN", name), shapes("en", name)
-        assert len(chinese) == len(english), name
+        assert [*steps("zh-CN", name)] == [*steps("en", name)], name
+
+
+def test_a_guide_without_a_named_file_is_found(tmp_path):
+    guide = tmp_path / "guide.md"
+    guide.write_text("Nothing is named here.\n\n```csv\na\n```\n")
+    with pytest.raises(AssertionError, match="no file's name"):
+        Walk(Cli(tmp_path)).read(guide)
 
 
 def test_an_id_is_made_for_a_caller_and_an_unknown_prefix_is_refused(tmp_path):

@@ -17,7 +17,6 @@ CALLS = 1_000_000
 OPERATOR_CALLS = 400_000
 TERM_MONTHS = 36
 PURPOSES = ("governance", "industry.finance")
-TERRITORY = "450000"
 
 
 def columns_of(stage: Stage, *tables: str) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ from typing import ParamSpec, TypeVar
 
 from lingqu import trust
 from lingqu.cli.children import die_with_parent, end_child
+from lingqu.cli.scripts import NotPossibleHere
 from lingqu.cli.story.actors import GUANGXI, Actor
-from lingqu.cli.story.stage import NotPossibleHere, Stage
+from lingqu.cli.story.stage import Stage
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Caller

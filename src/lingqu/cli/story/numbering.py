@@ -8,14 +8,12 @@ in the one file that logical sources have.
 
 from __future__ import annotations
 
-import os
 import secrets
-import subprocess
 from pathlib import Path
 
-from lingqu.cli.story.stage import NotPossibleHere, Stage, slice_file
+from lingqu.cli.scripts import NotPossibleHere, run_psql
+from lingqu.cli.story.stage import Stage, slice_file
 from lingqu.kernel.ids import Id
-from lingqu.runtime.backup import quiet_conninfo
 from lingqu.runtime.blobs import replace_file
 
 DATABASE = "numbering"
@@ -53,30 +51,8 @@ def keep_numbering_database(stage: Stage, source: Id, folder: Path) -> None:
         raise NotPossibleHere
     folder.mkdir(mode=0o700, exist_ok=True)
     password = secrets.token_urlsafe(24)
-    run_psql(stage, admin, _MAKE, password=password)
+    run_psql(stage.app, admin, _MAKE, password=password)
     rows = slice_file("segments").read_text(encoding="utf-8")
-    run_psql(stage, f"{admin} dbname={DATABASE}", f"BEGIN;{_FILL}{rows}\\.\nCOMMIT;\n")
+    run_psql(stage.app, f"{admin} dbname={DATABASE}", f"BEGIN;{_FILL}{rows}\\.\nCOMMIT;\n")
     reader = f"{admin} user={READER} password={password} dbname={DATABASE}"
     replace_file(folder / source, reader.encode(), mode=0o600)
-
-
-def run_psql(stage: Stage, conninfo: str, text: str, **variables: str) -> None:
-    """This will run a script in a database, past the platform. Raises NotPossibleHere."""
-    dsn, secret = quiet_conninfo(conninfo)
-    named = "".join(f"\\set {name} '{value}'\n" for name, value in variables.items())
-    ended = subprocess.run(
-        [
-            stage.app.postgres.program("psql"),
-            f"--dbname={dsn}",
-            "--no-psqlrc",
-            "--quiet",
-            "--set=ON_ERROR_STOP=1",
-        ],
-        input=(named + text).encode(),
-        env={**os.environ, **secret},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
-    if ended.returncode != 0:
-        raise NotPossibleHere(detail=ended.stderr.decode(errors="replace").strip()[:200])

@@ -121,10 +121,12 @@ def report_month(stage: Stage) -> None:
         letter = supervision.draw_report(tx, made, to=documents.Format.DOCX)
     stage.write("监管月报-2026年9月.docx", letter.content)
     stage.write("监管月报-2026年9月.xlsx", supervision.write_report(made))
-    figures = {one.code: one.month for one in supervision.read_figures(made)}
-    stage.beat("regulator", "prove.month", indicators=len(figures), is_reproduced=int(again))
-    for code, value in figures.items():
-        stage.journal.note(f"month/{code}", value)
+    stage.beat(
+        "regulator",
+        "prove.month",
+        indicators=len(supervision.read_figures(made)),
+        is_reproduced=int(again),
+    )
 
 
 SCENES: tuple[Scene, ...] = (see_flows, see_refused, hand_over_bundle, report_month)

@@ -22,7 +22,7 @@ from lingqu.errands import Opening, open_file
 from lingqu.kernel.money import Money
 from lingqu.kernel.paging import PageRequest
 from lingqu.rights import registry
-from lingqu.supply import opening
+from lingqu.supply import collection, opening
 from lingqu.trust import log as logs
 from lingqu.trust import procedures
 
@@ -54,9 +54,9 @@ def compare(stage: Stage) -> None:
         count=len(found.left_only),
         names="、".join(one.name for one in found.left_only),
     )
-    villages = stage.journal.find_beat("collect.delivered.nbs_villages")
-    assert villages is not None, "delivered above"
-    stage.beat("bureau", "qinzhou.villages", count=villages.figures["rows"])
+    with stage.reading("bureau") as tx:
+        villages = collection.find_table(tx, resource_of(stage, "nbs_villages"))
+    stage.beat("bureau", "qinzhou.villages", count=villages.rows)
 
 
 def mend(stage: Stage) -> None:
@@ -186,16 +186,7 @@ def export_catalogs(stage: Stage) -> None:
     with stage.reading("bureau") as tx:
         files = opening.find_files(tx, page=PageRequest(size=50)).items
     for name, title, _ in CATALOGS:
-        reported = tuple(
-            opening.Reported(
-                file=one.id,
-                accepted=not (name == "credit" and one.recipe is opening.Recipe.TABLE),
-                reason="与信用信息目录无关"
-                if name == "credit" and one.recipe is opening.Recipe.TABLE
-                else "",
-            )
-            for one in files
-        )
+        reported = tuple(_reported(name, one) for one in files)
         found = stage.do(
             "bureau",
             name,
@@ -212,6 +203,13 @@ def export_catalogs(stage: Stage) -> None:
             rejected=found.rejected,
             missing=found.missing,
         )
+
+
+def _reported(catalog: str, file: opening.OpenFile) -> opening.Reported:
+    """What a catalog says of a file: that of credit takes no villages."""
+    refused = catalog == "credit" and file.recipe is opening.Recipe.TABLE
+    reason = "与信用信息目录无关" if refused else ""
+    return opening.Reported(file=file.id, accepted=not refused, reason=reason)
 
 
 def agree_fee(stage: Stage) -> None:

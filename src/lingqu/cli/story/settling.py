@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import io
-import time
 from datetime import date
 from decimal import Decimal
 
 from lingqu import ledger, supervision
+from lingqu.cli.scripts import run_psql
 from lingqu.cli.story.building import P2, P3, Planned
 from lingqu.cli.story.contracting import contract_of
-from lingqu.cli.story.numbering import run_psql
 from lingqu.cli.story.pricing import FEE, TRIAL_FEE, listing_of, yuan
-from lingqu.cli.story.stage import NotPossibleHere, Scene, Stage
+from lingqu.cli.story.stage import Scene, Stage
 from lingqu.cli.story.using import read_call_log
 from lingqu.kernel.paging import PageRequest
 from lingqu.market import bills, distribution, settlement
@@ -29,8 +28,6 @@ REMITTANCE = distribution.Remittance(
 )
 RECEIPT = "YS2026091000001"
 FEES = {"p2": FEE, "p3": TRIAL_FEE}
-WAIT_S = 30.0
-_PAUSE_S = 0.1
 
 
 def register_plans(stage: Stage) -> None:
@@ -81,15 +78,12 @@ def charge(stage: Stage) -> None:
 
 
 def _wait_until_charged(stage: Stage, planned: Planned, units: int) -> settlement.Tally:
-    deadline = time.monotonic() + WAIT_S
-    while True:
+    def tally() -> settlement.Tally:
         with stage.reading("regulator") as tx:
-            tally = settlement.get_tally(tx, contract_of(stage, planned))
-        if tally.units >= units:
-            return tally
-        if time.monotonic() > deadline:
-            raise NotPossibleHere(detail=planned.key)
-        time.sleep(_PAUSE_S)
+            return settlement.get_tally(tx, contract_of(stage, planned))
+
+    stage.wait_for(lambda: tally().units >= units, "market.charging")
+    return tally()
 
 
 def share_out(stage: Stage) -> None:
@@ -251,13 +245,13 @@ def find_the_cent(stage: Stage) -> None:
     )
     _set_amount(stage, call, amount)
     again = supervision.reconcile_day(stage.app.database, stage.caller("regulator"), day=line.day)
-    stage.beat("regulator", "settle.agrees", different=sum(1 for one in again if one.found))
+    stage.beat("regulator", "settle.agrees", different=sum(bool(one.found) for one in again))
 
 
 def _set_amount(stage: Stage, call: str, amount: int) -> None:
     """Write past the platform, as somebody with the database's own password could."""
     run_psql(
-        stage,
+        stage.app,
         stage.app.postgres.owner_conninfo,
         "UPDATE market.charge SET amount = :amount WHERE call = :'call';\n",
         call=call,

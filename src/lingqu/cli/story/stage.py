@@ -8,10 +8,12 @@ interrupted is played again and nothing happens twice.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -19,6 +21,7 @@ from lingqu import trust
 from lingqu.cli.acting import caller
 from lingqu.cli.invocation import Invocation
 from lingqu.cli.journal import Beat, Figure, Journal
+from lingqu.cli.scripts import NotPossibleHere
 from lingqu.cli.story.actors import Actor
 from lingqu.cli.story.deliveries import Region
 from lingqu.cli.text import terminal_width, wrapped
@@ -27,7 +30,7 @@ from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Caller, Tx, documents
 from lingqu.runtime.blobs import replace_file
-from lingqu.runtime.calendar import LOCAL_TIME, Calendar, local_day, parse_day
+from lingqu.runtime.calendar import LOCAL_TIME, local_day, parse_day
 from lingqu.trust import procedures, rulebook
 from lingqu.wiring import App
 
@@ -36,6 +39,7 @@ R = TypeVar("R")
 SomeId = TypeVar("SomeId", bound=Id)
 Scene = Callable[["Stage"], None]
 
+_WAIT_S, _PAUSE_S = 30.0, 0.05
 _FILE_BYTES = 64 * 1024 * 1024
 _WEEK = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
 _SLICES = Path(__file__).parents[1] / "slices"
@@ -45,12 +49,6 @@ class NotRefused(errors.Unavailable):
     """The story expected a refusal and the platform allowed the act: this must never happen."""
 
     code = "cli.demo.not_refused"
-
-
-class NotPossibleHere(errors.Unavailable):
-    """The demonstration's own server could not do what the story needs of it."""
-
-    code = "cli.demo.not_possible_here"
 
 
 class Machine(Protocol):
@@ -230,7 +228,7 @@ class Stage:
 
         Clocks of procedures whose last day has passed act before the scene goes on.
         """
-        to = datetime.combine(parse_day(day), time.fromisoformat(at), LOCAL_TIME)
+        to = datetime.combine(parse_day(day), time_of_day.fromisoformat(at), LOCAL_TIME)
         with self.reading() as tx:
             behind = tx.now < to
         if behind:
@@ -242,10 +240,13 @@ class Stage:
         with self.reading() as tx:
             return local_day(tx.now)
 
-    def calendar(self) -> Calendar:
-        """This will give the working days of the region."""
-        with self.reading() as tx:
-            return rulebook.of(tx).calendar()
+    def wait_for(self, ready: Callable[[], bool], what: str) -> None:
+        """This will wait until the platform has caught up with itself. Raises NotPossibleHere."""
+        deadline = time.monotonic() + _WAIT_S
+        while not ready():
+            if time.monotonic() > deadline:
+                raise NotPossibleHere(detail=what)
+            time.sleep(_PAUSE_S)
 
     # -- what is told --------------------------------------------------------------------------
 

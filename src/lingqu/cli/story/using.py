@@ -240,11 +240,30 @@ def hold_and_free(stage: Stage) -> None:
         reason=holds.HoldReason.SUPERVISION,
         article=ARTICLE,
     )
+    _await_decision(stage, is_allowed=False)
     _refuse(stage, "held", ask(stage, "held", P3, [(EXAMPLE_CODE, "")]), 1)
     stage.do("regulator", "freed", supervision.lift_from_case, case=case)
     stage.do("regulator", "freed", supervision.close_case, case=case, outcome="用途一致，恢复使用")
+    _await_decision(stage, is_allowed=True)
     freed = ask(stage, "freed", P3, [(EXAMPLE_CODE, "")])
     stage.beat("regulator", "use.freed", answer=freed.answers[0])
+
+
+def _await_decision(stage: Stage, *, is_allowed: bool) -> None:
+    """Wait until the gate has heard of a hold or its end; asking how it would decide is free."""
+    question = {
+        "call": stage.id(gate.CallId, "explained"),
+        "grant": buyer_grant(stage, P3),
+        "product": product_of(stage, P3),
+        "purpose": PURPOSE,
+        "subjects": [{"key": EXAMPLE_CODE}],
+    }
+
+    def decided() -> bool:
+        _, told = stage.machine("bank")("POST", "/api/v1/gate/explain", question)
+        return isinstance(told, dict) and told.get("allowed") is is_allowed
+
+    stage.wait_for(decided, "gate.explain")
 
 
 ARTICLE = "《广西加快数据要素市场化改革实施方案》第7项（数据用途和用量控制制度）"
