@@ -238,12 +238,15 @@ class UsedCall:
 _KNOWN = """
     SELECT w.grant_id, w.call, r.request, r.answer
     FROM unnest(%(grants)s::text[], %(calls)s::text[]) AS w (grant_id, call)
-    LEFT JOIN gate.reply r
-        ON r.grant_id = w.grant_id AND r.call = w.call AND r.kept_until > %(real)s
-    WHERE r.call IS NOT NULL OR EXISTS (
-        SELECT FROM gate.call c
-        WHERE c.grant_id = w.grant_id AND c.call = w.call AND c.refusal IS NULL
-    )
+    LEFT JOIN LATERAL (
+        SELECT request, answer FROM gate.reply
+        WHERE grant_id = w.grant_id AND call = w.call AND kept_until > %(real)s LIMIT 1
+    ) r ON true
+    LEFT JOIN LATERAL (
+        SELECT 1 AS answered FROM gate.call
+        WHERE grant_id = w.grant_id AND call = w.call AND refusal IS NULL LIMIT 1
+    ) c ON r.request IS NULL
+    WHERE r.request IS NOT NULL OR c.answered IS NOT NULL
 """
 
 
