@@ -9,6 +9,7 @@ heard, every call is refused as unavailable: the gate fails closed.
 
 from __future__ import annotations
 
+import functools
 import hmac
 import json
 import queue
@@ -393,10 +394,12 @@ def _nobody(_: Reply) -> None:
 def _read_window(
     tx: Tx, shelf: Shelf, grants: rights.EffectiveGrants, waiting: Sequence[_Waiting]
 ) -> _Window:
-    versions, replies = tx.together((
-        ask_versions(one.request.product for one in waiting),
-        ask_used([(one.request.grant, one.request.call) for one in waiting]),
-    ))
+    versions, replies = tx.together(
+        (
+            ask_versions(one.request.product for one in waiting),
+            ask_used([(one.request.grant, one.request.call) for one in waiting]),
+        )
+    )
     ready, used = shelf.read(tx, versions), read_used(replies)
     stands = {name: shelf.stand(tx, name) for name in {one.request.grant for one in waiting}}
     if any(stand is not None and not grants.has(name) for name, stand in stands.items()):
@@ -509,14 +512,14 @@ def _occupy(window: _Window, decided: _Decided, fresh: _Fresh) -> None:
 def _digest(decided: _Decided) -> str:
     """The digest of a call, keyed so that nobody finds the subject by trying."""
     request = decided.waiting.request
-    told = (
-        decided.waiting.digest,
-        request.call,
-        None if decided.refusal is None else decided.refusal.code,
-        [one.answer.value for one in decided.answers],
-    )
+    code = "null" if decided.refusal is None else f'"{decided.refusal.code}"'
+    answers = ",".join([_QUOTED[one.answer] for one in decided.answers])
+    told = f'["{decided.waiting.digest}","{request.call}",{code},[{answers}]]'  # plain words only
     key = decided.ready.key or request.call.encode()
-    return hmac.digest(key, _json(told).encode(), "sha256").hex()
+    return hmac.digest(key, told.encode(), "sha256").hex()
+
+
+_QUOTED = {one: f'"{one.value}"' for one in Answer}
 
 
 def _batch(batch: MeterBatchId, group: Sequence[_Decided], now: Instant) -> NewBatch:
@@ -594,7 +597,7 @@ def _reply(answer: CallAnswer, waiting: _Waiting) -> dict[str, str]:
     }
     told = {
         "snapshot": answer.snapshot,
-        "as_of": format_instant(answer.as_of),
+        "as_of": _written(answer.as_of),
         "answers": "".join(_LETTERS[one.answer] for one in answer.answers),
         "evidence": evidence,
         "released": answer.released,
@@ -610,6 +613,7 @@ def _reply(answer: CallAnswer, waiting: _Waiting) -> dict[str, str]:
     }
 
 
+_written = functools.lru_cache(maxsize=1_000)(format_instant)
 _LETTERS = {Answer.YES: "y", Answer.NO: "n", Answer.ONCE: "o", Answer.UNKNOWN: "u"}
 _ANSWERS = {letter: answer for answer, letter in _LETTERS.items()}
 

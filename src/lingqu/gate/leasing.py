@@ -14,6 +14,7 @@ from datetime import timedelta
 from lingqu import ledger, rights, trust
 from lingqu.gate.metering import settle_by_meter
 from lingqu.kernel import errors
+from lingqu.kernel.time import Instant
 from lingqu.rights import quantities
 from lingqu.runtime import REAL_TIME, Database, new_id
 from lingqu.runtime.observability import get_logger
@@ -33,6 +34,7 @@ _log = get_logger(__name__)
 class _Held:
     lease: quantities.Lease
     left: int
+    fresh_until: Instant
     touched: bool = False
     used_at: int = 0
 
@@ -57,7 +59,7 @@ class Purse:
         Raises Deferred where the open lease must first be settled after this window.
         """
         held = self._held.get((grant, currency))
-        fresh = held is not None and held.lease.expires_at - MARGIN > REAL_TIME.now()
+        fresh = held is not None and held.fresh_until > REAL_TIME.now()
         if held is None or held.left < units or not fresh:
             if held is not None:
                 if held.touched:
@@ -118,7 +120,7 @@ class Purse:
             )
         except (ledger.FloorCrossed, quantities.NoQuota):
             return None
-        made = self._held[grant, currency] = _Held(lease, lease.amount)
+        made = self._held[grant, currency] = _Held(lease, lease.amount, lease.expires_at - MARGIN)
         return made
 
     def _available(self, grant: rights.GrantId, currency: str) -> int:
