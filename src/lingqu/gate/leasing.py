@@ -36,6 +36,7 @@ class _Held:
     left: int
     fresh_until: Instant
     touched: bool = False
+    spent: int = 0
     used_at: int = 0
 
 
@@ -71,6 +72,7 @@ class Purse:
             if held is None:
                 return None
         held.left -= units
+        held.spent += units
         held.touched = True
         held.used_at = time.monotonic_ns()
         return held.lease.id
@@ -78,7 +80,13 @@ class Purse:
     def committed(self) -> None:
         """This will note that everything spent is durable."""
         for held in self._held.values():
-            held.touched = False
+            held.touched, held.spent = False, 0
+
+    def take_back(self) -> None:
+        """This will undo what was spent since: for a window of which surely nothing was written."""
+        for held in self._held.values():
+            held.left += held.spent
+            held.touched, held.spent = False, 0
 
     def failed(self) -> None:
         """This will give up every lease spent from since: the meter says what was used."""
