@@ -9,10 +9,12 @@ heard, every call is refused as unavailable: the gate fails closed.
 
 from __future__ import annotations
 
+import functools
 import hmac
 import json
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -36,6 +38,7 @@ from lingqu.gate.leasing import Deferred, Purse
 from lingqu.gate.metering import (
     Beside,
     NewBatch,
+    Outdated,
     Places,
     RefusedCount,
     UsedCall,
@@ -58,6 +61,8 @@ from lingqu.runtime.keys import Keyring
 WINDOW_MOST = 512
 """Calls in one window."""
 ROUNDS = 4
+READS_NS = 1_000_000_000
+"""So long every window is read before it is decided, after memory was found outdated."""
 _ANSWER_S = 60
 
 
@@ -121,13 +126,18 @@ class _Decided:
 
 @dataclass(slots=True)
 class _Window:
-    """What one window is decided on, read once from one state of the database."""
+    """What one window is decided on, read once from one state of the database.
+
+    Or `recalled`: then what is written says what it was decided on, and nothing is written where
+    that is no longer so.
+    """
 
     now: Instant
     ready: dict[str, Ready]
     stands: dict[rights.GrantId, Stand | None]
     used: dict[tuple[str, str], UsedCall]
     asked: dict[tuple[str, str], dict[bytes, Places]]
+    recalled: bool = False
     decided: list[_Decided] = field(default_factory=list)
     new_values: list[dict[str, object]] = field(default_factory=list)
 
@@ -144,6 +154,7 @@ class Desk:
         self.grants = rights.EffectiveGrants()
         self._shelf = Shelf(keyring, folder)
         self._purse = Purse(database)
+        self._reads_until = 0
         self._queue: queue.SimpleQueue[_Waiting | threading.Event | None] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -265,7 +276,11 @@ class Desk:
             for _ in range(ROUNDS):
                 try:
                     return self._round(waiting)
+                except Outdated:
+                    self._purse.take_back()
+                    self._reads_until = time.monotonic_ns() + READS_NS
                 except (DatabaseConflict, quantities.LeaseClosed):
+                    self._reads_until = time.monotonic_ns() + READS_NS
                     self._purse.failed()
             refusal: errors.LingquError = GateBusy()
         except errors.LingquError as error:
@@ -284,8 +299,10 @@ class Desk:
     def _round(self, waiting: list[_Waiting]) -> list[_Waiting]:
         if not self.grants.listening:
             raise rights.NotListening
-        with self._database.reading(trust.PLATFORM) as tx:
-            window = _read_window(tx, self._shelf, self.grants, waiting)
+        window = self._recall(waiting)
+        if window is None:
+            with self._database.reading(trust.PLATFORM) as tx:
+                window = _read_window(tx, self._shelf, self.grants, waiting)
         later: list[_Waiting] = []
         replies: list[tuple[_Waiting, Reply]] = []
         seen: set[tuple[str, str]] = set()
@@ -313,6 +330,24 @@ class Desk:
                 who = Caller(account=waited.asker.account, channel="api")
                 trust.record_refusal(self._database, who, "gate.call", answer)
         return later
+
+    def _recall(self, waiting: Sequence[_Waiting]) -> _Window | None:
+        """Give a window from memory, None where something must be read to decide it."""
+        if self._database.clock != "real" or time.monotonic_ns() < self._reads_until:
+            return None
+        ready: dict[str, Ready] = {}
+        stands: dict[rights.GrantId, Stand | None] = {}
+        for product in {one.request.product for one in waiting}:
+            known = self._shelf.recall(product)
+            if known is None or _is_limited(known):
+                return None
+            ready[product] = known
+        for grant in {one.request.grant for one in waiting}:
+            stands[grant] = self._shelf.recall_stand(grant)
+            if stands[grant] is None or not self.grants.has(grant):
+                return None
+        now = self._database.time.now()
+        return _Window(now=now, ready=ready, stands=stands, used={}, asked={}, recalled=True)
 
     def _decide(self, window: _Window, waiting: _Waiting) -> Reply | None:
         """Decide one call into the window; give at once what is not metered: a repeat, no right."""
@@ -380,10 +415,22 @@ class Desk:
             new_id(trust.CommandId),
             batches=tuple(batches),
             beside=Beside(
-                replies=_json(replies), asked=_json(window.new_values), leases=tuple(leases)
+                replies=_json(replies),
+                asked=_json(window.new_values),
+                leases=tuple(leases),
+                recalled=_recalled(window),
             ),
         )
         return answers
+
+
+def _recalled(window: _Window) -> str:
+    """What a window was decided on from memory."""
+    if not window.recalled:
+        return ""
+    versions = {one.product.id: one.product.version for one in window.ready.values()}
+    requests = [one.waiting.request for one in window.decided]
+    return _json({"versions": versions, "calls": [(one.grant, one.call) for one in requests]})
 
 
 def _nobody(_: Reply) -> None:
@@ -393,10 +440,12 @@ def _nobody(_: Reply) -> None:
 def _read_window(
     tx: Tx, shelf: Shelf, grants: rights.EffectiveGrants, waiting: Sequence[_Waiting]
 ) -> _Window:
-    versions, replies = tx.together((
-        ask_versions(one.request.product for one in waiting),
-        ask_used([(one.request.grant, one.request.call) for one in waiting]),
-    ))
+    versions, replies = tx.together(
+        (
+            ask_versions(one.request.product for one in waiting),
+            ask_used([(one.request.grant, one.request.call) for one in waiting]),
+        )
+    )
     ready, used = shelf.read(tx, versions), read_used(replies)
     stands = {name: shelf.stand(tx, name) for name in {one.request.grant for one in waiting}}
     if any(stand is not None and not grants.has(name) for name, stand in stands.items()):
@@ -509,14 +558,14 @@ def _occupy(window: _Window, decided: _Decided, fresh: _Fresh) -> None:
 def _digest(decided: _Decided) -> str:
     """The digest of a call, keyed so that nobody finds the subject by trying."""
     request = decided.waiting.request
-    told = (
-        decided.waiting.digest,
-        request.call,
-        None if decided.refusal is None else decided.refusal.code,
-        [one.answer.value for one in decided.answers],
-    )
+    code = "null" if decided.refusal is None else f'"{decided.refusal.code}"'
+    answers = ",".join([_QUOTED[one.answer] for one in decided.answers])
+    told = f'["{decided.waiting.digest}","{request.call}",{code},[{answers}]]'  # plain words only
     key = decided.ready.key or request.call.encode()
-    return hmac.digest(key, _json(told).encode(), "sha256").hex()
+    return hmac.digest(key, told.encode(), "sha256").hex()
+
+
+_QUOTED = {one: f'"{one.value}"' for one in Answer}
 
 
 def _batch(batch: MeterBatchId, group: Sequence[_Decided], now: Instant) -> NewBatch:
@@ -594,7 +643,7 @@ def _reply(answer: CallAnswer, waiting: _Waiting) -> dict[str, str]:
     }
     told = {
         "snapshot": answer.snapshot,
-        "as_of": format_instant(answer.as_of),
+        "as_of": _written(answer.as_of),
         "answers": "".join(_LETTERS[one.answer] for one in answer.answers),
         "evidence": evidence,
         "released": answer.released,
@@ -610,6 +659,7 @@ def _reply(answer: CallAnswer, waiting: _Waiting) -> dict[str, str]:
     }
 
 
+_written = functools.lru_cache(maxsize=1_000)(format_instant)
 _LETTERS = {Answer.YES: "y", Answer.NO: "n", Answer.ONCE: "o", Answer.UNKNOWN: "u"}
 _ANSWERS = {letter: answer for answer, letter in _LETTERS.items()}
 

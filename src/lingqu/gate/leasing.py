@@ -34,7 +34,9 @@ _log = get_logger(__name__)
 class _Held:
     lease: quantities.Lease
     left: int
+    fresh_until: Instant
     touched: bool = False
+    spent: int = 0
     used_at: int = 0
 
 
@@ -58,7 +60,7 @@ class Purse:
         Raises Deferred where the open lease must first be settled after this window.
         """
         held = self._held.get((grant, currency))
-        fresh = held is not None and held.lease.expires_at - MARGIN > REAL_TIME.now()
+        fresh = held is not None and held.fresh_until > REAL_TIME.now()
         if held is None or held.left < units or not fresh:
             if held is not None:
                 if held.touched:
@@ -70,6 +72,7 @@ class Purse:
             if held is None:
                 return None
         held.left -= units
+        held.spent += units
         held.touched = True
         held.used_at = time.monotonic_ns()
         return held.lease.id
@@ -77,7 +80,13 @@ class Purse:
     def committed(self) -> None:
         """This will note that everything spent is durable."""
         for held in self._held.values():
-            held.touched = False
+            held.touched, held.spent = False, 0
+
+    def take_back(self) -> None:
+        """This will undo what was spent since: for a window of which surely nothing was written."""
+        for held in self._held.values():
+            held.left += held.spent
+            held.touched, held.spent = False, 0
 
     def failed(self) -> None:
         """This will give up every lease spent from since: the meter says what was used."""
@@ -119,7 +128,7 @@ class Purse:
             )
         except (ledger.FloorCrossed, quantities.NoQuota):
             return None
-        made = self._held[grant, currency] = _Held(lease, lease.amount)
+        made = self._held[grant, currency] = _Held(lease, lease.amount, lease.expires_at - MARGIN)
         return made
 
     def _available(self, grant: rights.GrantId, currency: str) -> int:

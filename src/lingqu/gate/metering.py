@@ -17,6 +17,7 @@ from typing import TypeAlias
 from lingqu import rights, trust
 from lingqu.gate.products import ProductId
 from lingqu.gate.requests import CallId, MeterBatchId, MeteredCall
+from lingqu.kernel import errors
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_row
@@ -87,12 +88,14 @@ class NewBatch:
 class Beside:
     """What a window keeps beside its calls, as JSON: stored answers, and values asked about.
 
-    `leases` are those the window spends from.
+    `leases` are those the window spends from. `recalled` is the JSON of what the window was decided
+    on from memory, empty where it was read: versions of products, and call ids taken to be new.
     """
 
     replies: str
     asked: str
     leases: tuple[quantities.LeaseId, ...]
+    recalled: str = ""
 
 
 _REPLIES = """
@@ -112,21 +115,54 @@ _ASKED = """
 """
 
 
+_OUTDATED = """
+    WITH told AS (SELECT %(recalled)s::jsonb AS body), call AS (
+        SELECT c.value->>0 AS grant_id, c.value->>1 AS call
+        FROM told, jsonb_array_elements(told.body->'calls') c
+    )
+    SELECT 1 FROM told, jsonb_each(told.body->'versions') v
+    LEFT JOIN LATERAL (
+        SELECT version FROM gate.product WHERE id = v.key LIMIT 1
+    ) p ON true
+    WHERE p.version IS DISTINCT FROM (v.value)::bigint
+    UNION ALL
+    SELECT 1 FROM call w CROSS JOIN LATERAL (
+        SELECT 1 FROM gate.reply
+        WHERE grant_id = w.grant_id AND call = w.call AND kept_until > %(real)s LIMIT 1
+    ) r
+    UNION ALL
+    SELECT 1 FROM call w CROSS JOIN LATERAL (
+        SELECT 1 FROM gate.call
+        WHERE grant_id = w.grant_id AND call = w.call AND refusal IS NULL LIMIT 1
+    ) c
+    LIMIT 1
+"""
+
+
+class Outdated(errors.Unavailable):
+    """A window was decided on what is no longer so; nothing was written and it is read anew."""
+
+    code = "gate.calls.outdated"
+
+
 @trust.command("gate.calls.meter", internal=True)
 def meter_calls(tx: Tx, *, batches: tuple[NewBatch, ...], beside: Beside) -> None:
     """This will write a window of calls, each grant's as a batch of its own.
 
-    Raises LeaseClosed, LeaseNotFound and DatabaseConflict where another process was faster: the
-    window is then decided anew.
+    Raises LeaseClosed, LeaseNotFound, Outdated and DatabaseConflict where another process was
+    faster: the window is then decided anew.
     """
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT)
-    if beside.asked == "[]":
-        quantities.lock_open_leases(tx, beside.leases)
-    else:
-        asked: Statement = (_ASKED, {"asked": beside.asked, "now": tx.now})
-        (kept,) = quantities.lock_open_leases(tx, beside.leases, then=(asked,))
-        if len(kept) != len(json.loads(beside.asked)):
-            raise DatabaseConflict(constraint="asked")
+    then: list[Statement] = []
+    if beside.recalled:
+        then.append((_OUTDATED, {"recalled": beside.recalled, "real": REAL_TIME.now()}))
+    if beside.asked != "[]":
+        then.append((_ASKED, {"asked": beside.asked, "now": tx.now}))
+    found = quantities.lock_open_leases(tx, beside.leases, then=then)
+    if beside.recalled and found[0]:
+        raise Outdated
+    if beside.asked != "[]" and len(found[-1]) != len(json.loads(beside.asked)):
+        raise DatabaseConflict(constraint="asked")
     if beside.replies != "[]":
         kept_until = REAL_TIME.now() + timedelta(hours=REPLY_HOURS)
         tx.later(_REPLIES, (kept_until, beside.replies))
@@ -238,12 +274,15 @@ class UsedCall:
 _KNOWN = """
     SELECT w.grant_id, w.call, r.request, r.answer
     FROM unnest(%(grants)s::text[], %(calls)s::text[]) AS w (grant_id, call)
-    LEFT JOIN gate.reply r
-        ON r.grant_id = w.grant_id AND r.call = w.call AND r.kept_until > %(real)s
-    WHERE r.call IS NOT NULL OR EXISTS (
-        SELECT FROM gate.call c
-        WHERE c.grant_id = w.grant_id AND c.call = w.call AND c.refusal IS NULL
-    )
+    LEFT JOIN LATERAL (
+        SELECT request, answer FROM gate.reply
+        WHERE grant_id = w.grant_id AND call = w.call AND kept_until > %(real)s LIMIT 1
+    ) r ON true
+    LEFT JOIN LATERAL (
+        SELECT 1 AS answered FROM gate.call
+        WHERE grant_id = w.grant_id AND call = w.call AND refusal IS NULL LIMIT 1
+    ) c ON r.request IS NULL
+    WHERE r.request IS NOT NULL OR c.answered IS NOT NULL
 """
 
 

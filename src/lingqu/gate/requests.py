@@ -59,7 +59,10 @@ class CallRequest:
             self.grant, self.product, self.purpose, self.predicate, self.territory,
             [(one.key, one.value) for one in self.subjects],
         )  # fmt: skip
-        return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
+        return hashlib.sha256(_encode(told).encode()).hexdigest()
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -197,6 +197,14 @@ class Shelf:
             found[row["id"]] = known
         return found
 
+    def recall(self, product: ProductId) -> Ready | None:
+        """This will give a product as it was last read, None where it was not."""
+        return self._ready.get(product)
+
+    def recall_stand(self, grant: rights.GrantId) -> Stand | None:
+        """This will give what a grant stands on, None where it was not read before."""
+        return self._stands.get(grant)
+
     def stand(self, tx: Tx, grant: rights.GrantId) -> Stand | None:
         """This will give what a grant stands on, None where there is no such grant."""
         known = self._stands.get(grant)

@@ -301,9 +301,9 @@ class BatchTable:
 
     def _objects(self, rows: Sequence[Sequence[object]]) -> str:
         names = ("position", *self._columns)
-        return _write_rows([
-            dict(zip(names, (at, *row), strict=True)) for at, row in enumerate(rows)
-        ])
+        return _write_rows(
+            [dict(zip(names, (at, *row), strict=True)) for at, row in enumerate(rows)]
+        )
 
     def append(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
         """This will add the rows of one batch; its fact must carry the root this gives."""

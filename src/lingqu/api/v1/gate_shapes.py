@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -246,6 +247,10 @@ def snapshot_view(one: gate.Snapshot) -> SnapshotView:
     )
 
 
+_written = functools.lru_cache(maxsize=1_000)(format_instant)
+"""Many answers come from one snapshot."""
+
+
 def answer_view(one: gate.CallAnswer) -> AnswerView:
     """This will show an answer with its receipt."""
     return AnswerView(
@@ -253,7 +258,7 @@ def answer_view(one: gate.CallAnswer) -> AnswerView:
         grant=one.grant,
         product=one.product,
         snapshot=one.snapshot,
-        as_of=format_instant(one.as_of),
+        as_of=_written(one.as_of),
         answers=[
             SubjectAnswerView(answer=answer.answer.value, evidence=list(answer.evidence))
             for answer in one.answers
