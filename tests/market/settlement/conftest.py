@@ -39,6 +39,16 @@ def conclude(tx, *, contract: contracts.Contract) -> contracts.Contract:
     )
     held = contracts.freeze(tx, contract=made)
     concluded = contracts.CONTRACTS.insert(tx, dataclasses.replace(made, held=held))
+    for party in (contract.buyer, contract.seller):
+        signature = contracts.Signature(
+            id=new_id(contracts.SignatureId),
+            contract=contract.id,
+            party=party,
+            account=tx.caller.account,
+            digest=contract.digest,
+            signed_at=tx.now,
+        )
+        contracts.SIGNATURES.insert(tx, signature)
     trust.record(tx, Concluded(contract=contract.id))
     return concluded
 
