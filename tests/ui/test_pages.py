@@ -50,7 +50,9 @@ def checked(answer, language):
         assert answer.text.count("<h1") == 1
         assert 'class="lq-skip"' in answer.text
     # A text without an entry shows as its code; the only codes on a page are those of refusals.
-    assert [code for code in CODE.findall(answer.text) if code not in catalog()] == []
+    # Facts that other tests declare in this process have no words, and need none.
+    missing = [code for code in CODE.findall(answer.text) if code not in catalog()]
+    assert [code for code in missing if not code.startswith("ui.fact.tests.")] == []
     assert answer.url.path == "/api/docs" or not UNFILLED.search(answer.text)
     return answer
 
