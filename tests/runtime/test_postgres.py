@@ -200,15 +200,6 @@ def test_programs_of_the_same_version_are_given(data_dir):
             assert server.version in said
 
 
-def test_an_initialized_folder_answers_in_half_a_second(data_dir):
-    seconds = []
-    for _ in range(3):
-        before = time.monotonic()
-        with open_postgres(data_dir=data_dir):
-            seconds.append(time.monotonic() - before)
-    assert min(seconds) < 0.5
-
-
 def test_rows_stay_when_the_server_is_stopped_and_the_last_one_stops_it(data_dir):
     with open_postgres(data_dir=data_dir) as server:
         with psycopg.connect(server.owner_conninfo) as session:

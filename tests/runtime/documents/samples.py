@@ -189,6 +189,27 @@ SAMPLES = MappingProxyType(
                 },
             ],
         },
+        "monthly_report": {
+            "issuer": "灵渠市数据局",
+            "number": "202603",
+            "dated_on": "2026-04-01",
+            "begins_on": "2026-03-01",
+            "ends_on": "2026-03-31",
+            "rule": "《数据交易场所管理办法》第三十条",
+            "due_on": "2026-04-15",
+            "digest": "0f" * 32,
+            "rows": [
+                {
+                    "title": "数据产品交易额",
+                    "unit": "元",
+                    "month": "23,709.00",
+                    "before": "0.00",
+                    "year_ago": "0.00",
+                    "year": "23,709.00",
+                    "origin": "交易场所计费台账",
+                },
+            ],
+        },
         "payment": {
             **SHARED,
             "number": "灵数缴〔2026〕5号",
