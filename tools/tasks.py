@@ -89,7 +89,7 @@ def test() -> int:
     machine.need_browser()
     status = steps(
         "make test",
-        {**static_checks(), "tests": pytest("-q", workers=workers())},
+        {**static_checks(), "tests": pytest("-q", "-m", "not slow", workers=workers())},
     )
     minutes = (time.monotonic() - started) / 60
     console.say(f"make test took {minutes:.1f} minutes")

@@ -15,7 +15,7 @@ from web_server import write
 from lingqu import trust
 from lingqu.api import COMMAND_ROUTES, READING_ROUTES, WITHOUT_ROUTE
 
-_USUAL = 60 if os.environ.get("FULL_MATRIX") else 6
+_USUAL = 60 if os.environ.get("FULL_MATRIX") else 3
 EXAMPLES = int(os.environ.get("LINGQU_FUZZ_EXAMPLES") or _USUAL)
 
 

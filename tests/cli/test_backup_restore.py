@@ -173,6 +173,7 @@ def test_a_restored_log_signs_no_fork_and_can_be_succeeded(saved, tmp_path):
     assert cli.json("audit")["findings"] == []
 
 
+@pytest.mark.slow
 def test_a_backup_made_while_the_platform_writes_fits_together(saved, tmp_path):
     source = tmp_path / "source"
     source.mkdir()

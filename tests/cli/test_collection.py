@@ -138,6 +138,7 @@ def test_a_finding_is_looked_at_first_and_then_recorded(founded, books, tmp_path
     assert listed["id"] == finding["id"]
 
 
+@pytest.mark.slow
 def test_what_is_on_the_yearly_list_is_opened_and_listed_elsewhere(founded, books, tmp_path):
     asked = ("--year", 2026, "--territory", "45")
     words = ("--criterion", "value", "--due", "2026-12-31")

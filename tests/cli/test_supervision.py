@@ -8,6 +8,7 @@ import sys
 from importlib import util
 from pathlib import Path
 
+import pytest
 from terminal import Cli
 
 LISTING = {
@@ -108,6 +109,7 @@ def test_days_flows_and_reports_from_the_command_line(founded, tmp_path):
     assert odd.refusal == "cli.report.form"
 
 
+@pytest.mark.slow
 def test_a_listing_is_carried_to_another_lingqu_by_hand_and_its_status_back(founded, tmp_path):
     (tmp_path / "venue").mkdir()
     venue = Cli(tmp_path / "venue")

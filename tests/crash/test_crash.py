@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes and the database are killed under load, round after round, on one data folder.
 
-`CRASH_ROUNDS` says how many rounds (10), `CRASH_SEED` repeats a run.
+`CRASH_ROUNDS` says how many rounds (6), `CRASH_SEED` repeats a run.
 """
 
 import contextlib
@@ -211,7 +211,7 @@ def world():
 
 
 def test_what_was_acknowledged_survives_every_kill_and_nothing_exists_by_half(world):
-    rounds = int(os.environ.get("CRASH_ROUNDS", "") or 10)
+    rounds = int(os.environ.get("CRASH_ROUNDS", "") or 6)
     began = time.monotonic()
     for number in range(rounds):
         world.play(number)

@@ -39,7 +39,6 @@ def alone(tmp_path_factory) -> Path:
     return folder / "bin"
 
 
-@pytest.mark.slow
 def test_a_bundle_verifies_where_lingqu_is_not_installed(alone, world, tmp_path):
     bundle = tmp_path / "bundle.json"
     bundle.write_bytes(
