@@ -2,9 +2,8 @@
 """Bench of calls: one verification through every check, metered durably, against a bare look-up.
 
 Both sides serve HTTP in a process of their own beside a separate generator of load. The baseline
-checks nothing and meters nothing: bare ASGI on the same server, JSON in and out, and one look-up by
-primary key through a pool of PostgreSQL connections. It does less for a request than a validating
-framework would.
+checks nothing and meters nothing: FastAPI on the same server, and one look-up by primary key
+through a pool of PostgreSQL connections.
 """
 
 from __future__ import annotations
@@ -17,13 +16,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import fastapi
 import psycopg
 import psycopg_pool
+import pydantic
 import uvicorn
 
 from lingqu import errands, gate, ledger, rights, supply, trust, wiring
@@ -53,7 +54,7 @@ def bench_calls(rounds: int) -> Reading:
                 single.append(load(mine, key, product, grant, size=1))
                 bare.append(load(theirs, key, product, grant, size=1))
                 batch.append(load(mine, key, product, grant, size=BATCH) * BATCH)
-    against = "bare ASGI + one pooled PostgreSQL look-up, nothing checked, nothing metered"
+    against = "FastAPI + one pooled PostgreSQL look-up, nothing checked, nothing metered"
     return Reading(
         title="Calls at the gate",
         method=f"`lingqu gate serve` and the baseline, each in a process of its own, {CONNECTIONS}"
@@ -273,35 +274,51 @@ def baseline(conninfo: str) -> Iterator[int]:
         process.join()
 
 
+class Subject(pydantic.BaseModel):
+    """Whom the baseline is asked about."""
+
+    key: str
+    value: str
+
+
+class Asked(pydantic.BaseModel):
+    """What the baseline is asked: the body of a call."""
+
+    call: str
+    grant: str
+    product: str
+    purpose: str
+    subjects: list[Subject]
+
+
 def serve_bare(conninfo: str, port: int) -> None:
     """The baseline's process."""
     pool = psycopg_pool.AsyncConnectionPool(conninfo, min_size=8, max_size=8, open=False)
-    opened = False
 
-    async def answer(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal opened
-        if not opened:
-            opened = True
-            await pool.open(wait=True)
-        said = b"{}"
-        if scope["method"] == "POST":
-            asked = json.loads((await receive())["body"])["subjects"][0]
-            async with pool.connection() as connection:
-                cursor = await connection.execute(
-                    "SELECT city FROM public.looked_up WHERE segment = %s",
-                    (asked["key"],),
-                    prepare=True,
-                )
-                row = await cursor.fetchone()
-            said = json.dumps({"answer": bool(row and row[0] == asked["value"])}).encode()
-        length = (b"content-length", str(len(said)).encode())
-        await send({"type": "http.response.start", "status": 200, "headers": [length]})
-        await send({"type": "http.response.body", "body": said})
+    @asynccontextmanager
+    async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
+        async with pool:
+            yield
 
-    uvicorn.run(
-        answer, port=port, loop="uvloop", http="httptools", lifespan="off", access_log=False,
-        log_config=None,
-    )  # fmt: skip
+    bare = fastapi.FastAPI(lifespan=lifespan)
+
+    @bare.post("/api/v1/gate/calls")
+    async def answer(asked: Asked) -> dict[str, bool]:
+        subject = asked.subjects[0]
+        async with pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT city FROM public.looked_up WHERE segment = %s",
+                (subject.key,),
+                prepare=True,
+            )
+            row = await cursor.fetchone()
+        return {"answer": bool(row and row[0] == subject.value)}
+
+    @bare.get("/health/ready")
+    async def ready() -> dict[str, bool]:
+        return {"ready": True}
+
+    uvicorn.run(bare, port=port, loop="uvloop", http="httptools", access_log=False, log_config=None)
 
 
 def load(port: int, key: str, product: str, grant: str, *, size: int) -> float:
