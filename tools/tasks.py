@@ -74,8 +74,8 @@ def pytest(*arguments: str, workers: int) -> list[str]:
 
 
 def workers() -> int:
-    """One test process per core, at least two and at most four: each has its own PostgreSQL."""
-    return min(max(os.cpu_count() or 2, 2), 4)
+    """One test process more than there are cores, three to five: each waits for its PostgreSQL."""
+    return min(max(os.cpu_count() or 2, 2), 4) + 1
 
 
 def test() -> int:

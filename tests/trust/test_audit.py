@@ -272,7 +272,10 @@ def instants(place, *classes):
     )
 
 
-@pytest.mark.parametrize("moment", ["infinity", "-infinity", "0044-03-15 BC", "12000-01-01"])
+RARE = [pytest.param(one, marks=pytest.mark.slow) for one in ("-infinity", "12000-01-01")]
+
+
+@pytest.mark.parametrize("moment", ["infinity", "0044-03-15 BC", *RARE])
 def test_a_moment_no_command_can_write_is_a_finding_and_ends_no_audit(counted, moment):
     place = counted
     caller = place.account(login="li", role=Role.MEMBER)
