@@ -116,6 +116,7 @@ def books(founded, tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 def test_a_finding_is_looked_at_first_and_then_recorded(founded, books, tmp_path):
     words = ("supply", "finding", "compare", *books, "--name", "name", "--parent", "county")
     seen = founded(*words, "--xlsx", tmp_path / "conflicts.xlsx")

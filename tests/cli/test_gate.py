@@ -3,6 +3,7 @@
 
 import json
 
+import pytest
 from terminal import end, wait_for_line
 
 CREDIT = ("--purpose", "industry.finance.credit")
@@ -61,6 +62,7 @@ def offered(founded, tmp_path):
     return made["id"], child["grant"]["id"], resource, table, written
 
 
+@pytest.mark.slow
 def test_a_product_from_its_policy_to_its_answers(founded, tmp_path):
     product, grant, resource, table, policy = offered(founded, tmp_path)
     assert founded.json("gate", "product", "publish", product)["snapshot"]["records"] == 40

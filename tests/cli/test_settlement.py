@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What staff type at the end of a day, and what a treasury and a buyer type after it."""
 
+import pytest
+
 from lingqu import market, trust
 from lingqu.market import distribution
 from lingqu.market.listings import ListingId
@@ -9,6 +11,7 @@ from lingqu.runtime import new_id
 DAYS = ("--begins", "2025-03-01", "--ends", "2025-04-01")
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_said_so(founded, tmp_path):
     venue = founded.json("party", "register", "〈交易场所〉（演示）")["party"]["id"]
     founded.json("market", "open", venue)

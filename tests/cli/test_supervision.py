@@ -83,6 +83,7 @@ def test_a_case_is_held_lifted_closed_and_proven_where_lingqu_is_not(founded, tm
     assert verify("bundle", bundle, "--key", key).returncode == 1
 
 
+@pytest.mark.slow
 def test_days_flows_and_reports_from_the_command_line(founded, tmp_path):
     assert founded.json("supervise", "flows")["items"] == []
     missing = founded("supervise", "flow", "mtb_" + "0" * 26, "--json")
