@@ -32,13 +32,7 @@ from lingqu_verify.notes import SignerKey
 
 ORIGIN = "lingqu.test/trust"
 
-SCRATCH = scratch.claim()
-
-
-def pytest_unconfigure():
-    """What this run kept in memory goes with it."""
-    if SCRATCH is not None:
-        shutil.rmtree(SCRATCH, ignore_errors=True)
+scratch.claim()
 
 
 @pytest.fixture(scope="session")

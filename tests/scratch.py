@@ -6,6 +6,7 @@ thousands of files and a checkpoint. Nothing here loses power, so nothing is los
 product runs with the settings it always has.
 """
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -21,18 +22,19 @@ _NAME = "lingqu-tests-"
 def claim():
     """Point everything temporary of this process and its children at a folder of this run.
 
-    Gives the folder, or None where there is no room; the processes of a parallel run are the
-    children of the one that claimed.
+    The processes of a parallel run are children of the one that claimed. Where there is no room,
+    everything stays as it is.
     """
     if "PYTEST_XDIST_WORKER" in os.environ or not _has_room():
-        return None
+        return
     _sweep()
     folder = Path(tempfile.mkdtemp(prefix=_NAME, dir=MEMORY))
     # A database's account must get through.
     folder.chmod(0o711)
     fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_SH)
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
-    return folder
+    # Registered first, so done last: until then others clear up inside.
+    atexit.register(_leave, folder, os.getpid())
 
 
 def let_through(folder):
@@ -42,6 +44,11 @@ def let_through(folder):
             return
         if any(parent.name.startswith(_NAME) for parent in one.parents):
             one.chmod(0o711)
+
+
+def _leave(folder, process):
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _has_room():
