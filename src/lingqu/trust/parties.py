@@ -325,7 +325,7 @@ def secret_hash(secret: str) -> bytes:
 def register_party(tx: Tx, *, party: PartyId, kind: PartyKind, name: str) -> Party:
     """This will register a party under the id the caller made. Raises BadName, IdTaken."""
     authorize(tx, Action.CREATE, Kind.PARTY)
-    made = Party(id=party, kind=kind, name=_checked_name(name, NAME_MAX), created_at=tx.now)
+    made = Party(id=party, kind=kind, name=_checked_name(name, "name", NAME_MAX), created_at=tx.now)
     PARTIES.insert(tx, made)
     record(tx, PartyRegistered(party=party, party_kind=kind))
     return made
@@ -338,7 +338,7 @@ def rename_party(tx: Tx, *, party: PartyId, name: str) -> Party:
     authorize(tx, Action.CHANGE, Kind.PARTY, owner=party)
     if held.erased_at is not None:
         raise PartyErased(party=party)
-    renamed = PARTIES.update(tx, held, name=_checked_name(name, NAME_MAX))
+    renamed = PARTIES.update(tx, held, name=_checked_name(name, "name", NAME_MAX))
     record(tx, PartyRenamed(party=party))
     return renamed
 
@@ -362,7 +362,7 @@ def open_account(
     if owner.erased_at is not None:
         raise PartyErased(party=party)
     refuse_held(tx, subjects=(party,))
-    name = None if login is None else _checked_name(login.casefold(), LOGIN_MAX)
+    name = None if login is None else _checked_name(login.casefold(), "login", LOGIN_MAX)
     if name is not None and ACCOUNTS.find(tx, "WHERE login = %s", (name,)):
         raise LoginTaken
     ACCOUNTS.insert(
@@ -444,7 +444,7 @@ def issue_api_key(
     made = ApiKey(
         id=api_key,
         account=account,
-        label=_checked_name(label, NAME_MAX),
+        label=_checked_name(label, "label", NAME_MAX),
         secret_hash=secret_hash(secret),
         created_at=tx.now,
     )
@@ -500,8 +500,8 @@ def _lock_open_account(tx: Tx, account: AccountId) -> Account:
     return held
 
 
-def _checked_name(text: str, longest: int) -> str:
+def _checked_name(text: str, field: str, longest: int) -> str:
     name = text.strip()
     if not 1 <= len(name) <= longest or not name.isprintable():
-        raise BadName(most=longest)
+        raise BadName(field=field, most=longest)
     return name

@@ -122,7 +122,7 @@ def register_certificate(
         raise BadCertificate(field="expires_at")
     name = label.strip()
     if not 1 <= len(name) <= NAME_MAX or not name.isprintable():
-        raise BadName(most=NAME_MAX)
+        raise BadName(field="label", most=NAME_MAX)
     same = "WHERE id = %s OR (fingerprint = %s AND ended_at IS NULL)"
     if CERTIFICATES.find(tx, same, (certificate, fingerprint)):
         raise CertificateTaken(fingerprint=fingerprint)
