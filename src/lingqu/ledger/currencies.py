@@ -66,9 +66,14 @@ def register_currency(tx: Tx, *, currency: str, scale: int, name_zh: str, name_e
     """This will register a unit. Raises BadCurrency, CurrencyTaken."""
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.LEDGER_CURRENCY)
     names = name_zh.strip(), name_en.strip()
-    named = all(0 < len(name) <= NAME_MAX and name.isprintable() for name in names)
-    if not _CODE.match(currency) or not 0 <= scale <= SCALE_MAX or not named:
-        raise BadCurrency(currency=currency[:40], most=SCALE_MAX)
+    fits = {
+        "currency": bool(_CODE.match(currency)),
+        "scale": 0 <= scale <= SCALE_MAX,
+        "name_zh": 0 < len(names[0]) <= NAME_MAX and names[0].isprintable(),
+        "name_en": 0 < len(names[1]) <= NAME_MAX and names[1].isprintable(),
+    }
+    if bad := [field for field, does_fit in fits.items() if not does_fit]:
+        raise BadCurrency(field=", ".join(bad), currency=currency[:40], most=SCALE_MAX)
     if currency == CNY.id or CURRENCIES.find(tx, "WHERE id = %s", (currency,)):
         raise CurrencyTaken(currency=currency)
     made = Currency(
