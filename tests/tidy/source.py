@@ -19,7 +19,7 @@ PRODUCT = ROOT / "src" / "lingqu"
 VERIFIER = ROOT / "packages" / "lingqu-verify" / "src" / "lingqu_verify"
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision", "interop")
 LINE = ("kernel", "runtime", *DOMAINS, "wiring", "errands", "api", "ui", "cli")
-VENDORED = PRODUCT / "ui" / "static"
+VENDORED = (PRODUCT / "ui" / "static", ROOT / "tests" / "fixtures" / "blns.json")
 GENERATED_OR_LOCAL = {
     ".git", ".venv", ".lingqu", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache",
     ".hypothesis", ".import_linter_cache", "site", "dist", "build", "node_modules",
@@ -67,7 +67,7 @@ def _files(suffixes: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Path, 
         path
         for path in kept_files()
         if path.suffix in suffixes
-        and not path.is_relative_to(VENDORED)
+        and not any(path.is_relative_to(one) for one in VENDORED)
         and any(path.is_relative_to(folder) for folder in folders)
     )
 
