@@ -83,7 +83,7 @@ def _changes(path: str, command: str, summary: str, status: int, *, is_open: boo
 
 def _for(*, is_open: bool) -> dict[str, Any]:
     if is_open:
-        return {}
+        return {"is_open": True}
     return {"guards": [signed_in], "security": [{"key": []}, {"session": []}]}
 
 
