@@ -73,7 +73,7 @@ class World:
     def __init__(self, cluster, logs):
         self.cluster = cluster
         self.name = f"log_{uuid.uuid4().hex[:12]}"
-        cluster.execute(f'CREATE DATABASE "{self.name}" TEMPLATE lingqu')
+        cluster.execute(f'CREATE DATABASE "{self.name}" TEMPLATE lingqu STRATEGY FILE_COPY')
         self.logs = logs
         self.key = SignerKey(name=ORIGIN, seed=b"k" * 32)
         self.database = self.open()
