@@ -85,6 +85,7 @@ class FieldShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     meaning: str = ""
     is_personal: bool = False
     is_key: bool = False
+    level: int | None = None
 
 
 class DescriptionShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -356,6 +357,7 @@ def resource_view(resource: supply.Resource) -> ResourceView:
                     meaning=field.meaning,
                     is_personal=field.is_personal,
                     is_key=field.is_key,
+                    level=field.level,
                 )
                 for field in supply.read_fields(resource)
             ],
@@ -385,6 +387,7 @@ def description_of(shape: DescriptionShape) -> supply.Description:
                 meaning=field.meaning,
                 is_personal=field.is_personal,
                 is_key=field.is_key,
+                level=field.level,
             )
             for field in shape.fields
         ),

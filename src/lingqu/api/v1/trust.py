@@ -50,6 +50,7 @@ COMMAND_ROUTES = {
     "trust.clock.move": "POST /api/v1/trust/clock/move",
     "trust.job.retry": "POST /api/v1/trust/jobs/{job}/retry",
     "trust.job.drop": "POST /api/v1/trust/jobs/{job}/drop",
+    "trust.work.stop": "POST /api/v1/trust/works/{work}/stop",
 }
 """Every command that is not internal has one route; a test compares both ways."""
 
@@ -379,13 +380,42 @@ def drop_job(write: FromWrite, job: FromPath[int]) -> FailedJobView:
     return shapes.job_view(write.execute(jobs.drop_job, job=job))
 
 
+@get("/works", sync_to_thread=True, summary="List long work")
+def find_works(
+    platform: FromPlatform, visit: FromVisit, size: Size = 50, after: After = None
+) -> shapes.WorkPage:
+    """This will list the caller's works, newest first, or everyone's for who runs the platform."""
+    with platform.database.reading(visit.caller) as tx:
+        page = jobs.find_works(tx, page=PageRequest(size=size, after=after))
+    return shapes.WorkPage(items=[shapes.work_view(one) for one in page.items], next=page.next)
+
+
+@get("/works/{work:str}", sync_to_thread=True, summary="Read a work")
+def get_work(platform: FromPlatform, visit: FromVisit, work: FromPath[str]) -> shapes.WorkView:
+    """This will say how far a work is, and what came of it."""
+    with platform.database.reading(visit.caller) as tx:
+        return shapes.work_view(jobs.get_work(tx, jobs.WorkId(work)))
+
+
+@post(
+    "/works/{work:str}/stop",
+    sync_to_thread=True,
+    status_code=200,
+    command="trust.work.stop",
+    summary="Stop a work",
+)
+def stop_work(write: FromWrite, work: FromPath[str]) -> shapes.WorkView:
+    """This will ask a work to stop; nothing of it is done."""
+    return shapes.work_view(write.execute(jobs.stop_work, work=jobs.WorkId(work)))
+
+
 def routers() -> tuple[Router, ...]:
     """This will give the routes; all but what is open to everyone need someone who is known."""
     known: list[Any] = [
         find_parties, get_party, register_party, rename_party, erase_party,
         open_account, close_account, change_password, assign_role, withdraw_role,
         issue_api_key, revoke_api_key, find_facts, get_fact, get_receipt, get_bundle, move_clock,
-        find_failed_jobs, retry_job, drop_job,
+        find_failed_jobs, retry_job, drop_job, find_works, get_work, stop_work,
     ]  # fmt: skip
     path = "/api/v1/trust"
     security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
