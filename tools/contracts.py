@@ -41,6 +41,7 @@ SUB_FACES = (
     "market.prices",
     "market.settlement",
     "supply.collection",
+    "supply.handing",
     "rights.operation",
     "rights.quantities",
     "rights.registry",

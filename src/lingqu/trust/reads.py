@@ -125,15 +125,19 @@ def find_stranger_refusals(tx: Tx, *, page: PageRequest) -> Page[StrangerRefusal
 
 _ORGANIZATIONS = """
     SELECT id, name FROM trust.party
-    WHERE id = ANY(%s) AND kind = 'organization' AND name IS NOT NULL
+    WHERE (id = ANY(%s) OR name = ANY(%s)) AND kind = 'organization' AND name IS NOT NULL
 """
 
 
-def organization_names(tx: Tx, *, parties: Iterable[str]) -> Mapping[str, str]:
-    """This will name organisations by their ids; persons and the erased are left out.
+def organization_names(
+    tx: Tx, *, parties: Iterable[str] = (), called: Iterable[str] = ()
+) -> Mapping[str, str]:
+    """This will name organisations by their ids, and find those that are `called` so in full.
+
+    Persons and the erased are left out.
 
     Who answers for data, offers it or holds a right to it is public where it is an organisation.
     """
-    wanted = sorted({*parties})
-    rows = tx.all(_ORGANIZATIONS, (wanted,)) if wanted else []
+    wanted, words = sorted({*parties}), sorted({*called})
+    rows = tx.all(_ORGANIZATIONS, (wanted, words)) if wanted or words else []
     return {row["id"]: row["name"] for row in rows}
