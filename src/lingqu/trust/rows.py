@@ -280,30 +280,27 @@ class BatchTable:
         """Declare the table and its own columns."""
         self.name = name
         self._columns = tuple(columns)
-        names = ", ".join(self._columns)
-        self._populate = (
-            f"INSERT INTO {name} (batch, position, {names}) SELECT %s, position, {names}"  # noqa: S608  # declared names only
-            f" FROM json_populate_recordset(NULL::{name}, %s::json)"
-        )
         _add(Declaration(name, AuditClass.BATCH, "batch", (self._columns,)))
 
-    def append_later(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
-        """This will add a small batch of plain JSON values with the next statement or the commit.
+    def line(self, row: Sequence[object]) -> tuple[str, bytes]:
+        """This will give one row of plain JSON values as a line to `store`, and its leaf hash."""
+        return ",".join(map(_cell, row)), batch_leaf(row)
 
-        It costs no wait of its own; what the table refuses is raised there.
+    def root(self, batch: str, leaves: Sequence[bytes]) -> BatchRoot:
+        """This will give what the fact of a batch carries, from the leaf hashes of its rows."""
+        found = merkle.root_of(leaves).hex()
+        return BatchRoot(table=self.name, id=batch, count=len(leaves), root=found)
+
+    def store(self, tx: Tx, batches: Iterable[tuple[str, Sequence[str]]]) -> None:
+        """This will add the lines of several batches at once; their facts carry the roots.
+
+        A line is CSV: a row's canonical JSON without its brackets, where that escapes nothing.
         """
-        written = _written(rows)
-        if not rows or written is None:
-            return self.append(tx, batch, rows)
-        tx.later(self._populate, (batch, self._objects(rows)))
-        root = merkle.root_of(merkle.leaf_hash(f"[{one}]".encode()) for one in written).hex()
-        return BatchRoot(table=self.name, id=batch, count=len(rows), root=root)
-
-    def _objects(self, rows: Sequence[Sequence[object]]) -> str:
-        names = ("position", *self._columns)
-        return _write_rows(
-            [dict(zip(names, (at, *row), strict=True)) for at, row in enumerate(rows)]
-        )
+        names = ", ".join(("batch", "position", *self._columns))
+        text = "".join([
+            f"{batch},{at},{line}\n" for batch, lines in batches for at, line in enumerate(lines)
+        ])  # fmt: skip
+        tx.copy_text(f"COPY {self.name} ({names}) FROM STDIN (FORMAT csv, NULL 'null')", (text,))
 
     def append(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
         """This will add the rows of one batch; its fact must carry the root this gives."""
