@@ -6,14 +6,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from litestar import Router, post
+from litestar import Router
 from litestar.params import JSONBody
 
 from lingqu import rights
-from lingqu.api.writes import FromPlatform, FromVisit, signed_in
-
-READING_ROUTES = ("POST /api/v1/rights/policies/check",)
-"""Reads whose question is too long for a URL: they change nothing and need no command id."""
+from lingqu.api.routes import asks, routes_of
+from lingqu.api.writes import FromPlatform, FromVisit
 
 exchange = rights.exchange
 
@@ -32,12 +30,7 @@ class PolicyExplanation(msgspec.Struct, kw_only=True):
     en: list[str]
 
 
-@post(
-    "/check",
-    sync_to_thread=True,
-    status_code=200,
-    summary="Check a policy in a foreign format",
-)
+@asks("/check", "Check a policy in a foreign format")
 def check_policy(
     platform: FromPlatform, visit: FromVisit, data: JSONBody[CheckPolicy]
 ) -> PolicyExplanation:
@@ -53,14 +46,5 @@ def check_policy(
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
-    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-    return (
-        Router(
-            "/api/v1/rights/policies",
-            route_handlers=[check_policy],
-            guards=[signed_in],
-            tags=["rights"],
-            security=security,
-        ),
-    )
+    """This will give the routes."""
+    return routes_of("/api/v1/rights/policies", "rights", [check_policy])
