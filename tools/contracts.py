@@ -35,6 +35,7 @@ SUB_FACES = (
     "gate.consents",
     "gate.lists",
     "gate.predicates",
+    "gate.queries",
     "cli.story",
     "rights.obligations",
     "market.bills",
