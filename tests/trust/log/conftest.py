@@ -60,6 +60,7 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster():
     base = Path(tempfile.mkdtemp(prefix="lingqu-test-log-"))
+    base.chmod(0o755)
     made = Cluster(base)
     yield made
     made.server.close()
