@@ -52,6 +52,9 @@ class Answer(enum.Enum):
     SEVERAL = "several"
     """Several questions were asked at once; their answers stand beside it."""
 
+    __hash__ = object.__hash__
+    """A member is itself only; the hash of its name would cost each answer of a batch."""
+
 
 class Characters(enum.Enum):
     """What the key of a subject is made of."""
