@@ -488,16 +488,10 @@ def _jobs() -> JobRegistry:
                     new_id(trust.CommandId),
                 )
 
+    _supply_jobs(jobs)
     _gate_jobs(jobs)
     _market_jobs(jobs)
     _supervise(jobs)
-
-    @jobs.job(handing.DELIVERY_JOB)
-    def load_delivery(context: JobContext, work: str) -> None:
-        """Load what a body handed over, and tell how far it is."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
-        handing.run_delivery(app.database, works.WorkId(work), workshop(app))
 
     jobs.periodic("rights.quotas.sweep", "* * * * *")
     jobs.periodic("rights.obligations.begin", "*/10 * * * *")
@@ -505,6 +499,15 @@ def _jobs() -> JobRegistry:
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
     return jobs
+
+
+def _supply_jobs(jobs: JobRegistry) -> None:
+    @jobs.job(handing.DELIVERY_JOB)
+    def load_delivery(context: JobContext, work: str) -> None:
+        """Load what a body handed over, and tell how far it is."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        handing.run_delivery(app.database, works.WorkId(work), workshop(app))
 
 
 def _market_jobs(jobs: JobRegistry) -> None:

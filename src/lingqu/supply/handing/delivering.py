@@ -97,6 +97,8 @@ def hand_over(tx: Tx, *, work: jobs.WorkId, handed: Handed) -> jobs.Work:
     Raises ResourceNotFound, AccessDenied, ReadAtSource, SourceNotFound, SourceWasEnded,
     OtherSource, DeliveryNotFound, IdTaken.
     """
+    if not handed.sha256 and handed.source is None:
+        raise DeliveryNotFound(id=work)
     plan = plan_load(tx, load=LoadId.of(work.uuid), resource=handed.resource, source=handed.source)
     held = plan.resource
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.LOAD, owner=held.body)

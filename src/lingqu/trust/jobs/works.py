@@ -32,7 +32,7 @@ from lingqu.trust.commands import command
 from lingqu.trust.facts import Fact, record
 from lingqu.trust.rows import AuditClass, IdTaken, declare
 
-TELL_EVERY_S = 0.3
+TELL_EVERY_NS = 300_000_000
 """How often a work says how far it is; between two times it costs nothing."""
 TITLE_MAX = 200
 
@@ -187,14 +187,14 @@ class Progress:
 
     database: Database
     work: WorkId
-    told_at: float = field(default=0.0)
+    told_at_ns: int = field(default=0)
 
     def __call__(self, done: int, total: int) -> None:
         """Say how far it is. Raises WorkStopped where somebody asked to stop it."""
-        now = time.monotonic()
-        if now - self.told_at < TELL_EVERY_S:
+        now = time.monotonic_ns()
+        if now - self.told_at_ns < TELL_EVERY_NS:
             return
-        self.told_at = now
+        self.told_at_ns = now
         with self.database.transaction(PLATFORM) as tx:
             row = tx.maybe(_TELL, (done, total, tx.now, self.work))
         if row is None or row["stop_at"] is not None:

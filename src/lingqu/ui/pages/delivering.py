@@ -344,7 +344,7 @@ def _loads(
         "supply/loads.html",
         status=200 if refusal is None else status_of(refusal),
         view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        choices=choices,
+        deliverable=choices,
         modes=tuple((one.value, desk.text(f"ui.load.mode.{one.value}")) for one in LoadMode),
         work=new_id(jobs.WorkId),
         refusal=desk.explain(refusal),
