@@ -20,6 +20,7 @@ COMMAND_ROUTES = {
     "rights.ground.record": "POST /api/v1/rights/grounds",
     "rights.root.issue": "POST /api/v1/rights/roots",
     "rights.grant.issue": "POST /api/v1/rights/grants",
+    "rights.policy.grant": "POST /api/v1/rights/policies/grants",
     "rights.grant.revoke": "POST /api/v1/rights/grants/{grant}/revoke",
     "rights.grant.narrow": "POST /api/v1/rights/grants/{grant}/narrow",
     "rights.grant.adopt": "POST /api/v1/rights/grants/{grant}/adopt",
