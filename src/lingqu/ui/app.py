@@ -108,7 +108,7 @@ _HANDLERS: tuple[Any, ...] = (
     catalog.catalog, catalog.resource_page, catalog.grade, catalog.withdraw,
     duties.duty_list, duties.register_duty, duties.end_duty, duties.import_duties,
     comparing.compare_page, comparing.compare,
-    grants.grant_list, grants.grant_page, grants.revoke,
+    grants.grant_list, grants.grant_page, grants.revoke, grants.policy_file,
     ledger.account_list, ledger.statement, ledger.trial_balance,
     rules.rule_list, rules.compare_rules, rules.rule_page,
     market.listing_list, market.listing_page, market.certificate,
