@@ -50,7 +50,7 @@ PRICING = (
     })
     | WATCHING
 )  # fmt: skip
-SETTLING = frozenset({Role.VENUE, Role.CLEARING}) | WATCHING
+SETTLING = frozenset({Role.VENUE, Role.CLEARING}) | WATCHING | RUNNING
 OFFICES = frozenset({*PROVIDING, *TRADING, *DECIDING, *BOOKS})
 
 SECTIONS = (

@@ -196,6 +196,14 @@ def my_party(desk: Desk, tx: Tx, action: trust.Action, kind: trust.Kind) -> tupl
     return tuple((one, names[one]) for one in found)
 
 
+def require_any(desk: Desk, action: trust.Action, kind: trust.Kind) -> None:
+    """This will refuse whoever may not do an act to things of all parties. Raises AccessDenied."""
+    desk.require()
+    with desk.reading() as tx:
+        if not trust.is_allowed(tx, action, kind):
+            raise trust.AccessDenied(action=action.value, kind=kind.value)
+
+
 def organizations(tx: Tx, role: trust.Role | None = None) -> tuple[Link, ...]:
     """This will list organisations to choose from, with `role` those that have that office."""
     return tuple(trust.organization_names(tx, role=role).items())

@@ -23,7 +23,7 @@ from lingqu.ui.asking import (
 )
 from lingqu.ui.rendering import Desk
 from lingqu.ui.terms import reader
-from lingqu.ui.things import organizations
+from lingqu.ui.things import organizations, require_any
 
 PATH = "/rights/grants"
 _RESOURCES = PageRequest(size=200)
@@ -134,6 +134,7 @@ def _narrow(desk: Desk, command: trust.CommandId, given: Given, about: str) -> s
 
 
 def _ask_ground(desk: Desk, _: str) -> Asked:
+    require_any(desk, trust.Action.CREATE, trust.Kind.GROUND)
     with desk.reading() as tx:
         parties = organizations(tx)
     kinds = tuple((one.value, desk.text(f"rights.ground_kind.{one.value}")) for one in GroundKind)
@@ -176,6 +177,7 @@ def _record_ground(desk: Desk, command: trust.CommandId, given: Given, _: str) -
 
 
 def _ask_root(desk: Desk, about: str) -> Asked:
+    require_any(desk, trust.Action.CREATE, trust.Kind.GRANT)
     with desk.reading() as tx:
         ground = rights.get_ground(tx, GroundId(about))
         names = desk.names(tx, {ground.party})

@@ -36,6 +36,7 @@ from lingqu.ui.things import (
     my_party,
     organizations,
     parties_to_see,
+    require_any,
     show_thing,
 )
 
@@ -441,6 +442,7 @@ def _record_change(desk: Desk, command: trust.CommandId, given: Given, about: st
 
 
 def _ask_registrar(desk: Desk, _: str) -> Asked:
+    require_any(desk, trust.Action.CREATE, trust.Kind.REGISTRAR)
     with desk.reading() as tx:
         found = organizations(tx)
     kinds = tuple(

@@ -25,6 +25,7 @@ from lingqu.runtime import Tx, documents
 from lingqu.runtime.calendar import local_day, parse_day
 from lingqu.ui import tables
 from lingqu.ui.acts import Act, Asked, Field, Given, Input, Preview
+from lingqu.ui.navigation import SETTLING
 from lingqu.ui.pages.pricing import yuan
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.refusals import PageNotFound
@@ -41,6 +42,7 @@ from lingqu.ui.things import (
     my_party,
     organizations,
     parties_to_see,
+    require_any,
     show_thing,
 )
 
@@ -63,7 +65,7 @@ def _venues(tx: Tx, kind: trust.Kind) -> list[trust.PartyId]:
 @get(PATH, sync_to_thread=True)
 def settlement_list(desk: FromDesk) -> Response[Any]:
     """This will list the days a venue has settled."""
-    desk.require()
+    desk.require(*SETTLING, kind=trust.Kind.SETTLEMENT)
     with desk.reading() as tx:
         venues = _venues(tx, trust.Kind.SETTLEMENT)
         found, is_cut = gather_own(
@@ -79,8 +81,6 @@ def settlement_list(desk: FromDesk) -> Response[Any]:
             for one in venues
         )
         may_close = trust.is_allowed(tx, trust.Action.END, trust.Kind.LEDGER_DAY)
-    if not venues:
-        raise trust.AccessDenied(action="read", kind="settlement")
     columns = (
         Column[Settlement](
             name="day",
@@ -383,24 +383,22 @@ def _format(ending: str) -> documents.Format:
 @get(CONTRIBUTIONS_PATH, sync_to_thread=True)
 def contribution_page(desk: FromDesk) -> Response[Any]:
     """This will measure what the tables of each body were part of, in a month; never money."""
-    desk.require()
+    desk.require(*SETTLING, kind=trust.Kind.SETTLEMENT)
     with desk.reading() as tx:
         venues = _venues(tx, trust.Kind.SETTLEMENT)
-        if not venues:
-            raise trust.AccessDenied(action="read", kind="settlement")
         begins, ends = _month(desk, local_day(tx.now))
         found = [
             distribution.get_contribution(tx, venue=one, begins=begins, ends=ends) for one in venues
         ]
         lines = [line for one in found for line in one.lines]
         names = desk.names(tx, {one.body for one in lines})
-        if desk.argument("format") in {"docx", "pdf"}:
+        if venues and desk.argument("format") in {"docx", "pdf"}:
             made = distribution.draw_contribution(
                 tx, venue=venues[0], begins=begins, ends=ends, to=_format(desk.argument("format"))
             )
             name = f"贡献度报告-{begins:%Y%m}.{desk.argument('format')}"
             return tables.file_answer(made.content, name=name, media_type=made.media_type)
-        if tables.wants_file(desk):
+        if venues and tables.wants_file(desk):
             content = distribution.write_contribution(tx, venue=venues[0], begins=begins, ends=ends)
             name = f"贡献度报告-{begins:%Y%m}.xlsx"
             return tables.file_answer(content, name=name, media_type=tables.XLSX)
@@ -625,6 +623,7 @@ def _settle(desk: Desk, command: trust.CommandId, given: Given, _: str) -> str:
 
 
 def _ask_closing(desk: Desk, _: str) -> Asked:
+    require_any(desk, trust.Action.END, trust.Kind.LEDGER_DAY)
     return Asked(
         trail=_trail(desk),
         fields=(Field(name="day", show=Input.DAY, refusals=("ledger.day",)),),

@@ -37,6 +37,7 @@ from lingqu.ui.things import (
     my_party,
     organizations,
     parties_to_see,
+    require_any,
     show_thing,
     todo_of,
 )
@@ -349,6 +350,7 @@ def _deposit_columns() -> tuple[Column[Deposit], ...]:
 
 
 def _ask_venue(desk: Desk, _: str) -> Asked:
+    require_any(desk, trust.Action.CREATE, trust.Kind.VENUE)
     with desk.reading() as tx:
         found = organizations(tx, trust.Role.VENUE)
     return Asked(
