@@ -282,7 +282,7 @@ _CLEARS = {
         _A.OPERATE: (_K.LEDGER_TRANSFER,),
     }),
     **_each(_OWN, {
-        _A.READ: (_K.SETTLEMENT, _K.PAYABLE, _K.FUND),
+        _A.READ: (_K.SETTLEMENT, _K.PAYABLE, _K.FUND, _K.MEMBERSHIP),
         _A.CREATE: (_K.SETTLEMENT, _K.FUND),
     }),
 }  # fmt: skip

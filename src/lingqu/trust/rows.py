@@ -22,6 +22,9 @@ from lingqu.runtime import Row, Tx
 from lingqu.trust.facts import Draft, RowVersion, draft_of, new_salt, row_content
 
 V = TypeVar("V")
+_VERSIONS = """
+    SELECT content FROM trust.row_version WHERE table_name = %s AND key = %s ORDER BY version
+"""
 
 
 class AuditClass(enum.Enum):
@@ -215,6 +218,12 @@ class Table(Generic[V]):
         names = ", ".join(self._columns)
         rows = tx.all(f"SELECT {names} FROM {self.name} {tail}", parameters)  # noqa: S608  # declared names, constant tail
         return tuple(self.value(row) for row in rows)
+
+    def versions(self, tx: Tx, key: str) -> tuple[Mapping[str, Any], ...]:
+        """This will read every version of a row as it was kept, oldest first, in plain values."""
+        kept = tx.all(_VERSIONS, (self.name, str(key)))
+        found = [canon.decode(row["content"].encode()) for row in kept]
+        return tuple(one["row"] for one in found if one["row"] is not None)
 
     def value(self, row: Row) -> V:
         """This will turn a database row into the stored value."""
