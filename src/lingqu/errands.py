@@ -9,6 +9,7 @@ sending an errand again means the same thing. Every edge uses these, and none do
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lingqu import gate, supply, trust
@@ -197,11 +198,13 @@ def publish_product(
     command_id: trust.CommandId,
     *,
     product: gate.ProductId,
+    reach: Callable[[str], None] = lambda _: None,
 ) -> gate.Snapshot:
     """This will build a product's snapshot from what is loaded now and let it answer from that.
 
-    The snapshot's id is the command's in another form, so sending it again is safe. Raises what the
-    building and `publish_snapshot` refuse; then the product goes on as it was.
+    The snapshot's id is the command's in another form, so sending it again is safe. `reach` is told
+    each stage before it begins (`tables`, `build`, `publish`); what it raises ends the errand.
+    Raises what the building and `publish_snapshot` refuse; then the product goes on as it was.
     """
     snapshot = gate.SnapshotId.of(command_id.uuid)
     with app.database.reading(caller) as tx:
@@ -210,8 +213,10 @@ def publish_product(
             return done
         found = gate.get_product(tx, product)
         gate.check_may_publish(tx, found)
+        reach("tables")
         tables = gate.find_tables(tx, found, tables=app.tables)
         sealed = gate.find_sealed_key(tx, product)
+    reach("build")
     built = gate.build_snapshot(
         found,
         tables=tables,
@@ -220,6 +225,7 @@ def publish_product(
         sealed=sealed,
         folder=app.settings.data_dir / GATE,
     )
+    reach("publish")
     return trust.execute(
         app.database,
         gate.publish_snapshot,

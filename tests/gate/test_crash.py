@@ -85,7 +85,7 @@ def test_the_meter_is_what_was_acknowledged_after_kill_9(world, product):
     for name, batch, digest in acknowledged:
         assert (metered[name].batch, metered[name].digest) == (batch, digest)
     unacknowledged = metered.keys() - {name for name, _, _ in acknowledged}
-    assert len(unacknowledged) <= gate.desk.WINDOW_MOST
+    assert len(unacknowledged) <= gate.lanes.CALLS_MOST
     leases = world.place.sql(
         "SELECT id FROM rights.lease WHERE grant_id = %s AND closed_at IS NULL", (grant.id,)
     )

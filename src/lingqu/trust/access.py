@@ -282,7 +282,7 @@ _CLEARS = {
         _A.OPERATE: (_K.LEDGER_TRANSFER,),
     }),
     **_each(_OWN, {
-        _A.READ: (_K.SETTLEMENT, _K.PAYABLE, _K.FUND),
+        _A.READ: (_K.SETTLEMENT, _K.PAYABLE, _K.FUND, _K.MEMBERSHIP),
         _A.CREATE: (_K.SETTLEMENT, _K.FUND),
     }),
 }  # fmt: skip
@@ -442,7 +442,8 @@ def holdings(tx: Tx) -> tuple[Holding, ...]:
     """This will give the roles the caller holds; raises CallerUnknown for a closed account."""
     cached = tx.notes.get(_Holdings)
     if cached is None:
-        rows = tx.all(SELECT_HOLDINGS, (tx.caller.account,))
+        known_here = tx.caller.account in _BUILT_IN
+        rows = [] if known_here else tx.all(SELECT_HOLDINGS, (tx.caller.account,))
         cached = take_holdings(tx, rows)
     known: tuple[Holding, ...] = cached.known
     return known

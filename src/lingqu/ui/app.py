@@ -37,6 +37,7 @@ from lingqu.ui.pages import (
     identities,
     jobs,
     ledger,
+    listing,
     market,
     opening,
     parties,
@@ -46,6 +47,7 @@ from lingqu.ui.pages import (
     session,
     supervising,
     system,
+    trading,
     viewing,
     works,
 )
@@ -53,6 +55,7 @@ from lingqu.ui.provided import ApiDescription, SignIns, provide_desk, provide_fo
 from lingqu.ui.refusals import PageFault, as_refusal, status_of
 from lingqu.ui.rendering import Desk
 from lingqu.ui.visitors import visit_of
+from lingqu.ui.works import Works
 from lingqu.wiring import App
 
 Scope = MutableMapping[str, Any]
@@ -70,6 +73,7 @@ UPLOAD_PATHS = (
     opening.LIST_PATH,
     catalogs.PATH,
     contracts.PATH,
+    *trading.UPLOAD_PATHS,
 )
 """The addresses that take files."""
 
@@ -108,16 +112,17 @@ _HANDLERS: tuple[Any, ...] = (
     catalog.catalog, catalog.resource_page, catalog.grade, catalog.withdraw,
     duties.duty_list, duties.register_duty, duties.end_duty, duties.import_duties,
     comparing.compare_page, comparing.compare,
-    grants.grant_list, grants.grant_page, grants.revoke,
+    grants.grant_list, grants.grant_page, grants.revoke, grants.policy_file,
     ledger.account_list, ledger.statement, ledger.trial_balance,
     rules.rule_list, rules.compare_rules, rules.rule_page,
-    market.listing_list, market.listing_page, market.certificate,
+    market.listing_list, listing.listing_page, listing.certificate,
     contracts.contract_list, contracts.contract_page, contracts.sign, contracts.close,
     buying.propose_page, buying.propose, buying.console_page, buying.ask,
     contracts.document, contracts.bill, contracts.reconcile,
     registry.registry_page, registry.registration_page, registry.certificate,
     supervising.flow_list, supervising.flow_page, supervising.attempt_list,
     system.system_page, system.api_documentation,
+    *trading.HANDLERS,
     assets.static_file, assets.favicon,
 )  # fmt: skip
 _log = get_logger(__name__)
@@ -145,7 +150,7 @@ class Pages:
             dependencies=_dependencies(app, sign_ins, api),
             exception_handlers={Exception: self._refused},
             before_request=read_form,
-            state=State({"watch": Watch(app, stop or threading.Event())}),
+            state=State({"watch": Watch(app, stop or threading.Event()), "works": Works()}),
             openapi_config=None,
             logging_config=None,
             request_max_body_size=None,

@@ -8,13 +8,14 @@ import binascii
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import supply, trust
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
 from lingqu.api.v1.shapes import WorkView, work_view
-from lingqu.api.v1.supply import After, Body, ModeName, Size
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.v1.supply import Body, ModeName
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.errands import deliver_file, deliver_source
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
@@ -22,12 +23,6 @@ from lingqu.kernel.time import format_instant
 from lingqu.supply import collection, handing
 from lingqu.trust import jobs
 
-COMMAND_ROUTES = {
-    "supply.source.register": "POST /api/v1/supply/sources",
-    "supply.source.end": "POST /api/v1/supply/sources/{source}/end",
-    "supply.load.record": "POST /api/v1/supply/loads",
-    "supply.delivery.hand_over": "POST /api/v1/supply/deliveries",
-}
 UPLOAD_PATHS = ("/api/v1/supply/loads", "/api/v1/supply/deliveries")
 """Where longer bodies are taken than elsewhere."""
 REJECTIONS_SHOWN = 1000
@@ -147,7 +142,7 @@ class RejectionList(msgspec.Struct, kw_only=True):
     items: list[RejectionView]
 
 
-@get("/sources", sync_to_thread=True, summary="List sources")
+@reads("/sources", "List sources")
 def find_sources(
     platform: FromPlatform,
     visit: FromVisit,
@@ -167,12 +162,7 @@ def find_sources(
     return SourcePage(items=[source_view(one) for one in page.items], next=page.next)
 
 
-@post(
-    "/sources",
-    sync_to_thread=True,
-    command="supply.source.register",
-    summary="Register a source",
-)
+@makes("/sources", "supply.source.register", "Register a source")
 def register_source(write: FromWrite, data: JSONBody[RegisterSource]) -> SourceView:
     """This will say where a resource comes from; how to sign in there is never sent here."""
     made = write.execute(
@@ -187,20 +177,14 @@ def register_source(write: FromWrite, data: JSONBody[RegisterSource]) -> SourceV
     return source_view(made)
 
 
-@post(
-    "/sources/{source:str}/end",
-    sync_to_thread=True,
-    status_code=200,
-    command="supply.source.end",
-    summary="End a source",
-)
+@does("/sources/{source:str}/end", "supply.source.end", "End a source")
 def end_source(write: FromWrite, source: FromPath[str]) -> SourceView:
     """This will end a source; what was taken from it stays."""
     ended = write.execute(collection.end_source, source=collection.SourceId(source))
     return source_view(ended)
 
 
-@post("/loads", sync_to_thread=True, command="supply.load.record", summary="Deliver and load")
+@makes("/loads", "supply.load.record", "Deliver and load")
 def deliver(write: FromWrite, data: JSONBody[Deliver]) -> LoadView:
     """This will pass a delivery through the gates and load what is accepted, whole and once."""
     write.visit.commanded = True
@@ -224,12 +208,11 @@ def deliver(write: FromWrite, data: JSONBody[Deliver]) -> LoadView:
     return load_view(made)
 
 
-@post(
+@makes(
     "/deliveries",
-    sync_to_thread=True,
-    status_code=202,
-    command="supply.delivery.hand_over",
-    summary="Deliver, to be loaded in the background",
+    "supply.delivery.hand_over",
+    "Deliver, to be loaded in the background",
+    status=202,
 )
 def hand_over(write: FromWrite, data: JSONBody[HandOver]) -> WorkView:
     """This will keep a delivery and have it loaded; its work says how far it is."""
@@ -260,7 +243,7 @@ def hand_over(write: FromWrite, data: JSONBody[HandOver]) -> WorkView:
     return work_view(made)
 
 
-@get("/loads", sync_to_thread=True, summary="List loads")
+@reads("/loads", "List loads")
 def find_loads(
     platform: FromPlatform,
     visit: FromVisit,
@@ -280,14 +263,14 @@ def find_loads(
     return LoadPage(items=[load_view(one) for one in page.items], next=page.next)
 
 
-@get("/loads/{load:str}", sync_to_thread=True, summary="Read a load")
+@reads("/loads/{load:str}", "Read a load")
 def get_load(platform: FromPlatform, visit: FromVisit, load: FromPath[str]) -> LoadView:
     """This will read one load."""
     with platform.database.reading(visit.caller) as tx:
         return load_view(collection.get_load(tx, collection.LoadId(load)))
 
 
-@get("/loads/{load:str}/rejections", sync_to_thread=True, summary="List rejected rows")
+@reads("/loads/{load:str}/rejections", "List rejected rows")
 def find_rejections(platform: FromPlatform, visit: FromVisit, load: FromPath[str]) -> RejectionList:
     """This will list the rows of a load that were not accepted, for the body that delivered."""
     with platform.database.reading(visit.caller) as tx:
@@ -345,17 +328,9 @@ def load_view(load: collection.Load) -> LoadView:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     handlers: list[Any] = [
         find_sources, register_source, end_source, deliver, hand_over, find_loads, get_load,
         find_rejections,
     ]  # fmt: skip
-    return (
-        Router(
-            "/api/v1/supply",
-            route_handlers=handlers,
-            guards=[signed_in],
-            tags=["supply"],
-            security=[{"key": []}, {"session": []}],
-        ),
-    )
+    return routes_of("/api/v1/supply", "supply", handlers)

@@ -40,6 +40,17 @@ SUBJECT_PAGES = {
     "ope": "/supply/opening/{}",
     "cat": "/supply/catalogs/{}",
     "wrk": "/trust/works/{}",
+    "sch": "/rights/operation/schemes/{}",
+    "sel": "/rights/operation/selections/{}",
+    "agr": "/rights/operation/agreements/{}",
+    "prd": "/gate/products/{}",
+    "ppl": "/market/prices/{}",
+    "mbr": "/market/members/{}",
+    "stl": "/market/settlements/{}",
+    "pyb": "/market/payables/{}",
+    "cas": "/supervision/cases/{}",
+    "rcl": "/supervision/reconciliations/{}",
+    "rpt": "/supervision/reports/{}",
 }
 """Where the page of a thing stands, by the prefix of its id."""
 
