@@ -145,11 +145,9 @@ def organization_names(
 ) -> Mapping[str, str]:
     """This will name organisations by their ids, and find those that are `called` so in full.
 
-    Persons and the erased are left out.
-
-    Who answers for data, offers it or holds a right to it is public where it is an organisation.
-    Without `parties` and `called` the first ones by name are given, to choose from; with `role` only those
-    that have somebody in that office.
+    Persons and the erased are left out. Who answers for data, offers it or holds a right to it is
+    public where it is an organisation. Without `parties` and `called` the first ones by name are
+    given, to choose from; with `role` only those that have somebody in that office.
     """
     words = sorted({*(called or ())})
     wanted = None if parties is None and called is None else sorted({*(parties or ())})

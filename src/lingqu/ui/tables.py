@@ -8,7 +8,6 @@ are sorted and filtered here; large ones by the package that has them, which is 
 from __future__ import annotations
 
 import enum
-import functools
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,10 +19,9 @@ from zoneinfo import ZoneInfo
 
 from litestar import Response
 
-from lingqu import trust
 from lingqu.kernel.paging import Page, PageRequest
 from lingqu.kernel.time import Instant
-from lingqu.runtime import Tx, documents
+from lingqu.runtime import documents
 from lingqu.runtime.i18n import translate
 from lingqu.ui.rendering import Desk, SavedView, shorten
 
@@ -206,27 +204,6 @@ def gather(find: Callable[[PageRequest], Page[Row]]) -> tuple[tuple[Row, ...], b
         if after is None:
             return tuple(found), False
     return tuple(found[:GATHERED_MAX]), True
-
-
-def gather_own(
-    desk: Desk,
-    tx: Tx,
-    kind: trust.Kind,
-    find: Callable[[trust.PartyId | None, PageRequest], Page[Row]],
-) -> tuple[tuple[Row, ...], bool]:
-    """This will walk a list of everyone's things where the visitor sees those, else of theirs.
-
-    Newest first, as each list is; says whether something was left out.
-    """
-    if trust.is_allowed(tx, trust.Action.READ, kind):
-        return gather(functools.partial(find, None))
-    rows: list[Row] = []
-    is_cut = False
-    for body in desk.reach(tx, kind, trust.Action.READ):
-        found, more = gather(functools.partial(find, body))
-        rows += found
-        is_cut |= more
-    return tuple(rows), is_cut
 
 
 def pick(

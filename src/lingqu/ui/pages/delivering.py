@@ -19,7 +19,7 @@ from lingqu.runtime.documents import CellKind, SheetColumn
 from lingqu.supply import Mode, Resource, collection, handing, opening
 from lingqu.supply.collection import Load, LoadId, LoadMode, Source, SourceId, SourceKind
 from lingqu.trust import jobs
-from lingqu.ui import tables
+from lingqu.ui import tables, things
 from lingqu.ui.forms import Form, chosen
 from lingqu.ui.pages.works import PATH as WORKS_PATH
 from lingqu.ui.provided import FromDesk, FromForm
@@ -233,11 +233,10 @@ def _sources(
     typed: Mapping[str, str] | None = None,
 ) -> Response[Any]:
     with desk.reading() as tx:
-        found, is_cut = tables.gather_own(
-            desk,
-            tx,
-            trust.Kind.SOURCE,
-            lambda body, page: collection.find_sources(tx, page=page, body=body),
+        found, is_cut = things.gather_own(
+            things.parties_to_see(tx, desk.require(), trust.Kind.SOURCE),
+            lambda page, body: collection.find_sources(tx, page=page, body=body),
+            key=lambda one: str(one.id),
         )
         named = titles(tx, {one.resource for one in found})
         names = desk.names(tx, {one.body for one in found})
@@ -321,11 +320,10 @@ def _loads(
     typed: Mapping[str, str] | None = None,
 ) -> Response[Any]:
     with desk.reading() as tx:
-        found, is_cut = tables.gather_own(
-            desk,
-            tx,
-            trust.Kind.LOAD,
-            lambda body, page: collection.find_loads(tx, page=page, body=body),
+        found, is_cut = things.gather_own(
+            things.parties_to_see(tx, desk.require(), trust.Kind.LOAD),
+            lambda page, body: collection.find_loads(tx, page=page, body=body),
+            key=lambda one: str(one.id),
         )
         named = titles(tx, {one.resource for one in found})
         names = desk.names(tx, {one.body for one in found})

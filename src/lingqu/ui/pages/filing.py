@@ -10,13 +10,13 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from lingqu import supply, trust
+from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.kernel.charts import Chart
 from lingqu.runtime import Tx, new_id
 from lingqu.trust import procedures
 from lingqu.trust.procedures import Part, ParticipantId, ProcedureId
-from lingqu.ui import flows, tables
+from lingqu.ui import flows
 from lingqu.ui.forms import Form
 from lingqu.ui.pages.procedures import PROCEDURES_PATH, lengths, read_terms, show_procedure
 from lingqu.ui.provided import FromDesk, FromForm
@@ -33,7 +33,6 @@ _ELSEWHERE = {
     "market.admission": "/market/contracts",
 }
 """Where the page stands that begins a procedure which changes more than itself."""
-_NAMES_OFFERED = 200
 
 
 class NoSuchOrganization(errors.Rejected):
@@ -160,8 +159,8 @@ def _show(
     with desk.reading() as tx:
         charts = {one.code: one for one in procedures.find_charts(tx)}
         owners = desk.reach(tx, trust.Kind.PROCEDURE, trust.Action.CREATE)
-        duties, _ = tables.gather(lambda page: supply.find_duties(tx, page=page))
-        names = desk.names(tx, {*owners, *[one.body for one in duties][:_NAMES_OFFERED]})
+        names = desk.names(tx, {*owners})
+        offered = {*names.values(), *trust.organization_names(tx).values()}
     chart = charts.get(code)
     if chart is None and code:
         raise PageNotFound
@@ -186,7 +185,7 @@ def _show(
         ),
         timers=() if chart is None else lengths(chart, chart.initial),
         owners=tuple((one, names[one]) for one in owners),
-        offered=tuple(sorted(set(names.values()))),
+        offered=tuple(sorted(offered)),
         procedure=new_id(ProcedureId),
         refusal=desk.explain(refusal),
         typed=typed,

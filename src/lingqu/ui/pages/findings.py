@@ -17,7 +17,7 @@ from lingqu.kernel import errors
 from lingqu.runtime import Tx, new_id
 from lingqu.supply import Finding, FindingId, FindingKind, ResourceId
 from lingqu.trust import procedures
-from lingqu.ui import flows, tables
+from lingqu.ui import flows, tables, things
 from lingqu.ui.forms import Form, chosen
 from lingqu.ui.pages.delivering import titles
 from lingqu.ui.provided import FromDesk, FromForm
@@ -36,11 +36,10 @@ def finding_list(desk: FromDesk) -> Response[Any]:
     """This will list the findings that concern the visitor's bodies, or all."""
     desk.require()
     with desk.reading() as tx:
-        found, is_cut = tables.gather_own(
-            desk,
-            tx,
-            trust.Kind.FINDING,
-            lambda body, page: supply.find_findings(tx, page=page, body=body),
+        found, is_cut = things.gather_own(
+            things.parties_to_see(tx, desk.require(), trust.Kind.FINDING),
+            lambda page, body: supply.find_findings(tx, page=page, body=body),
+            key=lambda one: str(one.id),
         )
         named = titles(tx, {one.resource for one in found})
         names = desk.names(tx, {one.responsible for one in found})
