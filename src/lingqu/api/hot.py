@@ -61,10 +61,11 @@ class Hot:
     """Answers calls of one opened installation; its server stops it."""
 
     def __init__(self, app: App) -> None:
-        """Begin to keep the effective grants true. Raises NotListening."""
+        """Settle what a killed gate left, and begin to keep grants true. Raises NotListening."""
         self._app = app
         self._known: dict[str, _Known] = {}
         self._mailbox: _Mailbox | None = None
+        gate.settle_abandoned(app.database)
         app.desk.start()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
