@@ -9,8 +9,18 @@ all its answers stays large. A question under **noise** has its budget reserved 
 Start reading in `cells` and `release`, which are pure, then `cube`, `statement`, `datasets`.
 """
 
+from lingqu.gate.answers.copies import (
+    as_source,
+)
+from lingqu.gate.answers.cube import (
+    GridTooFine,
+    NotInCube,
+    OpenCube,
+)
 from lingqu.gate.answers.datasets import (
+    COPIES,
     BuiltCube,
+    CubeFile,
     Dataset,
     DatasetMoved,
     DatasetNotFound,
@@ -19,18 +29,76 @@ from lingqu.gate.answers.datasets import (
     build_cube,
     find_datasets,
     new_key,
+    open_cube,
     publish_cubes,
 )
+from lingqu.gate.answers.figures import (
+    Extreme,
+    Rounding,
+    find_proven,
+    is_additive,
+    refuse_extremes,
+    table_of,
+    write_answer,
+)
+from lingqu.gate.answers.grid import (
+    NotOnGrid,
+)
+from lingqu.gate.answers.release import (
+    release,
+)
+from lingqu.gate.answers.statement import (
+    print_certified,
+    protections,
+)
+from lingqu.gate.answers.telling import (
+    Admitted,
+    NotWhole,
+    Overlapping,
+    ToldMeanwhile,
+    admit_query,
+    find_admitted,
+)
+from lingqu.gate.queries import ALWAYS, Mode
+
+OFFERED = frozenset({Mode.CUBE, Mode.AD_HOC})
+"""The modes that are answered; what a policy names beside them is refused."""
 
 __all__ = (
+    "ALWAYS",
+    "COPIES",
+    "OFFERED",
+    "Admitted",
     "BuiltCube",
+    "CubeFile",
     "Dataset",
     "DatasetMoved",
     "DatasetNotFound",
+    "Extreme",
+    "GridTooFine",
     "LoadedSource",
+    "NotInCube",
+    "NotOnGrid",
+    "NotWhole",
+    "OpenCube",
     "OtherGrid",
+    "Overlapping",
+    "Rounding",
+    "ToldMeanwhile",
+    "admit_query",
+    "as_source",
     "build_cube",
+    "find_admitted",
     "find_datasets",
+    "find_proven",
+    "is_additive",
     "new_key",
+    "open_cube",
+    "print_certified",
+    "protections",
     "publish_cubes",
+    "refuse_extremes",
+    "release",
+    "table_of",
+    "write_answer",
 )

@@ -28,6 +28,7 @@ from lingqu.gate.queries import (
     Aggregate,
     Figure,
     Function,
+    GovernedTable,
     GroupOf,
     Linear,
     Mode,
@@ -50,6 +51,23 @@ def refuse_extremes(query: Query) -> None:
     for at, one in enumerate(query.aggregates):
         if one.function in {Function.MIN, Function.MAX}:
             raise Extreme(aggregate=at + 1)
+
+
+def table_of(query: Query, policy: QueryPolicy) -> GovernedTable:
+    """This will give the one table a question is about."""
+    (scan,) = query.scans
+    table = policy.table(scan.table)
+    assert table is not None, "the query was decided under this policy"
+    return table
+
+
+def find_proven(query: Query) -> tuple[int, ...]:
+    """This will give the sums whose dominance is proven by whole blocks: those of one measure."""
+    return tuple(
+        at
+        for at, one in enumerate(query.aggregates)
+        if one.function is Function.SUM and len(one.columns) == 1
+    )
 
 
 def is_additive(query: Query) -> bool:
