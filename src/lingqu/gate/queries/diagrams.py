@@ -135,6 +135,10 @@ class Diagrams:
         """This will give the diagram that is true where either is."""
         return self.apply(lambda left, right: bool(left) or bool(right), one, other)
 
+    def negation(self, diagram: int) -> int:
+        """This will give the diagram that is true where another is not."""
+        return self.apply(lambda value, _: not value, diagram, self.true)
+
     def apply(self, operation: Callable[[Leaf, Leaf], Leaf], one: int, other: int) -> int:
         """This will combine two diagrams leaf by leaf. Raises TooComplex."""
         done: dict[tuple[int, int], int] = {}

@@ -8,10 +8,12 @@ query when their values are equal, in every name, literal and bracket.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
+from lingqu.gate.queries.ir import ColumnRef
 from lingqu.gate.queries.policy import is_identifier
 from lingqu.kernel import errors
 
@@ -156,9 +158,9 @@ class Conversion:
 
 Written: TypeAlias = (
     Name | Number | Text | Truth | Missing | Parameter | Interval | Call | Both | Either | Negated
-    | Comparison | OneOf | IsMissing | Choice | Conversion
+    | Comparison | OneOf | IsMissing | Choice | Conversion | ColumnRef
 )  # fmt: skip
-"""An expression as it is written."""
+"""An expression as it is written; a name becomes a column once it was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,3 +261,35 @@ def with_unit(arguments: tuple[Written, ...]) -> tuple[Written, ...]:
 def negative(part: Written) -> Written:
     """This will put a minus before a value."""
     return Number(-part.value) if isinstance(part, Number) else Call("-", (part,))
+
+
+def rewrite(written: Written, change: Callable[[Written], Written | None]) -> Written:
+    """This will rebuild an expression from above, with `change` giving what replaces a part."""
+    changed = change(written)
+    if changed is not None:
+        return changed
+
+    def go(part: Written) -> Written:
+        return rewrite(part, change)
+
+    match written:
+        case Call():
+            guard = None if written.guard is None else go(written.guard)
+            arguments = tuple(go(one) for one in written.arguments)
+            return Call(written.function, arguments, written.is_distinct, guard)
+        case Both() | Either():
+            return flat(type(written), tuple(go(one) for one in written.parts))
+        case Negated():
+            return Negated(go(written.part))
+        case Comparison():
+            return Comparison(written.relation, go(written.left), go(written.right))
+        case OneOf():
+            return OneOf(go(written.item), tuple(go(one) for one in written.options))
+        case IsMissing():
+            return IsMissing(go(written.item))
+        case Choice():
+            arms = tuple((go(condition), go(value)) for condition, value in written.arms)
+            return Choice(arms, go(written.otherwise))
+        case Conversion():
+            return Conversion(go(written.item), written.type, written.is_safe)
+    return written
