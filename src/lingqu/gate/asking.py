@@ -248,7 +248,8 @@ class Asking:
                     resource=supply.ResourceId(cube.table.resource),
                     holder=stand.holder,
                     whole=admitted.whole,
-                    sets=admitted.sets,
+                    sets=admitted.to_text(),
+                    groups=sum(map(len, admitted.sets.groups)),
                     kept_back=len(admitted.kept_back),
                     judged=admitted.judged,
                 )

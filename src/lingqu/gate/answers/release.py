@@ -153,29 +153,25 @@ def release(
     """This will decide what of a result may be known.
 
     `rules` are those of the governed tables in the order of `Part.crowds`; `kept_back` are groups
-    that are withheld whatever they hold. Groups are merged only where every aggregate adds up.
+    that are in no line, whatever they hold. Groups are merged only where every aggregate adds up.
     """
-    known = {line.key: line for line in lines}
+    known = {line.key: line for line in lines if line.key not in kept_back}
+    apart = [line for line in lines if line.key in kept_back]
     rows = {key: max((part.rows for part in line.parts), default=0) for key, line in known.items()}
     small = [
-        key
-        for key, line in known.items()
-        if key in kept_back or not all(part.is_safe(rules) for part in line.parts)
+        key for key, line in known.items() if not all(part.is_safe(rules) for part in line.parts)
     ]
 
     def is_safe(cells: Collection[Cell]) -> bool:
         together = _joined_lines([known[cell] for cell in cells])
         return all(part.is_safe(rules) for part in together)
 
-    def is_mergeable(cells: Collection[Cell]) -> bool:
-        return may_merge and not any(cell in kept_back for cell in cells)
-
     width = len(lines[0].key) if lines else 0
     if not width:
-        shown = [ToldLine(key=one.key, numbers=one.numbers) for one in lines if not small]
-        return Told(lines=tuple(shown), has_withheld=bool(small), withheld_entities=None)
+        shown = [ToldLine(key=(), numbers=one.numbers) for one in known.values() if not small]
+        return Told(lines=tuple(shown), has_withheld=bool(small or apart), withheld_entities=None)
     withheld, merged = withhold(
-        rows, small, along=width - 1, is_safe=is_safe, may_merge=is_mergeable
+        rows, small, along=width - 1, is_safe=is_safe, may_merge=lambda _: may_merge
     )
     told = [
         ToldLine(key=key, numbers=line.numbers)
@@ -193,8 +189,10 @@ def release(
     pool = withheld.difference(*merged.values())
     return Told(
         lines=tuple(sorted(told, key=lambda one: (order(one.key), bool(one.merged)))),
-        has_withheld=bool(pool),
-        withheld_entities=_told_of([known[cell] for cell in pool], rules, is_filtered=is_filtered),
+        has_withheld=bool(pool or apart),
+        withheld_entities=_told_of(
+            [*(known[cell] for cell in pool), *apart], rules, is_filtered=is_filtered
+        ),
     )
 
 
@@ -212,7 +210,8 @@ def _told_of(pool: Sequence[Line], rules: Sequence[Protection], *, is_filtered: 
     if not pool or is_filtered or not rules:
         return None
     strictest = max(rule.threshold for rule in rules)
-    least = min((crowd.least for part in _joined_lines(pool) for crowd in part.crowds), default=0)
+    parts = [part for part in _joined_lines(pool) if part.rows]
+    least = min((crowd.least for part in parts for crowd in part.crowds), default=0)
     return least // strictest * strictest or None
 
 

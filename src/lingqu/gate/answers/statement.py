@@ -290,7 +290,8 @@ class _Printer:
         return (
             f"exact{scan} AS MATERIALIZED (SELECT {', '.join(outer)} FROM (SELECT"  # noqa: S608  # names of ours
             f" {', '.join(inner)} FROM src SEMI JOIN need ON {self._same('src', 'need')}"
-            f"{_by([*self._keys, f'e{scan}'])}){_by(self._keys)})"
+            f"{_by([*self._keys, f'e{scan}'])}){_by(self._keys)}"
+            " HAVING count(*) > 0)"
         )
 
     def _same(self, left: str, right: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lingqu import supply, trust
@@ -46,17 +46,13 @@ class Sets:
     everything: frozenset[Cell]
     groups: tuple[Mapping[Cell, frozenset[Cell]], ...]
 
-    def to_text(self) -> str:
-        """This will write the sets down, the whole first."""
-        every = [self.everything, *(one for part in self.groups for one in part.values())]
-        plain = sorted({tuple(sorted(one, key=order)) for one in every}, key=str)
-        return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-
-    def is_among(self, told: Sequence[Sequence[Cell]]) -> bool:
-        """Whether every one of the sets was told before."""
-        known = {frozenset(cells) for cells in told}
-        every = [self.everything, *(one for part in self.groups for one in part.values())]
-        return all(one in known for one in every)
+    def told(self, kept_back: Collection[Cell]) -> list[frozenset[Cell]]:
+        """This will give the sets that may be told, the whole first."""
+        parts = (part.items() for part in self.groups)
+        return [
+            self.everything,
+            *(cells for part in parts for key, cells in part if key not in kept_back),
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +70,11 @@ class Admitted:
     judged: int
     is_new: bool
 
+    def to_text(self) -> str:
+        """This will write the sets down that may be told, each with its cells in order."""
+        every = {tuple(sorted(one, key=order)) for one in self.sets.told(self.kept_back)}
+        return json.dumps(sorted(every, key=str), ensure_ascii=False, separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetsTold(trust.Fact):
@@ -83,7 +84,6 @@ class SetsTold(trust.Fact):
     resource: supply.ResourceId
     holder: trust.PartyId
     question: str
-    cells: int
     groups: int
     kept_back: int
 
@@ -171,7 +171,7 @@ def find_admitted(tx: Tx, query: Query, cube: OpenCube, *, holder: str) -> Admit
     sets = find_sets(query, cube)
     told = find_told(tx, resource=cube.table.resource, holder=holder)
     kept_back = judge_overlap(sets, told, cube, cube.cube.whole)
-    every = [sets.everything, *(one for part in sets.groups for one in part.values())]
+    every = sets.told(kept_back)
     return Admitted(
         sets=sets,
         kept_back=kept_back,
@@ -179,7 +179,8 @@ def find_admitted(tx: Tx, query: Query, cube: OpenCube, *, holder: str) -> Admit
         is_whole=not any(cube.blocks.split(one) for one in every),
         judged=len(told),
         is_new=not any(
-            version == cube.cube.whole and sets.is_among(earlier) for version, earlier in told
+            version == cube.cube.whole and {*every} <= {*map(frozenset, earlier)}
+            for version, earlier in told
         ),
     )
 
@@ -197,29 +198,29 @@ def admit_query(
     resource: supply.ResourceId,
     holder: trust.PartyId,
     whole: int,
-    sets: Sets,
+    sets: str,
+    groups: int,
     kept_back: int,
     judged: int,
 ) -> None:
     """This will write down that sets of cells may be told, before anything is computed of them.
 
+    `sets` is what `Admitted.to_text` gives, `groups` how many lines there may be,
     `judged` is how many questions it was decided on. Raises ToldMeanwhile, DatasetNotFound.
     """
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT)
     DATASETS.lock(tx, resource)
     if tx.one(_COUNT, (resource, holder))["told"] != judged:
         raise ToldMeanwhile(resource=resource)
-    text = sets.to_text()
-    question = hashlib.sha256(text.encode()).hexdigest()
-    tx.execute(_TELL, (resource, holder, question, whole, text, REAL_TIME.now()))
+    question = hashlib.sha256(sets.encode()).hexdigest()
+    tx.execute(_TELL, (resource, holder, question, whole, sets, REAL_TIME.now()))
     trust.record(
         tx,
         SetsTold(
             resource=resource,
             holder=holder,
             question=question,
-            cells=len(sets.everything),
-            groups=sum(map(len, sets.groups)),
+            groups=groups,
             kept_back=kept_back,
         ),
     )
