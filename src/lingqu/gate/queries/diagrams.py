@@ -243,7 +243,7 @@ class Diagrams:
         ]
         place = min(
             range(len(there)),
-            key=lambda at: (there[at][1] != self.false, write_node(there[at][0])),
+            key=lambda at: (there[at][1] != self.false, sets.order(there[at][0])),
         )
         values, child = there[place]
         there[place] = (replace(values, nulls=True), child)
@@ -311,7 +311,7 @@ class Diagrams:
             merged[child] = values if known is None else sets.union(known, values, finite)
         if len(merged) == 1:
             return next(iter(merged))
-        ordered = sorted(merged.items(), key=lambda item: write_node(item[1]))
+        ordered = sorted(merged.items(), key=lambda item: sets.order(item[1]))
         node = _Node(variable, tuple((values, child) for child, values in ordered))
         return self._number((variable, node.branches), node)
 
