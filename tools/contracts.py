@@ -34,6 +34,7 @@ DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision
 SUB_FACES = (
     "gate.lists",
     "gate.queries",
+    "gate.syntax",
     "cli.story",
     "rights.obligations",
     "market.bills",

@@ -22,6 +22,8 @@ SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "cli/story",
     "gate/lists",
+    "gate/queries",
+    "gate/syntax",
     "market/bills",
     "market/distribution",
     "market/settlement",

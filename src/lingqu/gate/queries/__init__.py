@@ -11,7 +11,6 @@ from lingqu.gate.queries.ir import (
     Aggregate,
     All,
     AnyOf,
-    ColumnRef,
     Compared,
     Dimension,
     GroupOf,
@@ -24,7 +23,6 @@ from lingqu.gate.queries.ir import (
     Query,
     Quotient,
     Ranges,
-    Scan,
     Span,
     Step,
     Within,
@@ -41,6 +39,7 @@ from lingqu.gate.queries.policy import (
     find_query_columns,
     strictest,
 )
+from lingqu.gate.syntax import ColumnRef, Scan
 
 __all__ = (
     "ALWAYS",

@@ -20,7 +20,6 @@ from lingqu.gate.queries.ir import (
     Aggregate,
     All,
     AnyOf,
-    ColumnRef,
     Compared,
     Dimension,
     Figure,
@@ -30,11 +29,11 @@ from lingqu.gate.queries.ir import (
     Predicate,
     Query,
     Quotient,
-    Scan,
     Share,
     write_node,
 )
 from lingqu.gate.queries.policy import GovernedColumn, Kind, QueryPolicy
+from lingqu.gate.syntax import ColumnRef, Scan
 
 NUMBERINGS_MOST = 24
 

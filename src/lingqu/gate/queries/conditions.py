@@ -16,20 +16,12 @@ from typing import TypeAlias
 
 from lingqu.gate.queries import sets
 from lingqu.gate.queries.diagrams import Diagrams, Variable
-from lingqu.gate.queries.ir import (
-    ColumnRef,
-    Compared,
-    Like,
-    Members,
-    Ranges,
-    Relation,
-    Span,
-    Values,
-)
+from lingqu.gate.queries.ir import Compared, Like, Members, Ranges, Relation, Span, Values
 from lingqu.gate.queries.policy import GovernedColumn, GridKind, Kind, extremes_of
-from lingqu.gate.queries.syntax import (
+from lingqu.gate.syntax import (
     Both,
     Call,
+    ColumnRef,
     Comparison,
     ConstructRefused,
     Conversion,

@@ -19,7 +19,6 @@ from lingqu.gate.queries.ir import (
     NEVER,
     All,
     AnyOf,
-    ColumnRef,
     Compared,
     Like,
     Members,
@@ -30,6 +29,7 @@ from lingqu.gate.queries.ir import (
     Within,
     write_node,
 )
+from lingqu.gate.syntax import ColumnRef
 from lingqu.kernel import errors
 
 NODES_MOST = 5_000

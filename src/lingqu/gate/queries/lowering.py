@@ -22,7 +22,6 @@ from lingqu.gate.queries.diagrams import Diagrams, TooComplex
 from lingqu.gate.queries.ir import (
     ALWAYS,
     Aggregate,
-    ColumnRef,
     Dimension,
     Figure,
     GroupOf,
@@ -39,17 +38,18 @@ from lingqu.gate.queries.policy import Function, GovernedColumn, GridKind, Kind,
 from lingqu.gate.queries.printed import band_of, clamped_of
 from lingqu.gate.queries.scopes import (
     AGGREGATES,
-    Bound,
     Flat,
     NameAmbiguous,
     NameUnknown,
     Resolver,
     has_aggregate,
 )
-from lingqu.gate.queries.syntax import (
+from lingqu.gate.syntax import (
     Block,
+    Bound,
     Call,
     Choice,
+    ColumnRef,
     ConstructRefused,
     Conversion,
     Item,

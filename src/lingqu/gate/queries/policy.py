@@ -17,6 +17,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
+from lingqu.gate.syntax import is_identifier
+
 TABLES_MOST = 16
 COLUMNS_MOST = 200
 JOINS_MOST = 64
@@ -28,7 +30,6 @@ OWN_PREFIX = "lingqu_"
 """What names begin with that the platform prints; no policy can give such a one."""
 DIGITS_MOST = 38
 """Digits of the widest exact number an engine holds."""
-_IDENTIFIER = re.compile(r"[A-Za-z_\u4e00-\u9fff][A-Za-z0-9_\u4e00-\u9fff]{0,62}\Z")
 _INTEGERS = {
     "TINYINT": (-(2**7), 2**7 - 1), "SMALLINT": (-(2**15), 2**15 - 1),
     "INTEGER": (-(2**31), 2**31 - 1), "BIGINT": (-(2**63), 2**63 - 1),
@@ -397,11 +398,6 @@ def _is_join(policy: QueryPolicy, join: Join) -> bool:
         if one.kind is Kind.OTHER or (one.name, other.name) != tuple(pair):
             return False
     return (left.name, right.name) == (join.left, join.right)
-
-
-def is_identifier(text: str) -> bool:
-    """Whether a word can name a table or column: letters, digits, `_` and plain ideographs."""
-    return _IDENTIFIER.match(text) is not None
 
 
 def is_given_name(text: str) -> bool:

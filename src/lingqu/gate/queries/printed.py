@@ -7,7 +7,6 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 
-from lingqu.gate.queries.ir import ColumnRef
 from lingqu.gate.queries.policy import (
     DIGITS_MOST,
     GovernedColumn,
@@ -16,9 +15,10 @@ from lingqu.gate.queries.policy import (
     edges_of,
     kind_of,
 )
-from lingqu.gate.queries.syntax import (
+from lingqu.gate.syntax import (
     Call,
     Choice,
+    ColumnRef,
     Comparison,
     Conversion,
     Missing,

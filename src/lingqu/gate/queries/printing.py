@@ -15,7 +15,6 @@ from lingqu.gate.queries.ir import (
     Aggregate,
     All,
     AnyOf,
-    ColumnRef,
     Compared,
     Dimension,
     Joined,
@@ -24,7 +23,6 @@ from lingqu.gate.queries.ir import (
     Predicate,
     Query,
     Ranges,
-    Scan,
     Step,
 )
 from lingqu.gate.queries.joining import key_columns
@@ -36,13 +34,14 @@ from lingqu.gate.queries.policy import (
     QueryPolicy,
 )
 from lingqu.gate.queries.printed import band_case, clamped, value_of
-from lingqu.gate.queries.rendering import Dialect, Printed, render
-from lingqu.gate.queries.syntax import (
+from lingqu.gate.syntax import (
     Block,
     Both,
     Call,
+    ColumnRef,
     Comparison,
     Conversion,
+    Dialect,
     Either,
     IsMissing,
     Item,
@@ -50,10 +49,13 @@ from lingqu.gate.queries.syntax import (
     Negated,
     Number,
     OneOf,
+    Printed,
+    Scan,
     Source,
     Text,
     Truth,
     Written,
+    render,
     rewrite,
 )
 

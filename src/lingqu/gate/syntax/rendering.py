@@ -7,10 +7,10 @@ import datetime as dt
 import enum
 from dataclasses import dataclass, field
 
-from lingqu.gate.queries.scopes import Bound
-from lingqu.gate.queries.syntax import (
+from lingqu.gate.syntax.nodes import (
     Block,
     Both,
+    Bound,
     Call,
     Choice,
     Comparison,
