@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
-from lingqu.gate.queries.conditions import finite_of
-from lingqu.gate.queries.diagrams import Diagrams, TooComplex
-from lingqu.gate.queries.ir import (
+from lingqu.gate.sql.conditions import finite_of
+from lingqu.gate.sql.diagrams import Diagrams, TooComplex
+from lingqu.gate.queries import (
     ALWAYS,
     Aggregate,
     All,
@@ -32,7 +32,7 @@ from lingqu.gate.queries.ir import (
     Share,
     write_node,
 )
-from lingqu.gate.queries.policy import GovernedColumn, Kind, QueryPolicy
+from lingqu.gate.queries import GovernedColumn, Kind, QueryPolicy
 from lingqu.gate.syntax import ColumnRef, Scan
 
 NUMBERINGS_MOST = 24

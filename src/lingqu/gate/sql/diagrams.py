@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
-from lingqu.gate.queries import sets
-from lingqu.gate.queries.ir import (
+from lingqu.gate.sql import sets
+from lingqu.gate.queries import (
     ALWAYS,
     NEVER,
     All,

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
-from lingqu.gate.queries.conditions import (
+from lingqu.gate.sql.conditions import (
     Conditions,
     constant_of,
     finite_of,
     year_of,
 )
-from lingqu.gate.queries.diagrams import Diagrams, TooComplex
-from lingqu.gate.queries.ir import (
+from lingqu.gate.sql.diagrams import Diagrams, TooComplex
+from lingqu.gate.queries import (
     ALWAYS,
     Aggregate,
     Dimension,
@@ -33,10 +33,10 @@ from lingqu.gate.queries.ir import (
     Share,
     Step,
 )
-from lingqu.gate.queries.joining import find_joins
-from lingqu.gate.queries.policy import Function, GovernedColumn, GridKind, Kind, QueryPolicy
-from lingqu.gate.queries.printed import band_of, clamped_of
-from lingqu.gate.queries.scopes import (
+from lingqu.gate.sql.joining import find_joins
+from lingqu.gate.queries import Function, GovernedColumn, GridKind, Kind, QueryPolicy
+from lingqu.gate.sql.printed import band_of, clamped_of
+from lingqu.gate.sql.scopes import (
     AGGREGATES,
     Flat,
     NameAmbiguous,

@@ -7,7 +7,7 @@ missing value belongs is told beside it.
 
 from __future__ import annotations
 
-from lingqu.gate.queries.ir import Members, Ranges, Span, Values
+from lingqu.gate.queries import Members, Ranges, Span, Values
 
 
 def span(start: int | None, end: int | None) -> Ranges:

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 
-from lingqu.gate.queries.policy import (
+from lingqu.gate.queries import (
     DIGITS_MOST,
     GovernedColumn,
     GridKind,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from lingqu.gate.queries.canonical import governed
-from lingqu.gate.queries.ir import (
+from lingqu.gate.sql.canonical import governed
+from lingqu.gate.queries import (
     ALWAYS,
     Aggregate,
     All,
@@ -25,15 +25,15 @@ from lingqu.gate.queries.ir import (
     Ranges,
     Step,
 )
-from lingqu.gate.queries.joining import key_columns
-from lingqu.gate.queries.policy import (
+from lingqu.gate.sql.joining import key_columns
+from lingqu.gate.queries import (
     OWN_PREFIX,
     Function,
     GovernedColumn,
     Kind,
     QueryPolicy,
 )
-from lingqu.gate.queries.printed import band_case, clamped, value_of
+from lingqu.gate.sql.printed import band_case, clamped, value_of
 from lingqu.gate.syntax import (
     Block,
     Both,
