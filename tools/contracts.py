@@ -33,7 +33,9 @@ OUTSIDE_THE_LINE = ("__main__", "migrations")
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision", "interop")
 SUB_FACES = (
     "gate.lists",
+    "gate.governance",
     "gate.queries",
+    "gate.sql",
     "gate.syntax",
     "cli.story",
     "rights.obligations",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lingqu import gate, supply, trust
+from lingqu.gate import answers
 from lingqu.runtime import Caller
 from lingqu.runtime.settings import source_location
 from lingqu.supply import collection, opening
@@ -259,6 +260,7 @@ def publish_product(
         gate.check_may_publish(tx, found)
         tables = gate.find_tables(tx, found, tables=app.tables)
         sealed = gate.find_sealed_key(tx, product)
+        datasets = answers.find_datasets(tx, tables)
     built = gate.build_snapshot(
         found,
         tables=tables,
@@ -266,6 +268,7 @@ def publish_product(
         keyring=app.keyring,
         sealed=sealed,
         folder=app.settings.data_dir / GATE,
+        datasets=datasets,
     )
     return trust.execute(
         app.database,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lingqu import rights
+from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.policies import OpenFilePolicy, Policy, VerificationPolicy, normalize
 from lingqu.gate.products import ACTIONS, ENVIRONMENT, Product, ProductWithdrawn, fields_of
 from lingqu.gate.requests import SUBJECTS_MOST, CallRequest
@@ -73,6 +74,12 @@ class NotCalled(errors.Rejected):
     code = "gate.call.open_file"
 
 
+class QueryMissing(errors.Rejected):
+    """A query product is asked by the text of a query, and no other product is."""
+
+    code = "gate.call.query_missing"
+
+
 class PredicateUnknown(errors.Rejected):
     """The product has no such predicate."""
 
@@ -105,7 +112,8 @@ class Context:
 
     `known_purpose` says whether the purpose is a code of the vocabulary, `of_product` whether the
     grant stands below the product's, `held` the hold on the product if any, `excess` how many of
-    the subjects would be asked more different values than allowed, `left` the units left.
+    the subjects would be asked more different values than allowed, `left` the units left, `asked`
+    what refuses the query itself.
     """
 
     request: CallRequest
@@ -120,6 +128,7 @@ class Context:
     excess: int = 0
     left: int | None = None
     is_used: bool = False
+    asked: errors.LingquError | None = None
 
 
 Rule = Callable[[Context], errors.LingquError | None]
@@ -186,6 +195,8 @@ def is_well_formed(context: Context) -> errors.LingquError | None:
     request, policy = context.request, context.policy
     if isinstance(policy, OpenFilePolicy):
         return NotCalled(product=request.product)
+    if isinstance(policy, QueryPolicy) is not bool(request.query):
+        return QueryMissing(product=request.product)
     if not isinstance(policy, VerificationPolicy):
         return BadSubjects(row=1) if request.subjects else None
     predicate = policy.predicate(request.predicate)
@@ -208,6 +219,11 @@ _VALUE_LONGEST = 200
 def is_new(context: Context) -> errors.LingquError | None:
     """The call id was not used before under this grant."""
     return CallIdUsed(call=context.request.call) if context.is_used else None
+
+
+def is_answerable(context: Context) -> errors.LingquError | None:
+    """The query can be answered in its mode, by its policy and what was told and spent before."""
+    return context.asked
 
 
 def is_no_enumeration(context: Context) -> errors.LingquError | None:
@@ -234,7 +250,7 @@ FIRST: tuple[Rule, ...] = (
     is_well_formed, is_new,
 )  # fmt: skip
 """Rules that need nothing but the request and its right."""
-LAST: tuple[Rule, ...] = (is_no_enumeration, has_quota)
+LAST: tuple[Rule, ...] = (is_answerable, is_no_enumeration, has_quota)
 """Rules that need the log of what was asked, and the quota."""
 
 

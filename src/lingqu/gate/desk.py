@@ -9,9 +9,7 @@ heard, every call is refused as unavailable: the gate fails closed.
 
 from __future__ import annotations
 
-import functools
 import hmac
-import json
 import queue
 import threading
 import time
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from lingqu import rights, trust
+from lingqu.gate.brought import Brought, Looked
 from lingqu.gate.decisions import (
     FIRST,
     LAST,
@@ -34,6 +33,7 @@ from lingqu.gate.decisions import (
     explain,
     units_of,
 )
+from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.leasing import Deferred, Purse
 from lingqu.gate.metering import (
     Beside,
@@ -48,12 +48,13 @@ from lingqu.gate.metering import (
     read_used,
 )
 from lingqu.gate.policies import Answer, VerificationPolicy
-from lingqu.gate.products import ProductId, ProductNotFound, SnapshotId
-from lingqu.gate.requests import CallAnswer, CallId, CallRequest, MeterBatchId, SubjectAnswer
+from lingqu.gate.products import ProductId, ProductNotFound
+from lingqu.gate.replies import read_reply, write_json, write_reply
+from lingqu.gate.requests import CallAnswer, CallRequest, MeterBatchId, SubjectAnswer
 from lingqu.gate.shelf import Ready, Shelf, Stand, ask_versions
 from lingqu.kernel import errors
 from lingqu.kernel.lattice import UnknownCode
-from lingqu.kernel.time import Instant, format_instant, parse_instant
+from lingqu.kernel.time import Instant, format_instant
 from lingqu.rights import quantities
 from lingqu.runtime import Caller, Database, DatabaseConflict, Tx, new_id
 from lingqu.runtime.keys import Keyring
@@ -70,6 +71,12 @@ class GateBusy(errors.Unavailable):
     """The gate does not come to an answer at the moment; asking again under the same id is safe."""
 
     code = "gate.busy"
+
+
+class Overtaken(errors.Conflict):
+    """The product was published anew while the query ran; asking again is safe."""
+
+    code = "gate.query.overtaken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +107,7 @@ class _Waiting:
     asker: Asker
     done: Callable[[Reply], None]
     told: str = ""
+    brought: Brought | None = None
 
     @property
     def digest(self) -> str:
@@ -192,10 +200,13 @@ class Desk:
                 self._thread = None
                 self._open.close()
 
-    def ask(self, request: CallRequest, asker: Asker) -> CallAnswer:
-        """This will answer a call once it is metered; raises what refuses it, metered too."""
+    def ask(self, request: CallRequest, asker: Asker, brought: Brought | None = None) -> CallAnswer:
+        """This will answer a call once it is metered; raises what refuses it, metered too.
+
+        A query comes with what was `brought` for it.
+        """
         answered: Future[Reply] = Future()
-        self.submit(request, asker, answered.set_result)
+        self.submit(request, asker, answered.set_result, brought)
         try:
             reply = answered.result(timeout=_ANSWER_S)
         except TimeoutError:
@@ -204,20 +215,55 @@ class Desk:
             raise reply
         return reply
 
-    def submit(self, request: CallRequest, asker: Asker, done: Callable[[Reply], None]) -> None:
+    def submit(
+        self,
+        request: CallRequest,
+        asker: Asker,
+        done: Callable[[Reply], None],
+        brought: Brought | None = None,
+    ) -> None:
         """This will call `done` with the answer or the refusal, on the gate's own thread."""
         if self._thread is None:
             self.start()
-        self._queue.put(_Waiting(request, asker, done))
+        self._queue.put(_Waiting(request, asker, done, brought=brought))
+
+    def look(self, tx: Tx, shelf: Shelf, request: CallRequest, asker: Asker) -> Looked:
+        """This will say how a call stands, before a query is worked on. Raises NotListening."""
+        self.start()
+        waiting = _Waiting(request, asker, _nobody)
+        window = _read_window(tx, shelf, self.grants, [waiting])
+        stand, ready = window.stands[request.grant], window.ready.get(request.product)
+        if ready is None or stand is None:
+            return Looked(ready=ready, stand=stand, settled=True)
+        context = _context(window, waiting, stand, ready, self.grants)
+        refused = decide(context, FIRST) is not None
+        settled = refused or not isinstance(ready.policy, QueryPolicy)
+        return Looked(ready=ready, stand=stand, settled=settled)
+
+    def may_go_on(self, request: CallRequest, ready: Ready, holder: str, now: Instant) -> bool:
+        """This will say whether a query that runs is still permitted; from memory, at once."""
+        try:
+            verdict = self.grants.judge(request.grant, ready.use(request, holder), now)
+        except errors.LingquError:
+            return False
+        return verdict.permitted and self.grants.find_hold(ready.product.id) is None
 
     def shelf(self) -> Shelf:
         """This will give an empty shelf over the same snapshots, for one thread beside ours."""
         return Shelf(self._shelf.keyring, self._shelf.folder)
 
-    def explain(self, tx: Tx, request: CallRequest, *, may_call: bool) -> Explained:
+    def explain(
+        self,
+        tx: Tx,
+        request: CallRequest,
+        *,
+        may_call: bool,
+        asked: errors.LingquError | None = None,
+    ) -> Explained:
         """This will say how a call would be decided now, rule by rule, without doing it.
 
-        Raises ProductNotFound, GrantNotFound, NotListening.
+        `asked` is what refuses the query itself. Raises ProductNotFound, GrantNotFound,
+        NotListening.
         """
         self.start()
         waiting = _Waiting(
@@ -237,7 +283,7 @@ class Desk:
         if decide(context, FIRST) is None:
             excess = len(_new_places(window, waiting, stand, ready)[1])
         used = (request.grant, request.call) in window.used
-        full = replace(context, excess=excess, left=left, is_used=used)
+        full = replace(context, excess=excess, left=left, is_used=used, asked=asked)
         return explain(full, rules=tx.rules)
 
     def _run(self) -> None:
@@ -360,13 +406,18 @@ class Desk:
         used = window.used.get((request.grant, request.call))
         if used is not None and waiting.asker.may_call and used.answer is not None:
             if used.request == waiting.digest:
-                return _stored(used.answer, request)
+                return read_reply(used.answer, request)
             return CallIdUsed(call=request.call)
         context = _context(window, waiting, stand, ready, self.grants)
         decided = _Decided(waiting, stand, ready)
-        decided.refusal = decide(context, FIRST) or self._spend(window, decided, context)
+        context = replace(context, asked=_refused_query(waiting, ready))
+        decided.refusal = (
+            decide(context, FIRST) or context.asked or self._spend(window, decided, context)
+        )
         if decided.refusal is None:
-            if isinstance(ready.policy, VerificationPolicy):
+            if waiting.brought is not None:
+                decided.released = waiting.brought.released
+            elif isinstance(ready.policy, VerificationPolicy):
                 decided.answers = ready.answer(request)
             else:
                 decided.released = ready.released()
@@ -406,7 +457,7 @@ class Desk:
                     continue
                 answer = _answer(one, batch)
                 answers.append((one.waiting, answer))
-                replies.append(_reply(answer, one.waiting))
+                replies.append(write_reply(answer, one.waiting.digest))
         leases = {one.lease for one in window.decided if one.lease is not None}
         trust.execute(
             self._database,
@@ -415,13 +466,26 @@ class Desk:
             new_id(trust.CommandId),
             batches=tuple(batches),
             beside=Beside(
-                replies=_json(replies),
-                asked=_json(window.new_values),
+                replies=write_json(replies),
+                asked=write_json(window.new_values),
                 leases=tuple(leases),
                 recalled=_recalled(window),
             ),
         )
         return answers
+
+
+def _refused_query(waiting: _Waiting, ready: Ready) -> errors.LingquError | None:
+    """What refuses a query whose answer was brought, or was not."""
+    if not isinstance(ready.policy, QueryPolicy):
+        return None
+    brought = waiting.brought
+    if brought is None:
+        return GateBusy()
+    if brought.refusal is not None:
+        return brought.refusal
+    current = None if ready.snapshot is None else ready.snapshot.id
+    return None if brought.snapshot == current else Overtaken(product=ready.product.id)
 
 
 def _recalled(window: _Window) -> str:
@@ -430,7 +494,7 @@ def _recalled(window: _Window) -> str:
         return ""
     versions = {one.product.id: one.product.version for one in window.ready.values()}
     requests = [one.waiting.request for one in window.decided]
-    return _json({"versions": versions, "calls": [(one.grant, one.call) for one in requests]})
+    return write_json({"versions": versions, "calls": [(one.grant, one.call) for one in requests]})
 
 
 def _nobody(_: Reply) -> None:
@@ -592,7 +656,7 @@ def _batch(batch: MeterBatchId, group: Sequence[_Decided], now: Instant) -> NewB
         once=counts[Answer.ONCE],
         unknown=counts[Answer.UNKNOWN],
         refused=tuple(RefusedCount(code=code, count=refused[code]) for code in sorted(refused)),
-        rows=_json(rows),
+        rows=write_json(rows),
     )
 
 
@@ -634,61 +698,3 @@ def _answer(one: _Decided, batch: MeterBatchId) -> CallAnswer:
         batch=batch,
         digest=one.digest,
     )
-
-
-def _reply(answer: CallAnswer, waiting: _Waiting) -> dict[str, str]:
-    request = waiting.request
-    evidence = {
-        str(place): [*one.evidence] for place, one in enumerate(answer.answers) if one.evidence
-    }
-    told = {
-        "snapshot": answer.snapshot,
-        "as_of": _written(answer.as_of),
-        "answers": "".join(_LETTERS[one.answer] for one in answer.answers),
-        "evidence": evidence,
-        "released": answer.released,
-        "units": answer.units,
-        "batch": answer.batch,
-        "digest": answer.digest,
-    }
-    return {
-        "grant_id": request.grant,
-        "call": request.call,
-        "request": waiting.digest,
-        "answer": _json(told),
-    }
-
-
-_written = functools.lru_cache(maxsize=1_000)(format_instant)
-_LETTERS = {Answer.YES: "y", Answer.NO: "n", Answer.ONCE: "o", Answer.UNKNOWN: "u"}
-_ANSWERS = {letter: answer for answer, letter in _LETTERS.items()}
-
-
-def _stored(text: str, request: CallRequest) -> CallAnswer:
-    """Give the answer a call got before."""
-    told = json.loads(text)
-    return CallAnswer(
-        call=CallId(request.call),
-        grant=request.grant,
-        product=request.product,
-        snapshot=SnapshotId(told["snapshot"]),
-        as_of=parse_instant(told["as_of"]),
-        answers=tuple(
-            SubjectAnswer(
-                answer=_ANSWERS[letter], evidence=tuple(told["evidence"].get(str(place), ()))
-            )
-            for place, letter in enumerate(told["answers"])
-        ),
-        released=told["released"],
-        units=told["units"],
-        batch=MeterBatchId(told["batch"]),
-        digest=told["digest"],
-        repeated=True,
-    )
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
-
-
-def _json(value: object) -> str:
-    return _encode(value)

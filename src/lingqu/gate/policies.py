@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from lingqu.gate.governance import QueryPolicy, find_fault, find_query_columns
 from lingqu.kernel import canon, errors
 from lingqu.kernel.values import from_plain, to_plain
 
@@ -35,6 +36,8 @@ class Form(enum.Enum):
     """统计: published counts of groups that are large enough."""
     OPEN_FILE = "open_file"
     """开放文件: a file anybody may have."""
+    QUERY = "query"
+    """统计查询: questions in a governed language over tables nobody sees."""
 
 
 class Matching(enum.Enum):
@@ -185,13 +188,14 @@ class OpenFilePolicy:
     columns: tuple[str, ...]
 
 
-Policy: TypeAlias = VerificationPolicy | CountPolicy | OpenFilePolicy
+Policy: TypeAlias = VerificationPolicy | CountPolicy | OpenFilePolicy | QueryPolicy
 """What a product may answer, by its form."""
 
-KINDS: dict[Form, type[VerificationPolicy | CountPolicy | OpenFilePolicy]] = {
+KINDS: dict[Form, type[VerificationPolicy | CountPolicy | OpenFilePolicy | QueryPolicy]] = {
     Form.VERIFICATION: VerificationPolicy,
     Form.COUNT: CountPolicy,
     Form.OPEN_FILE: OpenFilePolicy,
+    Form.QUERY: QueryPolicy,
 }
 
 
@@ -230,6 +234,8 @@ def _columns(policy: Policy) -> Iterator[tuple[str, str]]:
     elif isinstance(policy, OpenFilePolicy):
         for column in policy.columns:
             yield policy.resource, column
+    elif isinstance(policy, QueryPolicy):
+        yield from find_query_columns(policy)
     else:
         for predicate in policy.predicates:
             for relation in (*predicate.yes, *predicate.once):
@@ -252,6 +258,9 @@ def check_policy(form: Form, policy: Policy) -> None:
         _check_verification(policy)
     elif isinstance(policy, CountPolicy):
         _check_count(policy)
+    elif isinstance(policy, QueryPolicy):
+        if (part := find_fault(policy)) is not None:
+            raise BadPolicy(part=part)
     elif len(set(policy.columns)) != len(policy.columns):
         raise BadPolicy(part="columns")
 

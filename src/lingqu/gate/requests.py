@@ -40,9 +40,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """One call under a buyer's grant. `subjects` is empty for a count.
+    """One call under a buyer's grant. `subjects` is empty for a count and a query.
 
     `predicate` may be empty where the product has one; `territory` where it is the product's.
+    `query` is the text of a governed query, `mode` how it is to be answered, `rho` the budget in
+    millionths it may cost under noise.
     """
 
     call: CallId
@@ -52,12 +54,16 @@ class CallRequest:
     subjects: tuple[Subject, ...] = ()
     predicate: str = ""
     territory: str = ""
+    query: str = ""
+    mode: str = ""
+    rho: int = 0
 
     def digest(self) -> str:
         """This will give what tells this request from another under the same call id."""
         told = (
             self.grant, self.product, self.purpose, self.predicate, self.territory,
             [(one.key, one.value) for one in self.subjects],
+            *((self.query, self.mode, self.rho) if self.query else ()),
         )  # fmt: skip
         return hashlib.sha256(_encode(told).encode()).hexdigest()
 
@@ -77,8 +83,8 @@ class SubjectAnswer:
 class CallAnswer:
     """An answer whose metering is durable. `batch` and `digest` are its receipt.
 
-    `released` is the answer of a count; `repeated` says that it was stored by an earlier call and
-    not charged again.
+    `released` is the answer of a count or a query; `repeated` says that it was stored by an earlier
+    call and not charged again.
     """
 
     call: CallId

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
-from lingqu.gate.sql.conditions import finite_of
-from lingqu.gate.sql.diagrams import Diagrams, TooComplex
+from lingqu.gate.governance import GovernedColumn, Kind, QueryPolicy
 from lingqu.gate.queries import (
     ALWAYS,
     Aggregate,
@@ -32,7 +31,8 @@ from lingqu.gate.queries import (
     Share,
     write_node,
 )
-from lingqu.gate.queries import GovernedColumn, Kind, QueryPolicy
+from lingqu.gate.sql.conditions import finite_of
+from lingqu.gate.sql.diagrams import Diagrams, TooComplex
 from lingqu.gate.syntax import ColumnRef, Scan
 
 NUMBERINGS_MOST = 24

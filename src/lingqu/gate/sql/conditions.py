@@ -14,10 +14,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TypeAlias
 
+from lingqu.gate.governance import GovernedColumn, GridKind, Kind, extremes_of
+from lingqu.gate.queries import Compared, Like, Members, Ranges, Relation, Span, Values
 from lingqu.gate.sql import sets
 from lingqu.gate.sql.diagrams import Diagrams, Variable
-from lingqu.gate.queries import Compared, Like, Members, Ranges, Relation, Span, Values
-from lingqu.gate.queries import GovernedColumn, GridKind, Kind, extremes_of
 from lingqu.gate.syntax import (
     Both,
     Call,

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
-from lingqu.gate.sql import sets
 from lingqu.gate.queries import (
     ALWAYS,
     NEVER,
@@ -29,6 +28,7 @@ from lingqu.gate.queries import (
     Within,
     write_node,
 )
+from lingqu.gate.sql import sets
 from lingqu.gate.syntax import ColumnRef
 from lingqu.kernel import errors
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lingqu.gate.sql.diagrams import Diagrams
+from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.queries import Joined
-from lingqu.gate.queries import QueryPolicy
+from lingqu.gate.sql.diagrams import Diagrams
 from lingqu.gate.syntax import ColumnRef, Scan
 from lingqu.kernel import errors
 

@@ -12,13 +12,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
-from lingqu.gate.sql.conditions import (
-    Conditions,
-    constant_of,
-    finite_of,
-    year_of,
-)
-from lingqu.gate.sql.diagrams import Diagrams, TooComplex
+from lingqu.gate.governance import Function, GovernedColumn, GridKind, Kind, QueryPolicy
 from lingqu.gate.queries import (
     ALWAYS,
     Aggregate,
@@ -33,8 +27,14 @@ from lingqu.gate.queries import (
     Share,
     Step,
 )
+from lingqu.gate.sql.conditions import (
+    Conditions,
+    constant_of,
+    finite_of,
+    year_of,
+)
+from lingqu.gate.sql.diagrams import Diagrams, TooComplex
 from lingqu.gate.sql.joining import find_joins
-from lingqu.gate.queries import Function, GovernedColumn, GridKind, Kind, QueryPolicy
 from lingqu.gate.sql.printed import band_of, clamped_of
 from lingqu.gate.sql.scopes import (
     AGGREGATES,

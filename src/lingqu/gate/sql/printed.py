@@ -7,14 +7,7 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 
-from lingqu.gate.queries import (
-    DIGITS_MOST,
-    GovernedColumn,
-    GridKind,
-    Kind,
-    edges_of,
-    kind_of,
-)
+from lingqu.gate.governance import DIGITS_MOST, GovernedColumn, GridKind, Kind, edges_of, kind_of
 from lingqu.gate.syntax import (
     Call,
     Choice,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from lingqu.gate.sql.canonical import governed
+from lingqu.gate.governance import OWN_PREFIX, Function, GovernedColumn, Kind, QueryPolicy
 from lingqu.gate.queries import (
     ALWAYS,
     Aggregate,
@@ -25,14 +25,8 @@ from lingqu.gate.queries import (
     Ranges,
     Step,
 )
+from lingqu.gate.sql.canonical import governed
 from lingqu.gate.sql.joining import key_columns
-from lingqu.gate.queries import (
-    OWN_PREFIX,
-    Function,
-    GovernedColumn,
-    Kind,
-    QueryPolicy,
-)
 from lingqu.gate.sql.printed import band_case, clamped, value_of
 from lingqu.gate.syntax import (
     Block,

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lingqu.gate.governance import QueryPolicy
+from lingqu.gate.queries import Query
 from lingqu.gate.sql.canonical import canonical
 from lingqu.gate.sql.diagrams import TooComplex
-from lingqu.gate.queries import Query
 from lingqu.gate.sql.lowering import RowsRefused, lower
-from lingqu.gate.queries import QueryPolicy
 from lingqu.gate.syntax import Bound, read_text
 
 

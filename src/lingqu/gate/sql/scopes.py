@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from lingqu.gate import syntax
-from lingqu.gate.queries import QueryPolicy
+from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.syntax import (
     Block,
     Bound,

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from lingqu.gate.queries.policy import Function
+from lingqu.gate.governance import Function
 from lingqu.gate.syntax import ColumnRef, Scan
 
 
