@@ -34,7 +34,10 @@ DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision
 SUB_FACES = (
     "gate.lists",
     "gate.answers",
+    "gate.governance",
     "gate.queries",
+    "gate.sql",
+    "gate.syntax",
     "cli.story",
     "rights.obligations",
     "market.bills",

@@ -4,10 +4,11 @@
 import random
 from datetime import date, timedelta
 
+from lingqu.gate.queries.reading import read
+
 from lingqu import gate, supply
 from lingqu.gate import queries
 from lingqu.gate.asking import Asking
-from lingqu.gate.queries.reading import read
 from lingqu.gate.turns import Turns
 from lingqu.runtime import new_id
 from lingqu.runtime.engine import Limits

@@ -23,7 +23,8 @@ from lingqu.gate import answers
 from lingqu.gate.brought import Brought, Looked
 from lingqu.gate.decisions import Explained
 from lingqu.gate.desk import Asker, Desk
-from lingqu.gate.queries import Mode, Query, QueryPolicy
+from lingqu.gate.governance import Mode, QueryPolicy
+from lingqu.gate.queries import Query
 from lingqu.gate.requests import CallAnswer, CallRequest
 from lingqu.gate.shelf import Ready, Stand
 from lingqu.gate.snapshots import open_key

@@ -17,6 +17,7 @@ from typing import Any
 from lingqu import supply
 from lingqu.gate import counting
 from lingqu.gate.answers import BuiltCube, Dataset, LoadedSource, build_cube, new_key
+from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.packing import (
     ONCE,
     YES,
@@ -37,7 +38,6 @@ from lingqu.gate.policies import (
     normalize,
 )
 from lingqu.gate.products import Product, policy_of
-from lingqu.gate.queries import QueryPolicy
 from lingqu.gate.snapshots import BuiltSnapshot, SourceVersion, open_key, seal_key
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lingqu import rights
+from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.policies import OpenFilePolicy, Policy, VerificationPolicy, normalize
 from lingqu.gate.products import ACTIONS, ENVIRONMENT, Product, ProductWithdrawn, fields_of
-from lingqu.gate.queries import QueryPolicy
 from lingqu.gate.requests import SUBJECTS_MOST, CallRequest
 from lingqu.kernel import errors
 

@@ -33,6 +33,7 @@ from lingqu.gate.decisions import (
     explain,
     units_of,
 )
+from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.leasing import Deferred, Purse
 from lingqu.gate.metering import (
     Beside,
@@ -48,7 +49,6 @@ from lingqu.gate.metering import (
 )
 from lingqu.gate.policies import Answer, VerificationPolicy
 from lingqu.gate.products import ProductId, ProductNotFound
-from lingqu.gate.queries import QueryPolicy
 from lingqu.gate.replies import read_reply, write_json, write_reply
 from lingqu.gate.requests import CallAnswer, CallRequest, MeterBatchId, SubjectAnswer
 from lingqu.gate.shelf import Ready, Shelf, Stand, ask_versions

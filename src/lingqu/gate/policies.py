@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from lingqu.gate.queries import QueryPolicy, find_fault, find_query_columns
+from lingqu.gate.governance import QueryPolicy, find_fault, find_query_columns
 from lingqu.kernel import canon, errors
 from lingqu.kernel.values import from_plain, to_plain
 

@@ -59,7 +59,8 @@ from lingqu.gate.answers.telling import (
     admit_query,
     find_admitted,
 )
-from lingqu.gate.queries import ALWAYS, Mode
+from lingqu.gate.governance import Mode
+from lingqu.gate.queries import ALWAYS
 
 OFFERED = frozenset({Mode.CUBE, Mode.AD_HOC})
 """The modes that are answered; what a policy names beside them is refused."""

@@ -14,7 +14,8 @@ from typing import Any
 
 from lingqu.gate.answers.grid import STEPS, grid_columns, print_bucket
 from lingqu.gate.answers.rows import BIGINT_DIGITS, BUCKET, ENTITY_BYTE, UNITS
-from lingqu.gate.queries import GovernedColumn, GovernedTable, Step, write_node
+from lingqu.gate.governance import GovernedColumn, GovernedTable
+from lingqu.gate.queries import Step, write_node
 from lingqu.runtime.engine import (
     Column,
     EntityByte,

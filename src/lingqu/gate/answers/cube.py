@@ -17,7 +17,8 @@ from lingqu.gate.answers.cells import Amounts, Blocks, Contents, Protection, for
 from lingqu.gate.answers.grid import compile_filter, compile_group, coordinate, print_cell
 from lingqu.gate.answers.releasing import Number, Told, ToldLine
 from lingqu.gate.answers.rows import BUCKET, UNITS
-from lingqu.gate.queries import Function, GovernedTable, Query, Step, write_node
+from lingqu.gate.governance import Function, GovernedTable
+from lingqu.gate.queries import Query, Step, write_node
 from lingqu.gate.suppression import Cell, order
 from lingqu.kernel import errors
 from lingqu.runtime.engine import quoted

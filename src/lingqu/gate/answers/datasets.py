@@ -17,8 +17,8 @@ from typing import Any
 from lingqu import supply, trust
 from lingqu.gate.answers.copies import as_source, make_copy
 from lingqu.gate.answers.cube import Ask, Cube, CubeMaker, grid_text, read_cube
+from lingqu.gate.governance import GovernedTable, QueryPolicy
 from lingqu.gate.packing import PackedFile, write_packed
-from lingqu.gate.queries import GovernedTable, QueryPolicy
 from lingqu.kernel import errors
 from lingqu.runtime import Tx
 from lingqu.runtime.engine import Column, Engine, Job, Limits, SourceFile

@@ -24,18 +24,8 @@ from lingqu.gate.answers.releasing import (
     told_number,
 )
 from lingqu.gate.answers.telling import Admitted, find_guards
-from lingqu.gate.queries import (
-    Aggregate,
-    Figure,
-    Function,
-    GovernedTable,
-    GroupOf,
-    Linear,
-    Mode,
-    Query,
-    QueryPolicy,
-    write_node,
-)
+from lingqu.gate.governance import Function, GovernedTable, Mode, QueryPolicy
+from lingqu.gate.queries import Aggregate, Figure, GroupOf, Linear, Query, write_node
 from lingqu.gate.suppression import Cell
 from lingqu.kernel import errors
 

@@ -12,21 +12,17 @@ import itertools
 from collections.abc import Callable
 from datetime import date
 
+from lingqu.gate.governance import GovernedColumn, GovernedTable, GridKind, edges_of, units_of
 from lingqu.gate.queries import (
     ALWAYS,
     All,
     AnyOf,
     Dimension,
-    GovernedColumn,
-    GovernedTable,
-    GridKind,
     Members,
     Predicate,
     Ranges,
     Step,
     Within,
-    edges_of,
-    units_of,
 )
 from lingqu.gate.suppression import Cell
 from lingqu.kernel import errors

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from lingqu.gate.answers.grid import STEPS, print_bucket
+from lingqu.gate.governance import Function, GovernedColumn, GovernedTable, Kind, QueryPolicy
 from lingqu.gate.queries import (
     Aggregate,
     All,
@@ -14,15 +15,10 @@ from lingqu.gate.queries import (
     ColumnRef,
     Compared,
     Dimension,
-    Function,
-    GovernedColumn,
-    GovernedTable,
-    Kind,
     Like,
     Members,
     Predicate,
     Query,
-    QueryPolicy,
     Ranges,
     Scan,
     Step,

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""统计查询 governed SQL: a text becomes a closed value, a policy decides, fresh SQL is printed.
+"""统计查询 what a query means: a closed set of values in one form for all ways to ask a question.
 
-Nothing a buyer writes reaches an engine. Start reading in `policy` (what a holder permits) and
-`ir` (what a query can mean).
+Nothing a buyer writes reaches an engine: `gate.syntax` knows texts, `gate.sql` reads them into
+these values and prints them, `gate.governance` holds what is permitted.
 """
 
-from lingqu.gate.queries.ir import (
+from lingqu.gate.queries.meaning import (
     ALWAYS,
     NEVER,
     Aggregate,
     All,
     AnyOf,
-    ColumnRef,
     Compared,
     Dimension,
     Figure,
@@ -27,7 +26,6 @@ from lingqu.gate.queries.ir import (
     Quotient,
     Ranges,
     Relation,
-    Scan,
     Share,
     Span,
     Step,
@@ -37,26 +35,7 @@ from lingqu.gate.queries.ir import (
     digest_aggregate,
     write_node,
 )
-from lingqu.gate.queries.policy import (
-    Cardinality,
-    DpTerms,
-    Function,
-    GovernedColumn,
-    GovernedTable,
-    Grid,
-    GridKind,
-    Join,
-    Kind,
-    Measure,
-    Mode,
-    QueryPolicy,
-    Role,
-    edges_of,
-    find_fault,
-    find_query_columns,
-    strictest,
-    units_of,
-)
+from lingqu.gate.syntax import ColumnRef, Scan
 
 __all__ = (
     "ALWAYS",
@@ -64,35 +43,22 @@ __all__ = (
     "Aggregate",
     "All",
     "AnyOf",
-    "Cardinality",
     "ColumnRef",
     "Compared",
     "Dimension",
-    "DpTerms",
     "Figure",
-    "Function",
-    "GovernedColumn",
-    "GovernedTable",
-    "Grid",
-    "GridKind",
     "GroupOf",
-    "Join",
     "Joined",
-    "Kind",
     "Like",
     "Linear",
-    "Measure",
     "Members",
-    "Mode",
     "Order",
     "Output",
     "Predicate",
     "Query",
-    "QueryPolicy",
     "Quotient",
     "Ranges",
     "Relation",
-    "Role",
     "Scan",
     "Share",
     "Span",
@@ -101,10 +67,5 @@ __all__ = (
     "Within",
     "digest",
     "digest_aggregate",
-    "edges_of",
-    "find_fault",
-    "find_query_columns",
-    "strictest",
-    "units_of",
     "write_node",
 )

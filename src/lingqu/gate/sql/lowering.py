@@ -12,17 +12,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
-from lingqu.gate.queries.conditions import (
-    Conditions,
-    constant_of,
-    finite_of,
-    year_of,
-)
-from lingqu.gate.queries.diagrams import Diagrams, TooComplex
-from lingqu.gate.queries.ir import (
+from lingqu.gate.governance import Function, GovernedColumn, GridKind, Kind, QueryPolicy
+from lingqu.gate.queries import (
     ALWAYS,
     Aggregate,
-    ColumnRef,
     Dimension,
     Figure,
     GroupOf,
@@ -34,22 +27,29 @@ from lingqu.gate.queries.ir import (
     Share,
     Step,
 )
-from lingqu.gate.queries.joining import find_joins
-from lingqu.gate.queries.policy import Function, GovernedColumn, GridKind, Kind, QueryPolicy
-from lingqu.gate.queries.printed import band_of
-from lingqu.gate.queries.scopes import (
+from lingqu.gate.sql.conditions import (
+    Conditions,
+    constant_of,
+    finite_of,
+    year_of,
+)
+from lingqu.gate.sql.diagrams import Diagrams, TooComplex
+from lingqu.gate.sql.joining import find_joins
+from lingqu.gate.sql.printed import band_of, clamped_of
+from lingqu.gate.sql.scopes import (
     AGGREGATES,
-    Bound,
     Flat,
     NameAmbiguous,
     NameUnknown,
     Resolver,
     has_aggregate,
 )
-from lingqu.gate.queries.syntax import (
+from lingqu.gate.syntax import (
     Block,
+    Bound,
     Call,
     Choice,
+    ColumnRef,
     ConstructRefused,
     Conversion,
     Item,
@@ -199,6 +199,7 @@ class _Lowering:
         outputs = tuple(self._output(item) for item in self.block.items)
         if not self.groups and not self.aggregates:
             raise RowsRefused
+        outputs = _distinct(self.block.items, outputs)
         names = [output.name for output in outputs]
         if len(set(names)) != len(names):
             raise NameAmbiguous(name=next(one for one in names if names.count(one) > 1))
@@ -334,6 +335,7 @@ class _Lowering:
         if call.function == "count":
             return self._count(call, guard)
         argument = _only(call)
+        argument = clamped_of(argument, self.column_of) or argument
         if call.function == "sum":
             return self._sum(self._terms(argument), guard)
         if not isinstance(argument, ColumnRef):
@@ -429,6 +431,8 @@ class _Lowering:
                 return self._multiplied(self._terms(left), self._terms(right))
             case Choice(arms=arms, otherwise=otherwise):
                 return self._chosen(arms, otherwise)
+            case Conversion() if (measure := clamped_of(written, self.column_of)) is not None:
+                return {(measure,): self.diagrams.leaf(Fraction(1))}
             case Call(function="if", arguments=(condition, value, *rest)):
                 return self._chosen(((condition, value),), rest[0] if rest else Missing())
             case Missing():
@@ -527,6 +531,20 @@ def _name_of(written: Written) -> str:
         case Call(function=name) if name.isidentifier():
             return name
     return "figure"
+
+
+def _distinct(items: tuple[Item, ...], outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+    """Columns that were given no name are numbered where their own would be taken."""
+    taken = {item.alias for item in items if item.alias}
+    found = []
+    for item, output in zip(items, outputs, strict=True):
+        name, number = output.name, 1
+        while not item.alias and name in taken:
+            number += 1
+            name = f"{output.name}_{number}"
+        taken.add(name)
+        found.append(Output(name, output.figure))
+    return tuple(found)
 
 
 def _add(one: Linear, other: Linear, sign: Fraction) -> Linear:
