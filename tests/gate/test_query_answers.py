@@ -10,11 +10,11 @@ import time
 from collections import Counter
 
 import pytest
-from query_world import FORM, K, TOWNS, ask, asking, load, policy, rows_of, visits
+from query_world import FORM, TOWNS, K, ask, asking, load, policy, rows_of, visits
 
 from lingqu import gate, trust
 from lingqu.gate import answers
-from lingqu.gate.queries import Mode
+from lingqu.gate.governance import Mode
 from lingqu.gate.turns import QueueFull, Turns
 from lingqu.kernel.errors import LingquError
 from lingqu.runtime.engine import Cancel, Job, Limits
@@ -69,7 +69,7 @@ def test_a_query_is_a_call_metered_repeated_and_refused_like_any_other(world, ma
         told = made.explain(tx, world.request(product, grant, query=BY_TOWN), may_call=True)
     assert (call.outcome, call.units, call.subjects) == ("counted", 1, 0)
     assert told.code == "gate.query.mode"
-    assert [one.rule for one in told.considered if not one.passed][0] == "is_answerable"
+    assert next(one.rule for one in told.considered if not one.passed) == "is_answerable"
 
 
 def test_answers_are_those_of_plain_counting_where_nothing_is_withheld(world, made, product):
@@ -91,7 +91,7 @@ def test_answers_are_those_of_plain_counting_where_nothing_is_withheld(world, ma
 
 
 def test_no_difference_of_answers_finds_the_three_people_of_the_small_town(world, made, product):
-    """The total less every large town, the complement, a tracker: each is short of the last part."""
+    """The total less all large towns, the complement, a tracker: each lacks the last part."""
     rows = visits()
     small = sum(row["town"] == "戊" for row in rows)
     grant = world.buy(product)
@@ -105,15 +105,16 @@ def test_no_difference_of_answers_finds_the_three_people_of_the_small_town(world
         *(f"SELECT count(*) FROM visit WHERE town IN ('戊', '{town}')" for town in TOWNS),
         *(f"SELECT count(*) FROM visit WHERE town = '{town}'" for town in TOWNS),
         BY_TOWN_AND_KIND,
-        "SELECT count(CASE WHEN town = '戊' THEN 1 END) AS some, count(*) AS n FROM visit",
+        "SELECT count(CASE WHEN town = '戊' THEN 1 END) AS few, count(*) AS n FROM visit",
     ]
+    refusals = set()
     for mode in ("cube", "ad_hoc"):
         known = {}
         for text in asked:
             try:
                 answer = ask(world, made, product, grant, text, mode=mode).released
             except LingquError as refusal:
-                assert refusal.code == "gate.query.overlap"
+                refusals.add(refusal.code)
                 continue
             for row in answer["rows"]:
                 assert str(small) not in [cell for cell in row if cell is not None]
@@ -123,6 +124,7 @@ def test_no_difference_of_answers_finds_the_three_people_of_the_small_town(world
         sums = {0} | {one - other for one in told for other in told}
         assert small not in sums
         assert -small not in sums
+    assert refusals == {"gate.query.overlap"}
 
 
 def test_no_rewriting_averages_the_rounding_away(world, made, resource):
@@ -201,7 +203,8 @@ def test_one_person_more_changes_no_answer_and_many_change_their_own_cell_only(w
     for mode in ("cube", "ad_hoc"):
         old = {tuple(row[:2]): row[2] for row in before[mode]["rows"]}
         new = {tuple(row[:2]): row[2] for row in after[mode]["rows"]}
-        assert {key for key in old if new.get(key) != old[key]} == {("乙", "门诊")}
+        # A group that was cut before, ad hoc, is not told again of another version.
+        assert {key for key in new if new[key] != old.get(key)} == {("乙", "门诊")}
         assert int(new["乙", "门诊"]) - int(old["乙", "门诊"]) == K
 
 
@@ -225,7 +228,8 @@ def test_a_query_dies_with_its_right_and_tells_nothing_of_how_far_it_came(
     assert made
     slow = asking(world, desk, time_ms=60_000)
     endless = "SELECT count(*) FROM range(100000000) a, range(100000000) b WHERE a.range < b.range"
-    monkeypatch.setattr(slow, "_job", lambda sql, values, source: gate_job(endless, slow))
+    job = Job(sql=endless, limits=Limits(time_ms=60_000))
+    monkeypatch.setattr(slow, "_job", lambda *_: job)
     grant = world.buy(product)
     found = []
 
@@ -238,11 +242,12 @@ def test_a_query_dies_with_its_right_and_tells_nothing_of_how_far_it_came(
     thread = threading.Thread(target=run)
     thread.start()
     ends = time.monotonic() + 20
-    while not slow._running and time.monotonic() < ends:  # noqa: SLF001  # the moment it runs
+    while not slow._running and time.monotonic() < ends:  # the moment it runs
         time.sleep(0.01)
     world.hold(grant.id)
     thread.join(timeout=20)
-    assert found == ["rights.grant.held"] or found == ["gate.query.stopped"]
+    # The desk decides on the right again, so that what is told is why it ended.
+    assert found == ["rights.grant.held"]
 
 
 def test_no_contract_waits_for_all_the_queries_of_another():
@@ -259,7 +264,7 @@ def test_no_contract_waits_for_all_the_queries_of_another():
         threads.append(threading.Thread(target=run, args=(contract,)))
         threads[-1].start()
         ends = time.monotonic() + 5
-        while sum(map(len, turns._queues.values())) < len(threads) and time.monotonic() < ends:  # noqa: SLF001
+        while sum(map(len, turns._queues.values())) < len(threads) and time.monotonic() < ends:
             time.sleep(0.005)
     first.__exit__(None, None, None)
     for thread in threads:
