@@ -484,10 +484,7 @@ def _meet_grids(one: GovernedColumn, other: GovernedColumn) -> Grid | None:
     if left == right:
         return left
     if left.kind is GridKind.EXACT and right.kind is GridKind.EXACT:
-        if not left.values or not right.values:
-            return left if left.values else right
-        listed = tuple(value for value in left.values if value in right.values)
-        return replace(left, values=listed) if listed else None
+        return replace(left, values=())
     if left.kind is GridKind.EXACT:
         return right
     if right.kind is GridKind.EXACT:

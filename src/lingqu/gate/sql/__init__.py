@@ -13,21 +13,38 @@ from lingqu.gate.sql.diagrams import TooComplex
 from lingqu.gate.sql.joining import JoinRefused, TooManyJoins
 from lingqu.gate.sql.lowering import RowsRefused, TooWide
 from lingqu.gate.sql.printing import print_query, write_query
-from lingqu.gate.sql.reading import read
+from lingqu.gate.sql.reading import read, read_printed
 from lingqu.gate.sql.scopes import NameAmbiguous, NameTaken, NameUnknown
+from lingqu.gate.sql.uses import (
+    USES,
+    Asked,
+    ColumnRefused,
+    FunctionNotPermitted,
+    ModeRefused,
+    OffGrid,
+    find_refusal,
+)
 
 __all__ = (
+    "USES",
+    "Asked",
+    "ColumnRefused",
+    "FunctionNotPermitted",
     "JoinRefused",
+    "ModeRefused",
     "NameAmbiguous",
     "NameTaken",
     "NameUnknown",
+    "OffGrid",
     "RowsRefused",
     "TooComplex",
     "TooManyJoins",
     "TooWide",
     "TypeRefused",
     "canonical",
+    "find_refusal",
     "print_query",
     "read",
+    "read_printed",
     "write_query",
 )

@@ -159,6 +159,8 @@ class Conditions:
         if isinstance(item, Call) and year_of(item) is not None:
             column = year_of(item)
             assert column is not None, "it was just found"
+            if self._column_of(column).kind is not Kind.DATE:
+                raise TypeRefused(column=column.name)
             years = _of_years(_ordered(relation, _whole(value)))
             values: Values = sets.clip(years, *extremes_of(self._column_of(column)))
         elif isinstance(item, ColumnRef):

@@ -12,8 +12,11 @@ from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.queries import Query
 from lingqu.gate.sql.canonical import canonical
 from lingqu.gate.sql.diagrams import TooComplex
-from lingqu.gate.sql.lowering import RowsRefused, lower
-from lingqu.gate.syntax import Bound, read_text
+from lingqu.gate.sql.lowering import Reader, RowsRefused, lower
+from lingqu.gate.syntax import Block, Bound, Printed, read_text
+
+PRINTED_LONGEST = 250_000
+PRINTED_DEEPEST = 150
 
 
 def read(text: str, policy: QueryPolicy, values: Sequence[Bound] = ()) -> Query:
@@ -24,8 +27,24 @@ def read(text: str, policy: QueryPolicy, values: Sequence[Bound] = ()) -> Query:
     TooComplex or TooWide, each from the text and the policy alone.
     """
     block = read_text(text, longest=policy.text_max, deepest=policy.depth_max)
+    return _lowered(block, policy, values, Reader.BUYER)
+
+
+def read_printed(printed: Printed, policy: QueryPolicy) -> Query:
+    """This will read what `print_query` printed for the engine, to compare it with the query.
+
+    Bands and clamped measures are known again here, which nobody else may write. Raises what
+    `read` raises.
+    """
+    block = read_text(
+        printed.sql, longest=PRINTED_LONGEST, deepest=PRINTED_DEEPEST, words=PRINTED_LONGEST
+    )
+    return _lowered(block, policy, printed.values, Reader.OURSELVES)
+
+
+def _lowered(block: Block, policy: QueryPolicy, values: Sequence[Bound], reader: Reader) -> Query:
     try:
-        query = canonical(lower(block, policy, values), policy)
+        query = canonical(lower(block, policy, values, reader), policy)
     except RecursionError:
         raise TooComplex(reason="depth") from None
     if not query.groups and not query.aggregates:

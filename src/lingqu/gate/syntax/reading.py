@@ -17,18 +17,18 @@ from lingqu.gate.syntax.nodes import Block, ReadingsDiffer, TextRefused
 from lingqu.kernel import errors
 from lingqu.runtime import engine
 
-TOKENS_MOST = 4_000
+WORDS_MOST = 4_000
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _STRING = re.compile(r"'(?:[^']|'')*'")
 _PLAIN = re.compile(r"[\x20-\x7e\t\r\n\u4e00-\u9fff]*\Z")
 
 
-def read_text(text: str, *, longest: int, deepest: int) -> Block:
+def read_text(text: str, *, longest: int, deepest: int, words: int = WORDS_MOST) -> Block:
     """This will give the one syntax both parsers read in a text.
 
     Raises TextRefused, ConstructRefused, ReadingsDiffer, FunctionRefused, FunctionUnreviewed.
     """
-    _check(text, longest, deepest)
+    _check(text, longest, deepest, words)
     try:
         tree = engine.parse(text)
     except errors.LingquError as refusal:
@@ -47,7 +47,7 @@ def _reason(parameters: dict[str, Any]) -> str:
     return str(parameters.get("reason", "unreadable"))
 
 
-def _check(text: str, longest: int, deepest: int) -> None:
+def _check(text: str, longest: int, deepest: int, words: int) -> None:
     """Outside quoted texts there are ASCII and plain ideographs only."""
     if not 0 < len(text) <= longest:
         raise TextRefused(reason="length")
@@ -64,7 +64,7 @@ def _check(text: str, longest: int, deepest: int) -> None:
             most = max(most, depth)
         elif sign in {")", "]", "}", "end"}:
             depth -= 1
-    if tokens > TOKENS_MOST:
+    if tokens > words:
         raise TextRefused(reason="words")
     if most > deepest:
         raise TextRefused(reason="depth")
