@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from lingqu import gate, supply
 from lingqu.gate import governance
 from lingqu.gate.asking import Asking
-from lingqu.gate.sql import read
 from lingqu.gate.turns import Turns
 from lingqu.runtime import new_id
 from lingqu.runtime.engine import Limits
@@ -94,10 +93,9 @@ def asking(world, desk, *, time_ms=2_000):
     return Asking(
         world.place.database,
         desk=desk,
-        engine=world.engine,
+        engine=lambda: world.engine,
         keyring=world.keyring,
         folder=world.folder / "gate",
-        read=read,
         limits=Limits(time_ms=time_ms),
         turns=Turns(most=2),
     )
