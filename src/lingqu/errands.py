@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lingqu import gate, supply, trust
+from lingqu.gate import answers
 from lingqu.runtime import Caller
 from lingqu.supply import collection, handing, opening
 from lingqu.wiring import GATE, App, workshop
@@ -216,6 +217,7 @@ def publish_product(
         reach("tables")
         tables = gate.find_tables(tx, found, tables=app.tables)
         sealed = gate.find_sealed_key(tx, product)
+        datasets = answers.find_datasets(tx, tables)
     reach("build")
     built = gate.build_snapshot(
         found,
@@ -224,6 +226,7 @@ def publish_product(
         keyring=app.keyring,
         sealed=sealed,
         folder=app.settings.data_dir / GATE,
+        datasets=datasets,
     )
     reach("publish")
     return trust.execute(

@@ -22,6 +22,10 @@ SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "cli/story",
     "gate/lists",
+    "gate/governance",
+    "gate/queries",
+    "gate/sql",
+    "gate/syntax",
     "market/bills",
     "market/distribution",
     "market/settlement",

@@ -14,12 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from lingqu.gate.queries import syntax
-from lingqu.gate.queries.ir import ColumnRef, Scan
-from lingqu.gate.queries.policy import QueryPolicy
-from lingqu.gate.queries.syntax import (
+from lingqu.gate import syntax
+from lingqu.gate.governance import QueryPolicy
+from lingqu.gate.syntax import (
     Block,
+    Bound,
     Call,
+    ColumnRef,
     Comparison,
     ConstructRefused,
     Conversion,
@@ -27,6 +28,7 @@ from lingqu.gate.queries.syntax import (
     Name,
     Parameter,
     Part,
+    Scan,
     Source,
     Text,
     Truth,
@@ -35,8 +37,6 @@ from lingqu.gate.queries.syntax import (
 from lingqu.kernel import errors
 
 AGGREGATES = frozenset({"sum", "count", "avg", "mean", "min", "max", "count_if"})
-Bound = None | bool | int | Decimal | str | dt.date
-"""What may be bound to a parameter of a query."""
 
 
 class NameUnknown(errors.Rejected):

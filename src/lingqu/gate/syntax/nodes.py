@@ -8,13 +8,13 @@ query when their values are equal, in every name, literal and bracket.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from lingqu.gate.queries.ir import ColumnRef
-from lingqu.gate.queries.policy import is_identifier
 from lingqu.kernel import errors
 
 
@@ -34,6 +34,22 @@ class ReadingsDiffer(errors.Rejected):
     """Two parsers read the text differently, so nobody can say what it means."""
 
     code = "gate.query.readings_differ"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Scan:
+    """A governed table; `nth` tells apart several places where one query names it."""
+
+    table: str
+    nth: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ColumnRef:
+    """A column of a scan, by its governed name."""
+
+    scan: Scan
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +172,8 @@ class Conversion:
     is_safe: bool
 
 
+Bound: TypeAlias = bool | int | Decimal | str | dt.date | None
+"""What may be bound to a parameter of a query."""
 Written: TypeAlias = (
     Name | Number | Text | Truth | Missing | Parameter | Interval | Call | Both | Either | Negated
     | Comparison | OneOf | IsMissing | Choice | Conversion | ColumnRef
@@ -222,6 +240,14 @@ def flat(kind: type[Both | Either], parts: tuple[Written, ...]) -> Written:
             part.parts if isinstance(part, Both | Either) and type(part) is kind else [part]
         )
     return kind(tuple(found))
+
+
+def is_identifier(text: str) -> bool:
+    """Whether a word can name a table or column: letters, digits, `_` and plain ideographs."""
+    return _IDENTIFIER.match(text) is not None
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z_\u4e00-\u9fff][A-Za-z0-9_\u4e00-\u9fff]{0,62}\Z")
 
 
 def word(name: object) -> str:

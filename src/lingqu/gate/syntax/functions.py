@@ -41,7 +41,7 @@ class Review:
 @cache
 def get_review() -> Review:
     """This will give the reviewed list of functions."""
-    text = resources.files("lingqu.gate.queries").joinpath("functions.toml").read_text("utf-8")
+    text = resources.files("lingqu.gate.syntax").joinpath("functions.toml").read_text("utf-8")
     found = tomllib.loads(text)
     return Review(
         version=found["version"],

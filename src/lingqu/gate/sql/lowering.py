@@ -8,21 +8,15 @@ refused by its construct.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
-from lingqu.gate.queries.conditions import (
-    Conditions,
-    constant_of,
-    finite_of,
-    year_of,
-)
-from lingqu.gate.queries.diagrams import Diagrams, TooComplex
-from lingqu.gate.queries.ir import (
+from lingqu.gate.governance import Function, GovernedColumn, GridKind, Kind, QueryPolicy
+from lingqu.gate.queries import (
     ALWAYS,
     Aggregate,
-    ColumnRef,
     Dimension,
     Figure,
     GroupOf,
@@ -34,22 +28,30 @@ from lingqu.gate.queries.ir import (
     Share,
     Step,
 )
-from lingqu.gate.queries.joining import find_joins
-from lingqu.gate.queries.policy import Function, GovernedColumn, GridKind, Kind, QueryPolicy
-from lingqu.gate.queries.printed import band_of
-from lingqu.gate.queries.scopes import (
+from lingqu.gate.sql.conditions import (
+    Conditions,
+    TypeRefused,
+    constant_of,
+    finite_of,
+    year_of,
+)
+from lingqu.gate.sql.diagrams import Diagrams, TooComplex
+from lingqu.gate.sql.joining import find_joins
+from lingqu.gate.sql.printed import band_of, clamped_of
+from lingqu.gate.sql.scopes import (
     AGGREGATES,
-    Bound,
     Flat,
     NameAmbiguous,
     NameUnknown,
     Resolver,
     has_aggregate,
 )
-from lingqu.gate.queries.syntax import (
+from lingqu.gate.syntax import (
     Block,
+    Bound,
     Call,
     Choice,
+    ColumnRef,
     ConstructRefused,
     Conversion,
     Item,
@@ -85,13 +87,20 @@ class TooWide(errors.Rejected):
     code = "gate.query.too_wide"
 
 
-def lower(block: Block, policy: QueryPolicy, values: Sequence[Bound]) -> Query:
+class Reader(enum.Enum):
+    """For whom a text is read: only we write bands and clamped measures out."""
+
+    BUYER = "buyer"
+    OURSELVES = "ourselves"
+
+
+def lower(block: Block, policy: QueryPolicy, values: Sequence[Bound], reader: Reader) -> Query:
     """This will give what a block means, not yet in its one form.
 
     Raises what names, joins, conditions and figures are refused for.
     """
     inner, shown = _unwrap(block, policy)
-    query = _Lowering(policy, values, inner).read()
+    query = _Lowering(policy, values, inner, reader).read()
     return query if shown is None else _show(query, shown, block)
 
 
@@ -164,8 +173,11 @@ def _show(query: Query, shown: tuple[tuple[str, str], ...], block: Block) -> Que
 class _Lowering:
     """Reads one block without blocks around it."""
 
-    def __init__(self, policy: QueryPolicy, values: Sequence[Bound], block: Block) -> None:
+    def __init__(
+        self, policy: QueryPolicy, values: Sequence[Bound], block: Block, reader: Reader
+    ) -> None:
         self.policy = policy
+        self.is_ours = reader is Reader.OURSELVES
         self.block = block
         self.resolver = Resolver(policy, values)
         self.flat: Flat = self.resolver.flatten(block, {})
@@ -199,6 +211,7 @@ class _Lowering:
         outputs = tuple(self._output(item) for item in self.block.items)
         if not self.groups and not self.aggregates:
             raise RowsRefused
+        outputs = _distinct(self.block.items, outputs)
         names = [output.name for output in outputs]
         if len(set(names)) != len(names):
             raise NameAmbiguous(name=next(one for one in names if names.count(one) > 1))
@@ -251,18 +264,23 @@ class _Lowering:
         if isinstance(written, Conversion) and written.type == "DATE":
             written = written.item
         if (year := year_of(written)) is not None:
-            return Dimension(year, Step.YEAR)
+            return Dimension(self._day(year), Step.YEAR)
         match written:
             case ColumnRef():
                 return Dimension(written, self._natural(written))
             case Call(
                 function="date_trunc", arguments=(Text(value="month"), ColumnRef() as column)
             ):
-                return Dimension(column, Step.MONTH)
-            case Choice():
+                return Dimension(self._day(column), Step.MONTH)
+            case Choice() if self.is_ours:
                 banded = band_of(written, self.column_of)
                 return None if banded is None else Dimension(banded, Step.BAND)
         return None
+
+    def _day(self, column: ColumnRef) -> ColumnRef:
+        if self.column_of(column).kind is not Kind.DATE:
+            raise TypeRefused(column=column.name)
+        return column
 
     def _natural(self, column: ColumnRef) -> Step:
         """A column on a grid is shown by the steps of its grid."""
@@ -334,6 +352,7 @@ class _Lowering:
         if call.function == "count":
             return self._count(call, guard)
         argument = _only(call)
+        argument = self._clamped(argument) or argument
         if call.function == "sum":
             return self._sum(self._terms(argument), guard)
         if not isinstance(argument, ColumnRef):
@@ -342,6 +361,9 @@ class _Lowering:
             top = self._base(Function.SUM, (argument,), guard)
             return Quotient(top, self._base(Function.COUNT, (argument,), guard))
         return self._base(Function(call.function), (argument,), guard)
+
+    def _clamped(self, written: Written) -> ColumnRef | None:
+        return clamped_of(written, self.column_of) if self.is_ours else None
 
     def _both(self, guard: int, condition: Written) -> int:
         return self.diagrams.both(guard, self.conditions.read(condition))
@@ -429,6 +451,8 @@ class _Lowering:
                 return self._multiplied(self._terms(left), self._terms(right))
             case Choice(arms=arms, otherwise=otherwise):
                 return self._chosen(arms, otherwise)
+            case Conversion() if (measure := self._clamped(written)) is not None:
+                return {(measure,): self.diagrams.leaf(Fraction(1))}
             case Call(function="if", arguments=(condition, value, *rest)):
                 return self._chosen(((condition, value),), rest[0] if rest else Missing())
             case Missing():
@@ -527,6 +551,20 @@ def _name_of(written: Written) -> str:
         case Call(function=name) if name.isidentifier():
             return name
     return "figure"
+
+
+def _distinct(items: tuple[Item, ...], outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+    """Columns that were given no name are numbered where their own would be taken."""
+    taken = {item.alias for item in items if item.alias}
+    found = []
+    for item, output in zip(items, outputs, strict=True):
+        name, number = output.name, 1
+        while not item.alias and name in taken:
+            number += 1
+            name = f"{output.name}_{number}"
+        taken.add(name)
+        found.append(Output(name, output.figure))
+    return tuple(found)
 
 
 def _add(one: Linear, other: Linear, sign: Fraction) -> Linear:

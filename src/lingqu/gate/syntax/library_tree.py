@@ -8,8 +8,8 @@ from collections.abc import Callable
 from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 
-from lingqu.gate.queries import syntax
-from lingqu.gate.queries.syntax import (
+from lingqu.gate.syntax import nodes
+from lingqu.gate.syntax.nodes import (
     Block,
     Both,
     Call,
@@ -203,7 +203,7 @@ def _column(node: Node) -> Written:
 
 
 def _literal(node: Node) -> Written:
-    return Text(node.this) if node.args.get("is_string") else syntax.number(node.this)
+    return Text(node.this) if node.args.get("is_string") else nodes.number(node.this)
 
 
 def _parameter(node: Node) -> Written:
@@ -237,7 +237,7 @@ def _count(node: Node) -> Written:
 def _anonymous(node: Node) -> Written:
     _only(node, "this", "expressions")
     name, arguments = str(node.this).lower(), tuple(_written(one) for one in node.expressions)
-    return Call(name, syntax.with_unit(arguments) if name == "date_part" else arguments)
+    return Call(name, nodes.with_unit(arguments) if name == "date_part" else arguments)
 
 
 def _guarded(node: Node) -> Written:
@@ -366,7 +366,7 @@ _READERS: dict[type[Node], Callable[[Node], Written]] = {
     exp.Null: lambda _: Missing(),
     exp.Placeholder: _parameter,
     exp.Paren: _inner,
-    exp.Neg: lambda node: syntax.negative(_inner(node)),
+    exp.Neg: lambda node: nodes.negative(_inner(node)),
     exp.Not: lambda node: Negated(_inner(node)),
     exp.And: lambda node: _chain(Both, node),
     exp.Or: lambda node: _chain(Either, node),

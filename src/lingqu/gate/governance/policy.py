@@ -17,6 +17,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
+from lingqu.gate.syntax import is_identifier
+
 TABLES_MOST = 16
 COLUMNS_MOST = 200
 JOINS_MOST = 64
@@ -24,12 +26,15 @@ EDGES_MOST = 1_000
 LISTED_MOST = 5_000
 THRESHOLD_LEAST = 2
 THRESHOLD_MOST = 10_000
+OWN_PREFIX = "lingqu_"
+"""What names begin with that the platform prints; no policy can give such a one."""
 DIGITS_MOST = 38
 """Digits of the widest exact number an engine holds."""
-_IDENTIFIER = re.compile(r"[A-Za-z_\u4e00-\u9fff][A-Za-z0-9_\u4e00-\u9fff]{0,62}\Z")
-_INTEGERS = frozenset(
-    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
-)
+_INTEGERS = {
+    "TINYINT": (-(2**7), 2**7 - 1), "SMALLINT": (-(2**15), 2**15 - 1),
+    "INTEGER": (-(2**31), 2**31 - 1), "BIGINT": (-(2**63), 2**63 - 1),
+    "UTINYINT": (0, 2**8 - 1), "USMALLINT": (0, 2**16 - 1), "UINTEGER": (0, 2**32 - 1),
+}  # fmt: skip
 _DECIMAL = re.compile(r"DECIMAL\((\d{1,2}),(\d{1,2})\)\Z")
 
 
@@ -133,8 +138,8 @@ class Measure:
 
     @property
     def digits(self) -> int:
-        """Digits of the largest number of units."""
-        return len(str(max(abs(self.lower), abs(self.upper), 1)))
+        """Digits of the widest number, those behind the point among them."""
+        return max(len(str(max(abs(self.lower), abs(self.upper)))), self.scale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +239,14 @@ def kind_of(type_: str) -> tuple[Kind, int]:
     return plain.get(type_, Kind.OTHER), 0
 
 
+def extremes_of(column: GovernedColumn) -> tuple[int, int]:
+    """This will give the least and the most units an ordered column's type can hold."""
+    if found := _DECIMAL.match(column.type):
+        most = 10 ** int(found[1]) - 1
+        return -most, most
+    return _INTEGERS.get(column.type, (1, date.max.toordinal()))
+
+
 def units_of(column: GovernedColumn, text: str) -> int | None:
     """This will read an edge as units of a column: whole numbers, scaled ones, days; else None."""
     try:
@@ -313,7 +326,7 @@ def _are_dp_terms(terms: DpTerms) -> bool:
 def _table_fault(table: GovernedTable) -> str | None:
     where = f"tables.{table.name[:40]}"
     names = [column.name for column in table.columns]
-    if not is_identifier(table.name) or not table.resource.isprintable():
+    if not is_given_name(table.name) or not table.resource.isprintable():
         return where
     if not 0 < len(names) <= COLUMNS_MOST or _repeats(names):
         return f"{where}.columns"
@@ -330,7 +343,7 @@ def _table_fault(table: GovernedTable) -> str | None:
 
 
 def _column_fault(column: GovernedColumn) -> str | None:
-    if not is_identifier(column.name):
+    if not is_given_name(column.name):
         return "name"
     if not 0 < len(column.type) <= 40:
         return "type"
@@ -387,9 +400,9 @@ def _is_join(policy: QueryPolicy, join: Join) -> bool:
     return (left.name, right.name) == (join.left, join.right)
 
 
-def is_identifier(text: str) -> bool:
-    """Whether a word can name a table or column: letters, digits, `_` and plain ideographs."""
-    return _IDENTIFIER.match(text) is not None
+def is_given_name(text: str) -> bool:
+    """Whether a policy may call a table or column so: an identifier none of ours begins like."""
+    return is_identifier(text) and not text.lower().startswith(OWN_PREFIX)
 
 
 def _repeats(names: Iterator[str] | list[str]) -> bool:
@@ -471,10 +484,7 @@ def _meet_grids(one: GovernedColumn, other: GovernedColumn) -> Grid | None:
     if left == right:
         return left
     if left.kind is GridKind.EXACT and right.kind is GridKind.EXACT:
-        if not left.values or not right.values:
-            return left if left.values else right
-        listed = tuple(value for value in left.values if value in right.values)
-        return replace(left, values=listed) if listed else None
+        return replace(left, values=())
     if left.kind is GridKind.EXACT:
         return right
     if right.kind is GridKind.EXACT:

@@ -13,13 +13,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
-from lingqu.gate.queries import sets
-from lingqu.gate.queries.ir import (
+from lingqu.gate.queries import (
     ALWAYS,
     NEVER,
     All,
     AnyOf,
-    ColumnRef,
     Compared,
     Like,
     Members,
@@ -30,6 +28,8 @@ from lingqu.gate.queries.ir import (
     Within,
     write_node,
 )
+from lingqu.gate.sql import sets
+from lingqu.gate.syntax import ColumnRef
 from lingqu.kernel import errors
 
 NODES_MOST = 5_000
@@ -243,7 +243,7 @@ class Diagrams:
         ]
         place = min(
             range(len(there)),
-            key=lambda at: (there[at][1] != self.false, write_node(there[at][0])),
+            key=lambda at: (there[at][1] != self.false, sets.order(there[at][0])),
         )
         values, child = there[place]
         there[place] = (replace(values, nulls=True), child)
@@ -311,7 +311,7 @@ class Diagrams:
             merged[child] = values if known is None else sets.union(known, values, finite)
         if len(merged) == 1:
             return next(iter(merged))
-        ordered = sorted(merged.items(), key=lambda item: write_node(item[1]))
+        ordered = sorted(merged.items(), key=lambda item: sets.order(item[1]))
         node = _Node(variable, tuple((values, child) for child, values in ordered))
         return self._number((variable, node.branches), node)
 

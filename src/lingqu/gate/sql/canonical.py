@@ -13,14 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
-from lingqu.gate.queries.conditions import finite_of
-from lingqu.gate.queries.diagrams import Diagrams, TooComplex
-from lingqu.gate.queries.ir import (
+from lingqu.gate.governance import GovernedColumn, Kind, QueryPolicy
+from lingqu.gate.queries import (
     ALWAYS,
     Aggregate,
     All,
     AnyOf,
-    ColumnRef,
     Compared,
     Dimension,
     Figure,
@@ -30,11 +28,12 @@ from lingqu.gate.queries.ir import (
     Predicate,
     Query,
     Quotient,
-    Scan,
     Share,
     write_node,
 )
-from lingqu.gate.queries.policy import GovernedColumn, Kind, QueryPolicy
+from lingqu.gate.sql.conditions import finite_of
+from lingqu.gate.sql.diagrams import Diagrams, TooComplex
+from lingqu.gate.syntax import ColumnRef, Scan
 
 NUMBERINGS_MOST = 24
 

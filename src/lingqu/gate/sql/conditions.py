@@ -14,22 +14,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TypeAlias
 
-from lingqu.gate.queries import sets
-from lingqu.gate.queries.diagrams import Diagrams, Variable
-from lingqu.gate.queries.ir import (
-    ColumnRef,
-    Compared,
-    Like,
-    Members,
-    Ranges,
-    Relation,
-    Span,
-    Values,
-)
-from lingqu.gate.queries.policy import GovernedColumn, GridKind, Kind
-from lingqu.gate.queries.syntax import (
+from lingqu.gate.governance import GovernedColumn, GridKind, Kind, extremes_of
+from lingqu.gate.queries import Compared, Like, Members, Ranges, Relation, Span, Values
+from lingqu.gate.sql import sets
+from lingqu.gate.sql.diagrams import Diagrams, Variable
+from lingqu.gate.syntax import (
     Both,
     Call,
+    ColumnRef,
     Comparison,
     ConstructRefused,
     Conversion,
@@ -167,7 +159,10 @@ class Conditions:
         if isinstance(item, Call) and year_of(item) is not None:
             column = year_of(item)
             assert column is not None, "it was just found"
-            values: Values = _of_years(_ordered(relation, _whole(value)))
+            if self._column_of(column).kind is not Kind.DATE:
+                raise TypeRefused(column=column.name)
+            years = _of_years(_ordered(relation, _whole(value)))
+            values: Values = sets.clip(years, *extremes_of(self._column_of(column)))
         elif isinstance(item, ColumnRef):
             column = item
             if isinstance(value, _Null):
@@ -208,11 +203,14 @@ def _values_of(column: GovernedColumn, relation: str, value: Constant) -> Values
             members = Members((text,), inverted=relation == "<>")
             return sets.union(members, members, finite_of(column))
         case (Kind.INTEGER | Kind.DECIMAL, Fraction()):
-            return _ordered(relation, value * 10**column.unit_scale)
+            units = value * 10**column.unit_scale
+            return sets.clip(_ordered(relation, units), *extremes_of(column))
         case (Kind.DATE, dt.date()):
-            return _ordered(relation, Fraction(value.toordinal()))
+            ordinal = Fraction(value.toordinal())
+            return sets.clip(_ordered(relation, ordinal), *extremes_of(column))
         case (Kind.DATE, str()):
-            return _ordered(relation, Fraction(_day(value).toordinal()))
+            ordinal = Fraction(_day(value).toordinal())
+            return sets.clip(_ordered(relation, ordinal), *extremes_of(column))
     raise TypeRefused(column=column.name)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lingqu.gate.queries.diagrams import Diagrams
-from lingqu.gate.queries.ir import ColumnRef, Joined, Scan
-from lingqu.gate.queries.policy import QueryPolicy
+from lingqu.gate.governance import QueryPolicy
+from lingqu.gate.queries import Joined
+from lingqu.gate.sql.diagrams import Diagrams
+from lingqu.gate.syntax import ColumnRef, Scan
 from lingqu.kernel import errors
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lingqu.gate.queries import syntax
-from lingqu.gate.queries.syntax import (
+from lingqu.gate.syntax import nodes
+from lingqu.gate.syntax.nodes import (
     Block,
     Both,
     Call,
@@ -224,7 +224,7 @@ def _constant(node: Node) -> Written:
         return Missing()
     text = literal.get("text", "")
     if kind in {"INTEGER", "NUMERIC"}:
-        return syntax.number(text)
+        return nodes.number(text)
     if kind == "STRING":
         return Text(text)
     if kind == "BOOLEAN":
@@ -294,9 +294,9 @@ def _function(node: Node) -> Written:
         return _interval(node, name)
     arguments = tuple(_written(one["expression"]) for one in node["arguments"])
     if name in {"date_part", "date_trunc"}:
-        arguments = syntax.with_unit(arguments)
+        arguments = nodes.with_unit(arguments)
     if name == "-" and len(arguments) == 1:
-        return syntax.negative(arguments[0])
+        return nodes.negative(arguments[0])
     if name == "+" and len(arguments) == 1:
         return arguments[0]
     if name == "!~~":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a band is written in SQL, for the printer to write and the reader to know again."""
+"""How bands and clamped measures are written, for the printer and for the reader to know again."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 
-from lingqu.gate.queries.ir import ColumnRef
-from lingqu.gate.queries.policy import GovernedColumn, GridKind, Kind, edges_of
-from lingqu.gate.queries.syntax import (
+from lingqu.gate.governance import DIGITS_MOST, GovernedColumn, GridKind, Kind, edges_of, kind_of
+from lingqu.gate.syntax import (
+    Call,
     Choice,
+    ColumnRef,
     Comparison,
     Conversion,
     Missing,
@@ -55,6 +56,35 @@ def band_case(column: ColumnRef, governed: GovernedColumn) -> Choice:
         lower = written[place - 1] if place else Missing()
         arms.append((Comparison("<", column, edge), lower))
     return Choice(tuple(arms), Missing())
+
+
+def clamped(column: ColumnRef, governed: GovernedColumn) -> Written:
+    """This will write a measure within its bounds, as an exact number that is just wide enough.
+
+    Where the column holds other numbers, one that cannot be read is missing.
+    """
+    measure = governed.measure
+    assert measure is not None, "only measures are computed with"
+    lower, upper = (
+        Number(Decimal(unit).scaleb(-measure.scale)) for unit in (measure.lower, measure.upper)
+    )
+    item: Written = column
+    if kind_of(governed.type) not in {(Kind.INTEGER, 0), (Kind.DECIMAL, measure.scale)}:
+        item = Conversion(column, f"DECIMAL({DIGITS_MOST},{measure.scale})", is_safe=True)
+    inside = Call("least", (Call("greatest", (item, lower)), upper))
+    return Conversion(inside, f"DECIMAL({max(measure.digits, 1)},{measure.scale})", is_safe=False)
+
+
+def clamped_of(
+    written: Written, column_of: Callable[[ColumnRef], GovernedColumn]
+) -> ColumnRef | None:
+    """This will give the measure an expression clamps to its bounds; None for any other."""
+    match written:
+        case Conversion(item=Call(arguments=(Call(arguments=(item, _)), _))):
+            column = item.item if isinstance(item, Conversion) else item
+            if isinstance(column, ColumnRef) and column_of(column).measure is not None:
+                return column if clamped(column, column_of(column)) == written else None
+    return None
 
 
 def _literal(edge: Edge) -> Written:

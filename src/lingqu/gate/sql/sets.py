@@ -7,7 +7,7 @@ missing value belongs is told beside it.
 
 from __future__ import annotations
 
-from lingqu.gate.queries.ir import Members, Ranges, Span, Values
+from lingqu.gate.queries import Members, Ranges, Span, Values
 
 
 def span(start: int | None, end: int | None) -> Ranges:
@@ -17,11 +17,35 @@ def span(start: int | None, end: int | None) -> Ranges:
     return Ranges((Span(start, end),))
 
 
+def clip(ranges: Ranges, least: int, most: int) -> Ranges:
+    """This will leave out bounds that no value between `least` and `most` can pass."""
+    found = []
+    for one in ranges.spans:
+        if (one.start is not None and one.start > most) or (
+            one.end is not None and one.end <= least
+        ):
+            continue
+        start = None if one.start is None or one.start <= least else one.start
+        found.append(Span(start, None if one.end is None or one.end > most else one.end))
+    return Ranges(tuple(found), ranges.nulls)
+
+
 def everything(values: Values) -> Values:
     """This will give all values of the same kind, the missing one too."""
     if isinstance(values, Ranges):
         return Ranges((Span(None, None),), nulls=True)
     return Members((), inverted=True, nulls=True)
+
+
+def order(values: Values) -> tuple[object, ...]:
+    """This will give what sets of one column sort by."""
+    if isinstance(values, Ranges):
+        spans = tuple(
+            (one.start is not None, one.start or 0, one.end is None, one.end or 0)
+            for one in values.spans
+        )
+        return (spans, values.nulls)
+    return (values.inverted, values.texts, values.nulls)
 
 
 def is_empty(values: Values) -> bool:

@@ -22,23 +22,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from lingqu.gate.queries.policy import Function
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Scan:
-    """A governed table; `nth` tells apart several places where one query names it."""
-
-    table: str
-    nth: int = 0
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ColumnRef:
-    """A column of a scan, by its governed name."""
-
-    scan: Scan
-    name: str
+from lingqu.gate.governance import Function
+from lingqu.gate.syntax import ColumnRef, Scan
 
 
 @dataclass(frozen=True, slots=True, order=True)
