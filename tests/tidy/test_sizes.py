@@ -21,7 +21,9 @@ BUDGETS = {
 SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "cli/story",
+    "gate/consents",
     "gate/lists",
+    "gate/predicates",
     "market/bills",
     "market/distribution",
     "market/settlement",

@@ -346,10 +346,11 @@ class Desk:
             new_subjects=window.counted_subjects(),
             versions=window.versions,
         )
-        trust.execute_new(
+        trust.execute(
             self._database,
             meter_calls,
             trust.PLATFORM,
+            None,
             batches=tuple(batches),
             beside=Hides(beside),
         )
