@@ -41,6 +41,10 @@ WINDOW_NS = 5_000_000
 """A window takes no further call after so long."""
 SLICE = 1_000
 """So many subjects of a large call are read and answered between two windows."""
+DEAF_NS = 75_000_000
+"""Nothing is decided where the last sign of life is older: a turn of 25 ms, and 50 ms more."""
+PATIENCE_NS = 1_000_000_000
+"""So long calls wait for it, before they are refused as unavailable."""
 ROUNDS = 4
 _ANSWER_S = 60
 
@@ -237,8 +241,7 @@ class Desk:
         """Decide, write and answer what was taken; give what must wait for the next window."""
         later: list[Waiting] = []
         try:
-            if not self.grants.listening:
-                raise rights.NotListening
+            self._check_hearing()
             if self._database.clock == "real":
                 window, others = self._judge.recall(waiting, self._database.time.now())
                 known = set(map(id, others))
@@ -252,6 +255,18 @@ class Desk:
             self._give_up([one for one in waiting if not one.is_answered], error)
             return []
         return later
+
+    def _check_hearing(self) -> None:
+        """See that revocations are heard now; wait a little where the last sign of life is old.
+
+        Raises NotListening.
+        """
+        until = time.monotonic_ns() + PATIENCE_NS
+        while self.grants.listening and time.monotonic_ns() < until:
+            if time.monotonic_ns() - self.grants.heard_ns < DEAF_NS:
+                return
+            time.sleep(0.005)
+        raise rights.NotListening
 
     def _window(
         self, waiting: Sequence[Waiting], later: list[Waiting], window: Window | None
