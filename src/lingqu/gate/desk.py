@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The desk: calls come in from any thread, are decided in windows, and leave metered.
 
-One thread takes what waits as one window (grant by grant, at most so many calls for at most a few
-milliseconds, a busy one let fill for two at most), decides each call by its own effective grant, answers
-from the snapshots, writes the window durably in one transaction, and only then lets the answers go.
-Where the revocations of grants are not heard, every call is refused as unavailable: the gate fails
-closed.
+One thread takes what waits as one window (grant by grant, so many calls for a few milliseconds, a
+busy one let fill for two at most), decides each call by its own effective grant, answers from the
+snapshots, writes the window durably in one transaction, and only then lets the answers go. Where
+revocations are not heard, every call is refused as unavailable: the gate fails closed.
 """
 
 from __future__ import annotations
@@ -222,7 +221,7 @@ class Desk:
         many. Nobody waits where the window before was small. False once the desk is to close.
         """
         until = time.monotonic_ns() + GATHER_NS
-        while BUSY <= self._last and len(self._lanes) < self._last * 3 // 4:
+        while self._last >= BUSY and len(self._lanes) < self._last * 3 // 4:
             if time.monotonic_ns() > until:
                 break
             time.sleep(GATHER_STEP_S)
@@ -373,7 +372,7 @@ class Desk:
                     continue
                 answer = answer_of(one, batch)
                 answers.append((one.waiting, answer))
-                kept = kept_reply(answer, one.waiting.request)
+                kept = kept_reply(answer)
                 if kept is not None:
                     replies.append(kept)
         beside = Beside(
