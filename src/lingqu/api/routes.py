@@ -43,9 +43,11 @@ def asks(path: str, summary: str, *, status: int = 200, is_open: bool = False) -
     )
 
 
-def makes(path: str, command: str, summary: str, *, is_open: bool = False) -> post:
-    """This will make a function the route of a command that makes a thing: 201."""
-    return _changes(path, command, summary, 201, is_open=is_open)
+def makes(
+    path: str, command: str, summary: str, *, is_open: bool = False, status: int = 201
+) -> post:
+    """This will make a function the route of a command that makes a thing, now or later (202)."""
+    return _changes(path, command, summary, status, is_open=is_open)
 
 
 def does(path: str, command: str, summary: str) -> post:
@@ -83,7 +85,7 @@ def _changes(path: str, command: str, summary: str, status: int, *, is_open: boo
 
 def _for(*, is_open: bool) -> dict[str, Any]:
     if is_open:
-        return {}
+        return {"is_open": True}
     return {"guards": [signed_in], "security": [{"key": []}, {"session": []}]}
 
 

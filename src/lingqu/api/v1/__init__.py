@@ -57,7 +57,7 @@ _WORDS = (
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
 UPLOAD_PATHS = (
-    collection.UPLOAD_PATH,
+    *collection.UPLOAD_PATHS,
     settlement.UPLOAD_PATH,
     *gate_lists.UPLOAD_PATHS,
 )

@@ -13,15 +13,17 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import supply, trust
 from lingqu.api.routes import After, Size, does, makes, reads, routes_of
+from lingqu.api.v1.shapes import WorkView, work_view
 from lingqu.api.v1.supply import Body, ModeName
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.errands import deliver_file, deliver_source
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import format_instant
-from lingqu.supply import collection
+from lingqu.supply import collection, handing
+from lingqu.trust import jobs
 
-UPLOAD_PATH = "/api/v1/supply/loads"
+UPLOAD_PATHS = ("/api/v1/supply/loads", "/api/v1/supply/deliveries")
 """Where longer bodies are taken than elsewhere."""
 REJECTIONS_SHOWN = 1000
 
@@ -79,6 +81,20 @@ class Deliver(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """
 
     resource: str | None = None
+    source: str | None = None
+    name: str = "delivery.csv"
+    content: str | None = None
+    mode: LoadModeName = "replace"
+
+
+class HandOver(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A delivery to be loaded in the background, under a work's id the caller made (`wrk_...`).
+
+    A file in base64, or none where `source` is a database that is read.
+    """
+
+    work: str
+    resource: str
     source: str | None = None
     name: str = "delivery.csv"
     content: str | None = None
@@ -178,10 +194,7 @@ def deliver(write: FromWrite, data: JSONBody[Deliver]) -> LoadView:
         return load_view(deliver_source(app, caller, write.command, source=source))
     if data.content is None or data.resource is None:
         raise DeliveryUnreadable(file=data.name[:60])
-    try:
-        content = base64.b64decode(data.content, validate=True)
-    except (binascii.Error, ValueError):
-        raise DeliveryUnreadable(file=data.name[:60]) from None
+    content = _content(data.name, data.content)
     made = deliver_file(
         app,
         caller,
@@ -193,6 +206,41 @@ def deliver(write: FromWrite, data: JSONBody[Deliver]) -> LoadView:
         source=source,
     )
     return load_view(made)
+
+
+@makes(
+    "/deliveries",
+    "supply.delivery.hand_over",
+    "Deliver, to be loaded in the background",
+    status=202,
+)
+def hand_over(write: FromWrite, data: JSONBody[HandOver]) -> WorkView:
+    """This will keep a delivery and have it loaded; its work says how far it is."""
+    work, source = jobs.WorkId(data.work), None
+    if data.source is not None:
+        source = collection.SourceId(data.source)
+    resource = supply.ResourceId(data.resource)
+    with write.platform.database.reading(write.visit.caller) as tx:
+        # Nobody leaves files here who may not deliver.
+        load = collection.LoadId.of(work.uuid)
+        collection.plan_load(tx, load=load, resource=resource, source=source)
+    sha256, size = "", 0
+    if data.content is not None:
+        content = _content(data.name, data.content)
+        kept = write.platform.blobs.put(
+            content, limit_bytes=write.platform.settings.upload_bytes_max
+        )
+        sha256, size = kept.sha256, kept.size
+    handed = handing.Handed(
+        resource=resource,
+        mode=collection.LoadMode(data.mode),
+        source=source,
+        name=data.name[:100],
+        sha256=sha256,
+        size_bytes=size,
+    )
+    made = write.execute(handing.hand_over, work=work, handed=handed)
+    return work_view(made)
 
 
 @reads("/loads", "List loads")
@@ -235,6 +283,13 @@ def find_rejections(platform: FromPlatform, visit: FromVisit, load: FromPath[str
     )
 
 
+def _content(name: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise DeliveryUnreadable(file=name[:60]) from None
+
+
 def source_view(source: collection.Source) -> SourceView:
     """This will give the shape of a source."""
     return SourceView(
@@ -275,6 +330,7 @@ def load_view(load: collection.Load) -> LoadView:
 def routers() -> tuple[Router, ...]:
     """This will give the routes."""
     handlers: list[Any] = [
-        find_sources, register_source, end_source, deliver, find_loads, get_load, find_rejections,
+        find_sources, register_source, end_source, deliver, hand_over, find_loads, get_load,
+        find_rejections,
     ]  # fmt: skip
     return routes_of("/api/v1/supply", "supply", handlers)

@@ -67,6 +67,7 @@ class FieldShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     meaning: str = ""
     is_personal: bool = False
     is_key: bool = False
+    level: int | None = None
 
 
 class DescriptionShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -285,6 +286,7 @@ def resource_view(resource: supply.Resource) -> ResourceView:
                     meaning=field.meaning,
                     is_personal=field.is_personal,
                     is_key=field.is_key,
+                    level=field.level,
                 )
                 for field in supply.read_fields(resource)
             ],
@@ -314,6 +316,7 @@ def description_of(shape: DescriptionShape) -> supply.Description:
                 meaning=field.meaning,
                 is_personal=field.is_personal,
                 is_key=field.is_key,
+                level=field.level,
             )
             for field in shape.fields
         ),

@@ -299,6 +299,29 @@ def drop_job(write: FromWrite, job: FromPath[int]) -> FailedJobView:
     return shapes.job_view(write.execute(jobs.drop_job, job=job))
 
 
+@reads("/works", "List long work")
+def find_works(
+    platform: FromPlatform, visit: FromVisit, size: Size = 50, after: After = None
+) -> shapes.WorkPage:
+    """This will list the caller's works, newest first, or everyone's for who runs the platform."""
+    with platform.database.reading(visit.caller) as tx:
+        page = jobs.find_works(tx, page=PageRequest(size=size, after=after))
+    return shapes.WorkPage(items=[shapes.work_view(one) for one in page.items], next=page.next)
+
+
+@reads("/works/{work:str}", "Read a work")
+def get_work(platform: FromPlatform, visit: FromVisit, work: FromPath[str]) -> shapes.WorkView:
+    """This will say how far a work is, and what came of it."""
+    with platform.database.reading(visit.caller) as tx:
+        return shapes.work_view(jobs.get_work(tx, jobs.WorkId(work)))
+
+
+@does("/works/{work:str}/stop", "trust.work.stop", "Stop a work")
+def stop_work(write: FromWrite, work: FromPath[str]) -> shapes.WorkView:
+    """This will ask a work to stop; nothing of it is done."""
+    return shapes.work_view(write.execute(jobs.stop_work, work=jobs.WorkId(work)))
+
+
 def routers() -> tuple[Router, ...]:
     """This will give the routes."""
     handlers: list[Any] = [
@@ -306,5 +329,6 @@ def routers() -> tuple[Router, ...]:
         open_account, close_account, change_password, assign_role, withdraw_role,
         issue_api_key, revoke_api_key, find_facts, get_fact, get_receipt, get_bundle, move_clock,
         find_failed_jobs, retry_job, drop_job, get_installation, find_rules, get_rule,
+        find_failed_jobs, retry_job, drop_job, find_works, get_work, stop_work,
     ]  # fmt: skip
     return routes_of("/api/v1/trust", "trust", handlers)

@@ -28,7 +28,14 @@ from lingqu.gate.lists.filing import (
     submit_file,
 )
 from lingqu.gate.lists.reconciling import ChangedPair, Reconciled, reconcile_list
-from lingqu.gate.lists.sampling import Sampled, SampleRow, read_sample, record_sample, try_sample
+from lingqu.gate.lists.sampling import (
+    Sampled,
+    SampleRow,
+    find_samples,
+    read_sample,
+    record_sample,
+    try_sample,
+)
 
 __all__ = (
     "JOB",
@@ -48,6 +55,7 @@ __all__ = (
     "end_file",
     "find_files",
     "find_progress",
+    "find_samples",
     "format_of",
     "get_file",
     "read_listed",

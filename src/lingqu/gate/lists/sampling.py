@@ -160,6 +160,18 @@ def record_sample(
     return made
 
 
+def find_samples(tx: Tx, *, product: ProductId, party: trust.PartyId) -> tuple[Sampled, ...]:
+    """This will list what a party learnt of a product by free samples, newest first.
+
+    Raises AccessDenied.
+    """
+    if not trust.is_allowed(tx, trust.Action.READ, trust.Kind.GRANT, owner=party):
+        raise trust.AccessDenied(action=trust.Action.READ.value, kind=trust.Kind.GRANT.value)
+    return SAMPLES.find(
+        tx, "WHERE product = %s AND party = %s ORDER BY id DESC LIMIT 50", (product, party)
+    )
+
+
 _TRIED = """
     SELECT coalesce(sum(rows), 0)::bigint AS rows FROM gate.sample
     WHERE product = %s AND party = %s
