@@ -584,7 +584,13 @@ def _gate_jobs(jobs: JobRegistry) -> None:
         """Answer a table of subjects that was handed in."""
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
-        lists.run_file(app.database, app.desk, app.file_room, lists.FileJobId(job))
+        left = lists.run_file(
+            app.database, app.desk, app.file_room, lists.FileJobId(job), parts=lists.TURN
+        )
+        if left.state is lists.FileState.WAITING:
+            # Files take turns, so that a long one does not keep those of others waiting.
+            with app.database.transaction(trust.PLATFORM) as tx:
+                tx.defer(lists.JOB, job=job)
 
     jobs.periodic("gate.leases.settle", "* * * * *")
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,10 +65,6 @@ class CallRequest:
             if self.query:
                 cells += (self.query, self.mode, str(self.rho))
         return "".join([f"{len(cell)}:{cell}" for cell in cells])
-
-    def digest(self) -> str:
-        """This will give the digest of what was asked."""
-        return hashlib.sha256(self.told().encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

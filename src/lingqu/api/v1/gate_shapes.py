@@ -410,7 +410,10 @@ class SubmitFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class FileJobView(msgspec.Struct, kw_only=True):
-    """How far a file is; `refusal` is the code of one that was refused."""
+    """How far a file is; `refusal` is the code of one that was refused.
+
+    `rows` counts what was answered; while it waits, `answered` of `listed` rows are.
+    """
 
     id: str
     grant: str
@@ -419,8 +422,10 @@ class FileJobView(msgspec.Struct, kw_only=True):
     purpose: str
     predicate: str
     format: Literal["csv", "xlsx"]
-    state: Literal["waiting", "done", "refused"]
+    state: Literal["waiting", "done", "refused", "cancelled"]
     rows: int
+    listed: int
+    answered: int
     refusal: str | None
     submitted_at: str
     ended_at: str | None
@@ -493,8 +498,9 @@ class ReconciledView(msgspec.Struct, kw_only=True):
     as_of: str
 
 
-def file_view(one: lists.FileJob) -> FileJobView:
-    """This will show a file job."""
+def file_view(one: lists.FileJob, progress: lists.FileProgress | None = None) -> FileJobView:
+    """This will show a file job and how far it is."""
+    told = progress or lists.FileProgress()
     return FileJobView(
         id=one.id,
         grant=one.grant_id,
@@ -505,6 +511,8 @@ def file_view(one: lists.FileJob) -> FileJobView:
         format=one.format.value,
         state=one.state.value,
         rows=one.rows,
+        listed=told.rows,
+        answered=told.answered,
         refusal=one.refusal,
         submitted_at=format_instant(one.submitted_at),
         ended_at=None if one.ended_at is None else format_instant(one.ended_at),
