@@ -74,12 +74,16 @@ SAME = {
     "a filter": [
         "SELECT sum(sal) FROM t WHERE city = 1 AND mon = 2",
         "SELECT sum(x.sal) AS y FROM t x WHERE NOT (x.mon <> 2 OR x.city NOT IN (1))",
-        "WITH p AS (SELECT sal s, city, mon m FROM t WHERE city = 1) SELECT sum(s) FROM p"
-        " WHERE m BETWEEN 2 AND 2",
+        (
+            "WITH p AS (SELECT sal s, city, mon m FROM t WHERE city = 1) SELECT sum(s) FROM p"
+            " WHERE m BETWEEN 2 AND 2"
+        ),
         "SELECT sum(sal) FROM (SELECT sal, mon, city FROM t) x WHERE city = 1 AND mon = 2",
         "SELECT sum(sal * 2) / 2 FROM t WHERE 1 = 1 AND mon = 2 AND (city = 1 OR city = 1)",
-        "SELECT sum(sal + tax * 0) - sum(0 * tax) FROM t WHERE mon IN (2) AND city < 2"
-        " AND city >= 1",
+        (
+            "SELECT sum(sal + tax * 0) - sum(0 * tax) FROM t WHERE mon IN (2) AND city < 2"
+            " AND city >= 1"
+        ),
     ],
     "a guard": [
         "SELECT city, sum(CASE WHEN mon = 1 THEN sal ELSE 0 END) FROM t GROUP BY city",
@@ -88,16 +92,22 @@ SAME = {
     ],
     "a join": [
         "SELECT region, avg(sal) FROM t JOIN c ON t.city = c.city GROUP BY region",
-        "SELECT y.region, sum(x.sal) / count(x.sal) FROM c y, t x WHERE y.city = x.city"
-        " GROUP BY y.region",
+        (
+            "SELECT y.region, sum(x.sal) / count(x.sal) FROM c y, t x WHERE y.city = x.city"
+            " GROUP BY y.region"
+        ),
         "SELECT region, avg(sal) FROM t JOIN c USING (city) GROUP BY region",
-        "SELECT region, avg(sal) FROM t, c WHERE (t.city = c.city AND mon = 1)"
-        " OR (c.city = t.city AND NOT mon = 1) OR (mon IS NULL AND t.city = c.city)"
-        " GROUP BY region",
+        (
+            "SELECT region, avg(sal) FROM t, c WHERE (t.city = c.city AND mon = 1)"
+            " OR (c.city = t.city AND NOT mon = 1) OR (mon IS NULL AND t.city = c.city)"
+            " GROUP BY region"
+        ),
     ],
     "a month": [
-        "SELECT sum(sal * (1 - tax)) FROM t WHERE d >= DATE '2020-01-01'"
-        " AND d < DATE '2020-01-01' + INTERVAL '3' MONTH",
+        (
+            "SELECT sum(sal * (1 - tax)) FROM t WHERE d >= DATE '2020-01-01'"
+            " AND d < DATE '2020-01-01' + INTERVAL '3' MONTH"
+        ),
         "SELECT sum(sal) - sum(tax * sal) FROM t WHERE year(d) = 2020 AND d < '2020-04-01'",
         "SELECT sum(-sal * (tax - 1)) FROM t WHERE NOT (d < '2020-01-01' OR d >= '2020-04-01')",
     ],
