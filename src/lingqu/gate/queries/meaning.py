@@ -20,6 +20,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any, TypeAlias
 
 from lingqu.gate.governance import Function
@@ -235,11 +236,15 @@ def encode(node: object) -> Any:
         return node.value
     if isinstance(node, tuple):
         return [encode(item) for item in node]
-    if dataclasses.is_dataclass(node):
-        fields = dataclasses.fields(node)
-        return [type(node).__name__, *(encode(getattr(node, field.name)) for field in fields)]
-    assert node is None or isinstance(node, bool | int | str), type(node).__name__
-    return node
+    if node is None or isinstance(node, bool | int | str):
+        return node
+    kind: type[Any] = type(node)
+    return [kind.__name__, *(encode(getattr(node, name)) for name in _fields(kind))]
+
+
+@cache
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def write_node(node: object) -> str:
