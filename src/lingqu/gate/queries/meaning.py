@@ -20,7 +20,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from typing import Any, TypeAlias
 
 from lingqu.gate.governance import Function
@@ -242,9 +241,14 @@ def encode(node: object) -> Any:
     return [kind.__name__, *(encode(getattr(node, name)) for name in _fields(kind))]
 
 
-@cache
+_known: dict[type[Any], tuple[str, ...]] = {}
+
+
 def _fields(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+    found = _known.get(kind)
+    if found is None:
+        found = _known[kind] = tuple(field.name for field in dataclasses.fields(kind))
+    return found
 
 
 def write_node(node: object) -> str:
