@@ -33,6 +33,7 @@ OUTSIDE_THE_LINE = ("__main__", "migrations")
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision", "interop")
 SUB_FACES = (
     "gate.lists",
+    "gate.answers",
     "gate.governance",
     "gate.queries",
     "gate.sql",

@@ -24,7 +24,7 @@ from lingqu.rights import obligations, operation, quantities, registry
 from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id
 from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.calendar import local_day, shift_days
-from lingqu.runtime.engine import Engine, open_engine
+from lingqu.runtime.engine import Engine, job_limits, open_engine
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
 from lingqu.runtime.keys import KeyExists, KeyId, Keyring, Unlock, create_key_file
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
@@ -105,6 +105,7 @@ class App:
     openid: Provider | None
     desk: gate.Desk
     one_engine: OneEngine
+    asking: gate.Asking
 
     @property
     def engine(self) -> Engine:
@@ -313,6 +314,7 @@ def _assemble(
         witnesses=tuple(logs.Witness.parse(text) for text in settings.witnesses),
         interval_ms=settings.checkpoint_interval_ms,
     )
+    desk, one_engine = gate.Desk(database, ring, settings.data_dir / GATE), OneEngine(settings)
     app = App(
         settings=settings,
         database=database,
@@ -326,8 +328,17 @@ def _assemble(
         readiness=Readiness(),
         postgres=postgres,
         openid=_openid(settings),
-        desk=gate.Desk(database, ring, settings.data_dir / GATE),
-        one_engine=OneEngine(settings),
+        desk=desk,
+        one_engine=one_engine,
+        asking=gate.Asking(
+            database,
+            desk=desk,
+            engine=one_engine.get,
+            keyring=ring,
+            folder=settings.data_dir / GATE,
+            limits=job_limits(settings),
+            turns=gate.Turns(most=settings.engine_workers),
+        ),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)
     app.readiness.add("log", lambda: _check_log(app))

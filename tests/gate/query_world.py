@@ -4,10 +4,8 @@
 import random
 from datetime import date, timedelta
 
-from lingqu.gate.queries.reading import read
-
 from lingqu import gate, supply
-from lingqu.gate import queries
+from lingqu.gate import governance
 from lingqu.gate.asking import Asking
 from lingqu.gate.turns import Turns
 from lingqu.runtime import new_id
@@ -37,17 +35,19 @@ def visits(count=600, *, people=120, seed=7):
             "person": who, "town": draw.choice(TOWNS), "kind": draw.choice(KINDS),
             "visited": day.isoformat(), "amount": str(draw.randrange(100)),
         })  # fmt: skip
-    for at in range(3):
-        rows.append({
+    rows += [
+        {
             "person": f"q{at}", "town": "戊", "kind": KINDS[at % 2], "visited": "2026-02-01",
             "amount": "50",
-        })  # fmt: skip
+        }
+        for at in range(3)
+    ]  # fmt: skip
     return rows
 
 
 def columns():
-    column, role, grid = queries.GovernedColumn, queries.Role, queries.Grid
-    exact, month = queries.GridKind.EXACT, queries.GridKind.MONTH
+    column, role, grid = governance.GovernedColumn, governance.Role, governance.Grid
+    exact, month = governance.GridKind.EXACT, governance.GridKind.MONTH
     return (
         column(name="person", role=role.KEY, type="VARCHAR"),
         column(name="town", role=role.DIMENSION, type="VARCHAR", grid=grid(kind=exact)),
@@ -55,17 +55,17 @@ def columns():
         column(name="visited", role=role.DIMENSION, type="DATE", grid=grid(kind=month)),
         column(
             name="amount", role=role.MEASURE, type="BIGINT",
-            measure=queries.Measure(scale=0, lower=0, upper=100),
+            measure=governance.Measure(scale=0, lower=0, upper=100),
         ),
     )  # fmt: skip
 
 
 def policy(resource, *modes, **changes):
-    table = queries.GovernedTable(
+    table = governance.GovernedTable(
         name="visit", resource=resource, columns=columns(), entity="person", threshold=K
     )
-    given = {"tables": (table,), "modes": modes or (queries.Mode.AD_HOC,), "dominance": 10}
-    return queries.QueryPolicy(**given | changes)
+    given = {"tables": (table,), "modes": modes or (governance.Mode.AD_HOC,), "dominance": 10}
+    return governance.QueryPolicy(**given | changes)
 
 
 def load(world, rows, *, fields=FIELDS):
@@ -93,10 +93,9 @@ def asking(world, desk, *, time_ms=2_000):
     return Asking(
         world.place.database,
         desk=desk,
-        engine=world.engine,
+        engine=lambda: world.engine,
         keyring=world.keyring,
         folder=world.folder / "gate",
-        read=read,
         limits=Limits(time_ms=time_ms),
         turns=Turns(most=2),
     )

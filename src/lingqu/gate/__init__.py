@@ -12,6 +12,7 @@ Start reading in `products` and `policies`, then `decisions`, `desk`, `metering`
 """
 
 from lingqu.gate import lists  # noqa: F401 - its tables and commands belong to the package
+from lingqu.gate.asking import Asking
 from lingqu.gate.building import BuildTable, build_snapshot, find_tables
 from lingqu.gate.decisions import (
     CallIdUsed,
@@ -94,6 +95,7 @@ from lingqu.gate.snapshots import (
     publish_snapshot,
     read_sources,
 )
+from lingqu.gate.turns import Turns
 
 __all__ = (
     "CALL",
@@ -101,6 +103,7 @@ __all__ = (
     "SUBJECTS_MOST",
     "Answer",
     "Asker",
+    "Asking",
     "BadPolicy",
     "BuildTable",
     "BuiltSnapshot",
@@ -145,6 +148,7 @@ __all__ = (
     "Subject",
     "SubjectAnswer",
     "SubjectShape",
+    "Turns",
     "VerificationPolicy",
     "WrongPurpose",
     "build_snapshot",

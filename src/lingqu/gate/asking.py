@@ -28,6 +28,7 @@ from lingqu.gate.queries import Query
 from lingqu.gate.requests import CallAnswer, CallRequest
 from lingqu.gate.shelf import Ready, Stand
 from lingqu.gate.snapshots import open_key
+from lingqu.gate.sql import Asked, find_refusal, read
 from lingqu.gate.turns import Turns
 from lingqu.kernel import errors
 from lingqu.runtime import Database, Tx, new_id
@@ -66,8 +67,6 @@ class Joined(errors.Rejected):
     code = "gate.query.joined"
 
 
-ReadQuery: TypeAlias = Callable[[str, QueryPolicy], Query]
-"""Gives the one value of what a text asks under a policy, or refuses it."""
 Progress: TypeAlias = Callable[[int], None]
 
 
@@ -97,17 +96,16 @@ class Asking:
         database: Database,
         *,
         desk: Desk,
-        engine: Engine,
+        engine: Callable[[], Engine],
         keyring: Keyring,
         folder: Path,
-        read: ReadQuery,
         limits: Limits,
         turns: Turns,
     ) -> None:
         """Keep what is needed; nothing runs yet."""
         self._database, self._desk, self._engine = database, desk, engine
         self._keyring, self._folder = keyring, folder
-        self._read, self._limits, self._turns = read, limits, turns
+        self._limits, self._turns = limits, turns
         self._cubes: OrderedDict[str, _Opened] = OrderedDict()
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], Cancel] = {}
@@ -164,7 +162,10 @@ class Asking:
             mode = offered[0]
         if mode is None:
             raise ModeNotOffered(modes=", ".join(one.value for one in offered))
-        query = self._read(request.query, policy)
+        query = read(request.query, policy)
+        refusal = find_refusal(Asked(query=query, policy=policy, mode=mode))
+        if refusal is not None:
+            raise refusal
         answers.refuse_extremes(query)
         if len(query.scans) != 1:
             raise Joined(mode=mode.value)
@@ -272,7 +273,7 @@ class Asking:
             self._turns.taken(request.grant, cancel),
             self._watched(request, ready, stand, cancel),
         ):
-            return self._engine.query(job, cancel=cancel, progress=progress).rows
+            return self._engine().query(job, cancel=cancel, progress=progress).rows
 
     @contextmanager
     def _cancellable(self, request: CallRequest) -> Iterator[Cancel]:

@@ -23,6 +23,9 @@ COMMAND_ROUTES = {
 READING_ROUTES = (
     "POST /api/v1/gate/calls",
     "POST /api/v1/gate/explain",
+    "POST /api/v1/gate/queries",
+    "POST /api/v1/gate/queries/explain",
+    "POST /api/v1/gate/queries/stop",
 )
 """A call carries its own id and is metered by the gate; an explanation changes nothing."""
 
@@ -171,6 +174,40 @@ def explain_call(
     return shapes.explanation_view(told)
 
 
+@post("/queries", sync_to_thread=True, status_code=200, summary="Ask a governed query")
+def ask_query(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+) -> shapes.AnswerView:
+    """This will answer a query under a grant once it is metered; the same id again is free."""
+    request = shapes.read_query(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+    return shapes.answer_view(platform.asking.ask(request, asker))
+
+
+@post("/queries/explain", sync_to_thread=True, status_code=200, summary="Explain a query")
+def explain_query(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+) -> shapes.ExplanationView:
+    """This will say how a query would be decided now, rule by rule, without running it."""
+    request = shapes.read_query(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+        told = platform.asking.explain(tx, request, may_call=asker.may_call)
+    return shapes.explanation_view(told)
+
+
+@post("/queries/stop", sync_to_thread=True, status_code=200, summary="Stop a running query")
+def stop_query(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+) -> shapes.StoppedView:
+    """This will stop one's own query while it runs here; it is metered as refused."""
+    request = shapes.read_query(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+    return shapes.StoppedView(stopped=asker.may_call and platform.asking.cancel(request))
+
+
 @get("/calls", sync_to_thread=True, summary="List metered calls")
 def find_calls(
     platform: FromPlatform,
@@ -201,7 +238,8 @@ def routers() -> tuple[Router, ...]:
     """This will give the routes; all need someone who is known."""
     handlers: list[Any] = [
         find_products, define_product, get_product, revise_product, withdraw_product,
-        publish_product, find_snapshots, call_product, explain_call, find_calls,
+        publish_product, find_snapshots, call_product, explain_call, find_calls, ask_query,
+        explain_query, stop_query,
     ]  # fmt: skip
     security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
     return (

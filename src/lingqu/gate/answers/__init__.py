@@ -6,7 +6,7 @@ question on whole blocks is answered from it exactly. An **ad hoc** question run
 copy with proof of its thresholds in one statement, if what an organisation could tell apart from
 all its answers stays large. A question under **noise** has its budget reserved before it runs.
 
-Start reading in `cells` and `release`, which are pure, then `cube`, `statement`, `datasets`.
+Start reading in `cells` and `releasing`, which are pure, then `cube`, `statement`, `datasets`.
 """
 
 from lingqu.gate.answers.copies import (
@@ -44,7 +44,7 @@ from lingqu.gate.answers.figures import (
 from lingqu.gate.answers.grid import (
     NotOnGrid,
 )
-from lingqu.gate.answers.release import (
+from lingqu.gate.answers.releasing import (
     release,
 )
 from lingqu.gate.answers.statement import (

@@ -15,7 +15,7 @@ from typing import Any
 
 from lingqu.gate.answers.cells import Amounts, Blocks, Contents, Protection, form_blocks
 from lingqu.gate.answers.grid import compile_filter, compile_group, coordinate, print_cell
-from lingqu.gate.answers.release import Number, Told, ToldLine
+from lingqu.gate.answers.releasing import Number, Told, ToldLine
 from lingqu.gate.answers.rows import BUCKET, UNITS
 from lingqu.gate.governance import Function, GovernedTable
 from lingqu.gate.queries import Query, Step, write_node

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from lingqu.gate.answers.grid import shown
-from lingqu.gate.answers.release import (
+from lingqu.gate.answers.releasing import (
     RULE,
     Number,
     Told,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from lingqu.gate.answers.cells import Protection
 from lingqu.gate.answers.grid import coordinate
-from lingqu.gate.answers.release import Crowd, Line, Part, Share
+from lingqu.gate.answers.releasing import Crowd, Line, Part, Share
 from lingqu.gate.answers.rows import ENTITY_BYTE, Rows
 from lingqu.gate.governance import Function, QueryPolicy
 from lingqu.gate.queries import ALWAYS, Aggregate, Predicate, Query, Scan
