@@ -250,15 +250,13 @@ class Asking:
         query, policy, terms = judged.query, judged.policy, judged.policy.dp
         assert terms is not None, "the policy answers under noise"
         answers.check_budget(request.rho, terms)
-        whole = opened.cube.cube.whole
-        if whole is None:
-            raise answers.NotWhole(resource=opened.cube.table.resource)
+        version = max(opened.copies)
         bounded = answers.print_bounded(query, policy, terms)
         groups = answers.find_groups(query, opened.cube)
         place = {
             "resource": supply.ResourceId(opened.cube.table.resource),
             "holder": stand.holder,
-            "question": f"{digest(query)}.{whole}.{request.rho}.{terms.contribution}",
+            "question": f"{digest(query)}.{version}.{request.rho}.{terms.contribution}",
         }
         with self._database.reading(trust.PLATFORM) as tx:
             before = answers.find_noisy(tx, **place)
@@ -272,7 +270,7 @@ class Asking:
                 **place,
             )
             source = answers.as_source(
-                self._folder / answers.COPIES, opened.cube.table, opened.copies[whole]
+                self._folder / answers.COPIES, opened.cube.table, opened.copies[version]
             )
             job = self._job(bounded.sql, bounded.values, source)
             found = bounded.read(self._run(request, ready, stand, job, progress))
