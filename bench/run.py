@@ -28,6 +28,7 @@ from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
 from moving import bench_procedures
 from proofs import bench_verify
+from querying import bench_queries
 from serving import bench_serve
 from writing import bench_commands, bench_sequencer
 
@@ -41,6 +42,7 @@ BENCHES: dict[str, Callable[[int], Reading]] = {
     "ledger": bench_ledger,
     "pages": bench_pages,
     "procedures": bench_procedures,
+    "queries": bench_queries,
     "sequencer": bench_sequencer,
     "serve": bench_serve,
     "verify": bench_verify,
