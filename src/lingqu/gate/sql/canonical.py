@@ -56,9 +56,17 @@ def governed(policy: QueryPolicy, column: ColumnRef) -> GovernedColumn:
 def diagrams_of(policy: QueryPolicy) -> Diagrams:
     """This will begin the diagrams of a query over a policy's tables."""
     ordered = {Kind.INTEGER, Kind.DECIMAL, Kind.DATE}
+    known: dict[ColumnRef, GovernedColumn] = {}
+
+    def find(column: ColumnRef) -> GovernedColumn:
+        found = known.get(column)
+        if found is None:
+            found = known[column] = governed(policy, column)
+        return found
+
     return Diagrams(
-        finite=lambda column: finite_of(governed(policy, column)),
-        is_ordered=lambda column: governed(policy, column).kind in ordered,
+        finite=lambda column: finite_of(find(column)),
+        is_ordered=lambda column: find(column).kind in ordered,
     )
 
 

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from lingqu.gate.governance import GovernedColumn, GridKind, Kind, extremes_of
 from lingqu.gate.queries import Compared, Like, Members, Ranges, Relation, Span, Values
 from lingqu.gate.sql import sets
-from lingqu.gate.sql.diagrams import Diagrams, Variable
+from lingqu.gate.sql.diagrams import COLUMN, Diagrams, Variable
 from lingqu.gate.syntax import (
     Both,
     Call,
@@ -87,7 +87,7 @@ class Conditions:
                 return self._compare(written, is_negated=is_negated)
             case ColumnRef() if self._column_of(written).kind is Kind.BOOLEAN:
                 values = Members(("false" if is_negated else "true",))
-                return self._diagrams.within(Variable(1, written), values)
+                return self._diagrams.within(Variable(COLUMN, written), values)
             case Call(function="~~"):
                 return self._like(written, is_negated=is_negated)
         raise ConstructRefused(construct="condition")
@@ -152,7 +152,7 @@ class Conditions:
         if grid is not None and grid.kind is GridKind.EXACT and grid.values:
             matching = {one for one in grid.values if matches(text, one)}
             listed = {*grid.values} - matching if is_negated else matching
-            return self._diagrams.within(Variable(1, item), Members(tuple(sorted(listed))))
+            return self._diagrams.within(Variable(COLUMN, item), Members(tuple(sorted(listed))))
         return self._diagrams.read(Like(item, text, inverted=is_negated))
 
     def _within(self, item: Written, relation: str, value: Constant, *, is_negated: bool) -> int:
@@ -175,7 +175,7 @@ class Conditions:
         if is_negated:
             finite = finite_of(self._column_of(column))
             values = sets.without_missing(sets.complement(values, finite))
-        return self._diagrams.within(Variable(1, column), values)
+        return self._diagrams.within(Variable(COLUMN, column), values)
 
 
 def finite_of(column: GovernedColumn) -> tuple[str, ...] | None:

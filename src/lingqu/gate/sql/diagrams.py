@@ -43,11 +43,14 @@ class TooComplex(errors.Rejected):
     code = "gate.query.too_complex"
 
 
+_ACROSS, COLUMN, _PATTERN, _BESIDE = range(4)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Variable:
     """What a diagram asks of a row: a column's value, how two compare, whether a text matches.
 
-    `first` puts comparisons across tables before all others, where joins are looked for.
+    `first` says which, and puts comparisons across tables before all others: joins are among them.
     """
 
     first: int
@@ -58,7 +61,7 @@ class Variable:
     @property
     def is_column(self) -> bool:
         """Whether it is a column's own value, which may be missing."""
-        return not self.pattern and self.other is None
+        return self.first == COLUMN
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,10 @@ class Diagrams:
     def read(self, predicate: Predicate) -> int:
         """This will give the diagram of a predicate. Raises TooComplex."""
         if isinstance(predicate, Within):
-            return self.within(Variable(1, predicate.column), predicate.values)
+            return self.within(Variable(COLUMN, predicate.column), predicate.values)
         if isinstance(predicate, Like):
             outcome = _DIFFERS if predicate.inverted else _MATCHES
-            variable = Variable(2, predicate.column, predicate.pattern)
+            variable = Variable(_PATTERN, predicate.column, predicate.pattern)
             matched = self.within(variable, Members((outcome,)))
             return self.both(self.present(predicate.column), matched)
         if isinstance(predicate, Compared):
@@ -197,7 +200,7 @@ class Diagrams:
             if number not in seen and isinstance(node, _Node):
                 seen.add(number)
                 waiting.extend(child for _, child in node.branches)
-                if node.variable.first == 0:
+                if node.variable.first == _ACROSS:
                     found.add(node.variable)
         return tuple(sorted(found, key=_order))
 
@@ -216,7 +219,11 @@ class Diagrams:
             return self._settled(branches)
 
         found = diagram
-        for wanted in (variable, Variable(1, variable.column), Variable(1, variable.other)):
+        for wanted in (
+            variable,
+            Variable(COLUMN, variable.column),
+            Variable(COLUMN, variable.other),
+        ):
             found = self._restrict(found, wanted, only)
         return found
 
@@ -278,7 +285,7 @@ class Diagrams:
         if right < left:
             left, right = right, left
             outcomes = tuple(_TURNED[one] for one in outcomes)
-        first = 3 if left.scan == right.scan else 0
+        first = _BESIDE if left.scan == right.scan else _ACROSS
         variable = Variable(first, left, other=right)
         compared = self.within(variable, Members(tuple(sorted(outcomes))))
         return self.both(compared, self.both(self.present(left), self.present(right)))
@@ -286,12 +293,12 @@ class Diagrams:
     def present(self, column: ColumnRef) -> int:
         """This will give the condition that a column is not missing."""
         missing = Ranges((), nulls=True) if self._is_ordered(column) else Members((), nulls=True)
-        return self.within(Variable(1, column), sets.complement(missing, self._finite(column)))
+        return self.within(Variable(COLUMN, column), sets.complement(missing, self._finite(column)))
 
     def _domain(self, variable: Variable) -> tuple[str, ...] | None:
         if variable.other is not None:
             return ("<", "=", ">")
-        if variable.pattern:
+        if variable.first == _PATTERN:
             return (_MATCHES, _DIFFERS)
         return self._finite(variable.column)
 
@@ -348,7 +355,7 @@ def _texts(values: Values) -> tuple[str, ...]:
 def _atom(variable: Variable, values: Values) -> Predicate:
     if variable.other is not None:
         return _compared(variable.column, variable.other, values)
-    if variable.pattern:
+    if variable.first == _PATTERN:
         is_inverted = _texts(values) == (_DIFFERS,)
         return Like(variable.column, variable.pattern, inverted=is_inverted)
     return Within(variable.column, values)

@@ -28,14 +28,14 @@ from lingqu.gate.queries import (
     Share,
     Step,
 )
+from lingqu.gate.sql.canonical import diagrams_of, governed
 from lingqu.gate.sql.conditions import (
     Conditions,
     TypeRefused,
     constant_of,
-    finite_of,
     year_of,
 )
-from lingqu.gate.sql.diagrams import Diagrams, TooComplex
+from lingqu.gate.sql.diagrams import TooComplex
 from lingqu.gate.sql.joining import find_joins
 from lingqu.gate.sql.printed import band_of, clamped_of
 from lingqu.gate.sql.scopes import (
@@ -181,23 +181,14 @@ class _Lowering:
         self.block = block
         self.resolver = Resolver(policy, values)
         self.flat: Flat = self.resolver.flatten(block, {})
-        self.diagrams = Diagrams(
-            finite=lambda column: finite_of(self.column_of(column)),
-            is_ordered=lambda column: (
-                self.column_of(column).kind in {Kind.INTEGER, Kind.DECIMAL, Kind.DATE}
-            ),
-        )
+        self.diagrams = diagrams_of(policy)
         self.conditions = Conditions(self.diagrams, self.column_of)
         self.aggregates: dict[Aggregate, int] = {}
         self.groups: list[Dimension] = []
         self.where = self.diagrams.true
 
     def column_of(self, column: ColumnRef) -> GovernedColumn:
-        table = self.policy.table(column.scan.table)
-        assert table is not None, "scans are of governed tables"
-        found = table.column(column.name)
-        assert found is not None, "columns are found in their tables"
-        return found
+        return governed(self.policy, column)
 
     def read(self) -> Query:
         for condition in self.flat.conditions:

@@ -9,7 +9,6 @@ from decimal import Decimal
 
 from lingqu.gate.governance import DIGITS_MOST, GovernedColumn, GridKind, Kind, edges_of, kind_of
 from lingqu.gate.syntax import (
-    Call,
     Choice,
     ColumnRef,
     Comparison,
@@ -71,8 +70,9 @@ def clamped(column: ColumnRef, governed: GovernedColumn) -> Written:
     item: Written = column
     if kind_of(governed.type) not in {(Kind.INTEGER, 0), (Kind.DECIMAL, measure.scale)}:
         item = Conversion(column, f"DECIMAL({DIGITS_MOST},{measure.scale})", is_safe=True)
-    inside = Call("least", (Call("greatest", (item, lower)), upper))
-    return Conversion(inside, f"DECIMAL({max(measure.digits, 1)},{measure.scale})", is_safe=False)
+    arms = ((Comparison("<", item, lower), lower), (Comparison("<", upper, item), upper))
+    width = f"DECIMAL({max(measure.digits, 1)},{measure.scale})"
+    return Conversion(Choice(arms, item), width, is_safe=False)
 
 
 def clamped_of(
@@ -80,7 +80,7 @@ def clamped_of(
 ) -> ColumnRef | None:
     """This will give the measure an expression clamps to its bounds; None for any other."""
     match written:
-        case Conversion(item=Call(arguments=(Call(arguments=(item, _)), _))):
+        case Conversion(item=Choice(otherwise=item)):
             column = item.item if isinstance(item, Conversion) else item
             if isinstance(column, ColumnRef) and column_of(column).measure is not None:
                 return column if clamped(column, column_of(column)) == written else None
