@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from lingqu import supply, trust
+from lingqu import ledger, supply, trust
 from lingqu.gate import answers
 from lingqu.gate.brought import Brought, Looked
 from lingqu.gate.decisions import Considered, Explained, considered_as
 from lingqu.gate.desk import Asker, Desk
 from lingqu.gate.governance import Mode, QueryPolicy
-from lingqu.gate.queries import Query
+from lingqu.gate.queries import Query, digest
+from lingqu.gate.replies import write_json
 from lingqu.gate.requests import CallAnswer, CallRequest
 from lingqu.gate.shelf import Ready, Stand
 from lingqu.gate.snapshots import open_key
@@ -35,7 +36,7 @@ from lingqu.runtime import Database, Tx, new_id
 from lingqu.runtime.engine import Cancel, Engine, Job, Limits, SourceTable
 from lingqu.runtime.keys import Keyring
 
-WATCH_S = 0.02
+WATCH_MS = 20
 """How often the right of a running query is looked at."""
 ROUNDS = 5
 CUBES_MOST = 64
@@ -147,9 +148,11 @@ class Asking:
             about = _about(request, looked.ready)
             try:
                 judged = self.judge(request, looked.ready)
+                cube = self._open(tx, looked.ready, judged).cube
                 if judged.mode is Mode.AD_HOC:
-                    cube = self._open(tx, looked.ready, judged).cube
                     answers.find_admitted(tx, judged.query, cube, holder=looked.stand.holder)
+                elif judged.policy.dp is not None and judged.mode is Mode.DP:
+                    answers.check_budget(request.rho, judged.policy.dp)
             except errors.LingquError as refusal:
                 asked = refusal
         return self._desk.explain(tx, request, may_call=may_call, asked=asked, about=about)
@@ -179,7 +182,7 @@ class Asking:
         assert looked.stand is not None, "it is not settled"
         ready, stand = looked.ready, looked.stand
         snapshot = None if ready.snapshot is None else ready.snapshot.id
-        began = time.monotonic()
+        began = time.monotonic_ns()
         try:
             judged = self.judge(request, ready)
             released = self._answer(request, judged, ready, stand, progress)
@@ -190,13 +193,14 @@ class Asking:
         _leave(began)
         return Brought(snapshot=snapshot, released=released)
 
-    def _failed(self, refusal: errors.LingquError, began: float, snapshot: Any) -> Brought:
+    def _failed(self, refusal: errors.LingquError, began: int, snapshot: Any) -> Brought:
         """One code for everything inside, at the end of the time a query may take."""
         if refusal.code == "runtime.engine.cancelled":
             return Brought(snapshot=snapshot, refusal=QueryStopped())
         if isinstance(refusal, errors.Unavailable):
             return Brought(snapshot=snapshot, refusal=refusal)
-        time.sleep(max(0.0, began + self._limits.time_ms / 1000 - time.monotonic()))
+        left_ns = began + self._limits.time_ms * 1_000_000 - time.monotonic_ns()
+        time.sleep(max(0, left_ns) / 1_000_000_000)
         return Brought(snapshot=snapshot, refusal=QueryFailed())
 
     def _answer(
@@ -213,6 +217,8 @@ class Asking:
         if judged.mode is Mode.CUBE:
             told = opened.cube.answer(query)
             return answers.write_answer(query, policy, Mode.CUBE, told)
+        if judged.mode is Mode.DP:
+            return self._noisy(request, judged, opened, ready, stand, progress)
         admitted = self._admit(query, opened.cube, stand)
         rules = answers.protections(query, policy)
         proven = answers.find_proven(query) if admitted.is_whole else ()
@@ -233,6 +239,54 @@ class Asking:
         rounded = rounding.rounded(query, told)
         return answers.write_answer(query, policy, Mode.AD_HOC, rounded, as_of=admitted.whole)
 
+    def _noisy(
+        self,
+        request: CallRequest,
+        judged: Judged,
+        opened: _Opened,
+        ready: Ready,
+        stand: Stand,
+        progress: Progress | None,
+    ) -> dict[str, Any]:
+        """Answer under noise: the price is spent first, the same question again is free."""
+        query, policy, terms = judged.query, judged.policy, judged.policy.dp
+        assert terms is not None, "the policy answers under noise"
+        answers.check_budget(request.rho, terms)
+        version = max(opened.copies)
+        bounded = answers.print_bounded(query, policy, terms)
+        groups = answers.find_groups(query, opened.cube)
+        place = {
+            "resource": supply.ResourceId(opened.cube.table.resource),
+            "holder": stand.holder,
+            "question": f"{digest(query)}.{version}.{request.rho}.{terms.contribution}",
+        }
+        with self._database.reading(trust.PLATFORM) as tx:
+            before = answers.find_noisy(tx, **place)
+        if before is None:
+            answers.load_noise()
+            self._command(
+                answers.spend_noise,
+                rho=request.rho,
+                terms=terms,
+                transfers=(new_id(ledger.TransferId), new_id(ledger.TransferId)),
+                **place,
+            )
+            source = answers.as_source(
+                self._folder / answers.COPIES, opened.cube.table, opened.copies[version]
+            )
+            job = self._job(bounded.sql, bounded.values, source)
+            found = bounded.read(self._run(request, ready, stand, job, progress))
+            told = answers.add_noise(found, groups=groups, moves=bounded.moves, rho=request.rho)
+            before = {"lines": [[[*one.key], [*one.numbers]] for one in told.lines]}
+            self._command(answers.keep_noisy, answer=write_json(before), **place)
+        told = answers.read_noisy(before)
+        return answers.write_answer(
+            query, policy, Mode.DP, told, rho=request.rho, contribution=terms.contribution
+        )
+
+    def _command(self, command: trust.Command[..., Any], **arguments: Any) -> None:
+        trust.execute(self._database, command, trust.PLATFORM, new_id(trust.CommandId), **arguments)
+
     def _job(self, sql: str, values: tuple[Any, ...], source: SourceTable) -> Job:
         return Job(sql=sql, values=values, tables=(source,), limits=self._limits)
 
@@ -244,11 +298,8 @@ class Asking:
             if not admitted.is_new:
                 return admitted
             try:
-                trust.execute(
-                    self._database,
+                self._command(
                     answers.admit_query,
-                    trust.PLATFORM,
-                    new_id(trust.CommandId),
                     resource=supply.ResourceId(cube.table.resource),
                     holder=stand.holder,
                     whole=admitted.whole,
@@ -298,7 +349,7 @@ class Asking:
         over = threading.Event()
 
         def watch() -> None:
-            while not over.wait(WATCH_S):
+            while not over.wait(WATCH_MS / 1000):
                 now = self._database.time.now()
                 if not self._desk.may_go_on(request, ready, stand.holder, now):
                     cancel.cancel()
@@ -344,8 +395,8 @@ def _about(request: CallRequest, ready: Ready) -> tuple[Considered, ...]:
     return tuple(considered_as(one.rule, one.refusal) for one in said)
 
 
-def _leave(began: float) -> None:
+def _leave(began: int) -> None:
     """Wait for the end of the time bucket an answer leaves in."""
-    taken_ms = 1000 * (time.monotonic() - began)
-    size = max(BUCKET_MS, 1 << max(0, int(taken_ms / 8).bit_length() - 1))
-    time.sleep((-taken_ms % size) / 1000)
+    taken = (time.monotonic_ns() - began) // 1000
+    size = max(1000 * BUCKET_MS, 1 << max(0, (taken // 8).bit_length() - 1))
+    time.sleep((-taken % size) / 1_000_000)

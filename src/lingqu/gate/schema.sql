@@ -173,20 +173,29 @@ CREATE TABLE gate.told_set (
 CREATE UNIQUE INDEX told_set_once ON gate.told_set (resource, holder, whole, question);
 COMMENT ON TABLE gate.told_set IS 'Which sets of cells an organisation may have been answered about ad hoc: what overlap control is decided on. Append-only.';
 
-CREATE TABLE gate.noisy_answer (
+CREATE TABLE gate.noise_spent (
     resource     text        NOT NULL REFERENCES gate.dataset,
     holder       text        NOT NULL,
     question     text        NOT NULL,
     rho          bigint      NOT NULL CHECK (rho > 0),
-    answer       text,
     reserved_at  timestamptz NOT NULL,
     PRIMARY KEY (resource, holder, question)
 );
-COMMENT ON TABLE gate.noisy_answer IS 'Answers under noise: the budget each one was given for, and the answer, so that a repeat costs nothing.';
-COMMENT ON COLUMN gate.noisy_answer.answer IS 'NULL while it is computed, or where computing failed; the budget is gone all the same.';
+COMMENT ON TABLE gate.noise_spent IS 'Which questions under noise an organisation spent budget on, before they were computed. Append-only.';
 
-GRANT SELECT, INSERT, UPDATE ON gate.product, gate.file_job, gate.dataset, gate.noisy_answer TO lingqu_app;
-GRANT SELECT, INSERT ON gate.product_key, gate.snapshot, gate.call, gate.sample, gate.told_set TO lingqu_app;
+CREATE TABLE gate.noisy_answer (
+    resource  text        NOT NULL,
+    holder    text        NOT NULL,
+    question  text        NOT NULL,
+    answer    text        NOT NULL,
+    told_at   timestamptz NOT NULL,
+    PRIMARY KEY (resource, holder, question),
+    FOREIGN KEY (resource, holder, question) REFERENCES gate.noise_spent
+);
+COMMENT ON TABLE gate.noisy_answer IS 'Answers under noise, so that a repeat gets the same one and costs nothing. Append-only.';
+
+GRANT SELECT, INSERT, UPDATE ON gate.product, gate.file_job, gate.dataset TO lingqu_app;
+GRANT SELECT, INSERT ON gate.product_key, gate.snapshot, gate.call, gate.sample, gate.told_set, gate.noise_spent, gate.noisy_answer TO lingqu_app;
 GRANT SELECT, INSERT, DELETE ON gate.reply TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON gate.asked TO lingqu_app;
 

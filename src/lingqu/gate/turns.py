@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from lingqu.kernel import errors
 from lingqu.runtime.engine import Cancel
 
-POLL_S = 0.05
+POLL_MS = 50
 
 
 class QueueFull(errors.Unavailable):
@@ -33,7 +33,7 @@ class Turns:
     ) -> None:
         """Nobody runs and nobody waits."""
         self._most, self._each, self._waiting = most, each, waiting
-        self._wait_s = wait_ms / 1000
+        self._wait_ns = wait_ms * 1_000_000
         self._changed = threading.Condition()
         self._running: dict[str, int] = {}
         self._queues: OrderedDict[str, deque[object]] = OrderedDict()
@@ -62,13 +62,13 @@ class Turns:
                 self._changed.notify_all()
 
     def _wait(self, contract: str, ticket: object, cancel: Cancel) -> None:
-        ends = time.monotonic() + self._wait_s
+        ends = time.monotonic_ns() + self._wait_ns
         try:
             while self._next() != (contract, ticket) and not cancel.is_set:
-                left = ends - time.monotonic()
+                left = ends - time.monotonic_ns()
                 if left <= 0:
                     raise QueueFull(waiting=len(self._queues[contract]))
-                self._changed.wait(min(left, POLL_S))
+                self._changed.wait(min(left // 1_000_000 + 1, POLL_MS) / 1000)
         finally:
             queue = self._queues[contract]
             queue.remove(ticket)

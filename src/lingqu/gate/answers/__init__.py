@@ -9,23 +9,24 @@ all its answers stays large. A question under **noise** has its budget reserved 
 Start reading in `cells` and `releasing`, which are pure, then `cube`, `statement`, `datasets`.
 """
 
+from lingqu.gate.answers.budgets import (
+    MICRO_RHO,
+    check_budget,
+    find_noisy,
+    keep_noisy,
+    spend_noise,
+)
 from lingqu.gate.answers.copies import (
     as_source,
 )
 from lingqu.gate.answers.cube import (
-    GridTooFine,
-    NotInCube,
     OpenCube,
 )
 from lingqu.gate.answers.datasets import (
     COPIES,
     BuiltCube,
-    CubeFile,
     Dataset,
-    DatasetMoved,
-    DatasetNotFound,
     LoadedSource,
-    OtherGrid,
     build_cube,
     find_datasets,
     new_key,
@@ -33,7 +34,6 @@ from lingqu.gate.answers.datasets import (
     publish_cubes,
 )
 from lingqu.gate.answers.figures import (
-    Extreme,
     Rounding,
     find_proven,
     is_additive,
@@ -41,8 +41,12 @@ from lingqu.gate.answers.figures import (
     table_of,
     write_answer,
 )
-from lingqu.gate.answers.grid import (
-    NotOnGrid,
+from lingqu.gate.answers.noise import (
+    add_noise,
+    find_groups,
+    load_noise,
+    print_bounded,
+    read_noisy,
 )
 from lingqu.gate.answers.releasing import (
     release,
@@ -54,7 +58,6 @@ from lingqu.gate.answers.statement import (
 from lingqu.gate.answers.telling import (
     Admitted,
     NotWhole,
-    Overlapping,
     ToldMeanwhile,
     admit_query,
     find_admitted,
@@ -62,44 +65,45 @@ from lingqu.gate.answers.telling import (
 from lingqu.gate.governance import Mode
 from lingqu.gate.queries import ALWAYS
 
-OFFERED = frozenset({Mode.CUBE, Mode.AD_HOC})
+OFFERED = frozenset({Mode.CUBE, Mode.AD_HOC, Mode.DP})
 """The modes that are answered; what a policy names beside them is refused."""
 
 __all__ = (
     "ALWAYS",
     "COPIES",
+    "MICRO_RHO",
     "OFFERED",
     "Admitted",
     "BuiltCube",
-    "CubeFile",
     "Dataset",
-    "DatasetMoved",
-    "DatasetNotFound",
-    "Extreme",
-    "GridTooFine",
     "LoadedSource",
-    "NotInCube",
-    "NotOnGrid",
     "NotWhole",
     "OpenCube",
-    "OtherGrid",
-    "Overlapping",
     "Rounding",
     "ToldMeanwhile",
+    "add_noise",
     "admit_query",
     "as_source",
     "build_cube",
+    "check_budget",
     "find_admitted",
     "find_datasets",
+    "find_groups",
+    "find_noisy",
     "find_proven",
     "is_additive",
+    "keep_noisy",
+    "load_noise",
     "new_key",
     "open_cube",
+    "print_bounded",
     "print_certified",
     "protections",
     "publish_cubes",
+    "read_noisy",
     "refuse_extremes",
     "release",
+    "spend_noise",
     "table_of",
     "write_answer",
 )

@@ -27,6 +27,7 @@ KEY_BYTES = 32
 ROWS_MOST = 20_000_000
 TIME_MS = 30 * 60 * 1000
 COPIES = "copies"
+"""The folder of governed copies, below that of snapshots."""
 
 
 class DatasetNotFound(errors.NotFound):
