@@ -152,6 +152,7 @@ class Context:
     left: int | None = None
     is_used: bool = False
     asked: errors.LingquError | None = None
+    about: tuple[Considered, ...] = ()
 
 
 Rule = Callable[[Context], errors.LingquError | None]
@@ -311,6 +312,16 @@ class Explained:
     considered: tuple[Considered, ...]
 
 
+def considered_as(rule: str, refusal: errors.LingquError | None) -> Considered:
+    """This will write down what a rule says: a refusal, or none."""
+    return Considered(
+        rule=rule,
+        passed=refusal is None,
+        code=None if refusal is None else refusal.code,
+        article=None if refusal is None else refusal.article,
+    )
+
+
 def decide(
     context: Context, rules: tuple[Rule, ...] = (*FIRST, *LAST)
 ) -> errors.LingquError | None:
@@ -324,18 +335,14 @@ def decide(
 
 def explain(context: Context, *, rules: str) -> Explained:
     """This will show what each rule says of a call; `rules` names the rulebook's version."""
-    considered, first = [], None
+    considered: list[Considered] = []
+    first = None
     for rule in (*FIRST, *LAST):
         refusal = rule(context)
         first = first or refusal
-        considered.append(
-            Considered(
-                rule=rule.__name__,
-                passed=refusal is None,
-                code=None if refusal is None else refusal.code,
-                article=None if refusal is None else refusal.article,
-            )
-        )
+        if rule is is_answerable:
+            considered += context.about
+        considered.append(considered_as(rule.__name__, refusal))
     return Explained(
         allowed=first is None,
         code=None if first is None else first.code,

@@ -21,7 +21,7 @@ from typing import Self
 
 from lingqu import rights, trust
 from lingqu.gate.brought import Brought, Looked
-from lingqu.gate.decisions import FIRST, Explained, decide, explain
+from lingqu.gate.decisions import FIRST, Considered, Explained, decide, explain
 from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.lanes import Asker, GateBusy, Lanes, Prepared, Reply, Waiting
 from lingqu.gate.leasing import Deferred, Purse
@@ -187,11 +187,12 @@ class Desk:
         *,
         may_call: bool,
         refusal: errors.LingquError | None = None,
+        about: tuple[Considered, ...] = (),
     ) -> Explained:
         """This will say how a call would be decided now, rule by rule, without doing it.
 
-        `refusal` is what refuses the query itself. Raises ProductNotFound, GrantNotFound,
-        NotListening.
+        `refusal` is what refuses the query itself, `about` what each rule says of it. Raises
+        ProductNotFound, GrantNotFound, NotListening.
         """
         self.start()
         asker = Asker(account=trust.AccountId(tx.caller.account), may_call=may_call)
@@ -214,7 +215,8 @@ class Desk:
         left = sum(one.available for one in states if one.currency == ready.product.currency)
         if decide(context, FIRST) is None:
             context = Weighed.of(window, waiting, stand, ready, question, asked).told(context)
-        return explain(replace(context, left=left, asked=refusal), rules=tx.rules)
+        full = replace(context, left=left, asked=refusal, about=about)
+        return explain(full, rules=tx.rules)
 
     def _run(self) -> None:
         going = True
