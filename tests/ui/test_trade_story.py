@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration's story played through the pages: by people without script, and in a browser."""
+"""The story played through the pages: by people without script, and in a browser."""
 
 import contextlib
 
-import pytest
 from trade_people import Plain
 from trade_story import Story, play
 from trade_world import BEGINS, build

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from itertools import pairwise
 from collections.abc import Iterator
+from itertools import pairwise
 
 from litestar import Response, get
 from litestar.params import FromPath
