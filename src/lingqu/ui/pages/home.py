@@ -156,9 +156,7 @@ def recent_part(desk: FromDesk) -> Response[str]:
 
 def _recent(tx: Tx, identity: trust.Identity) -> tuple[trust.FactRecord, ...]:
     known = any(
-        trust.is_allowed(
-            tx, trust.Action.READ, trust.Kind.FACT, owner=trust.PartyId(holding.party)
-        )
+        trust.is_allowed(tx, trust.Action.READ, trust.Kind.FACT, owner=trust.PartyId(holding.party))
         for holding in identity.roles
         if holding.party
     )
