@@ -127,7 +127,7 @@ _CHOICES_MOST = 500
 _ORGANIZATIONS = """
     SELECT id, name FROM trust.party p
     WHERE kind = 'organization' AND name IS NOT NULL
-        AND (%(parties)s::text[] IS NULL OR id = ANY(%(parties)s))
+        AND (%(parties)s::text[] IS NULL OR id = ANY(%(parties)s) OR name = ANY(%(called)s))
         AND (%(role)s::text IS NULL OR EXISTS (
             SELECT FROM trust.role_assignment r
             WHERE r.party = p.id AND r.role = %(role)s AND r.ended_at IS NULL
@@ -137,17 +137,23 @@ _ORGANIZATIONS = """
 
 
 def organization_names(
-    tx: Tx, *, parties: Iterable[str] | None = None, role: Role | None = None
+    tx: Tx,
+    *,
+    parties: Iterable[str] | None = None,
+    called: Iterable[str] | None = None,
+    role: Role | None = None,
 ) -> Mapping[str, str]:
-    """This will name organisations by their ids; persons and the erased are left out.
+    """This will name organisations by their ids, and find those that are `called` so in full.
 
-    Who answers for data, offers it or holds a right to it is public where it is an organisation.
-    Without `parties` the first ones by name are given, to choose from; with `role` only those
-    that have somebody in that office.
+    Persons and the erased are left out. Who answers for data, offers it or holds a right to it is
+    public where it is an organisation. Without `parties` and `called` the first ones by name are
+    given, to choose from; with `role` only those that have somebody in that office.
     """
-    wanted = None if parties is None else sorted({*parties})
-    if wanted == []:
+    words = sorted({*(called or ())})
+    wanted = None if parties is None and called is None else sorted({*(parties or ())})
+    if wanted == [] and not words:
         return {}
-    most = _CHOICES_MOST if wanted is None else len(wanted)
-    asked = {"parties": wanted, "role": None if role is None else role.value, "most": most}
+    most = _CHOICES_MOST if wanted is None else len(wanted) + _CHOICES_MOST * bool(words)
+    office = None if role is None else role.value
+    asked = {"parties": wanted, "called": words, "role": office, "most": most}
     return {row["id"]: row["name"] for row in tx.all(_ORGANIZATIONS, asked)}

@@ -33,6 +33,7 @@ RUNNING = frozenset({Role.ADMINISTRATOR})
 PROVIDING = frozenset({
     Role.PROVIDER, Role.IMPLEMENTER, Role.OPERATOR, Role.CHIEF_DATA_OFFICER, Role.MEMBER,
 })  # fmt: skip
+DELIVERING = frozenset({Role.PROVIDER, Role.IMPLEMENTER, Role.MEMBER})
 TRADING = frozenset({Role.OPERATOR, Role.MERCHANT, Role.BUYER, Role.VENUE, Role.MEMBER})
 HOLDING = frozenset({Role.PROVIDER, Role.IMPLEMENTER, *TRADING}) - {Role.VENUE}
 BOOKS = frozenset({Role.CLEARING, Role.TREASURY, *TRADING})
@@ -59,6 +60,7 @@ SECTIONS = (
         entries=(
             Entry(path="/", label="ui.nav.desk", is_live=True),
             Entry(path="/trust/procedures", label="ui.nav.procedures"),
+            Entry(path="/trust/works", label="ui.nav.works", roles=DELIVERING | RUNNING),
         ),
     ),
     Section(
@@ -66,6 +68,26 @@ SECTIONS = (
         entries=(
             Entry(path="/supply/resources", label="ui.nav.resources"),
             Entry(path="/supply/duties", label="ui.nav.duties"),
+            Entry(
+                path="/supply/sources",
+                label="ui.nav.sources",
+                roles=DELIVERING | WATCHING | RUNNING,
+            ),
+            Entry(
+                path="/supply/loads", label="ui.nav.loads", roles=DELIVERING | WATCHING | RUNNING
+            ),
+            Entry(
+                path="/supply/findings",
+                label="ui.nav.findings",
+                roles=DELIVERING | WATCHING | RUNNING,
+            ),
+            Entry(path="/supply/opening", label="ui.nav.opening"),
+            Entry(path="/supply/open", label="ui.nav.open_files"),
+            Entry(
+                path="/supply/catalogs",
+                label="ui.nav.catalogs",
+                roles=frozenset({Role.IMPLEMENTER}) | RUNNING,
+            ),
             Entry(path="/supply/compare", label="ui.nav.compare", roles=PROVIDING | RUNNING),
         ),
     ),
@@ -149,6 +171,7 @@ SECTIONS = (
         label="ui.nav.section.system",
         entries=(
             Entry(path="/trust/parties", label="ui.nav.parties"),
+            Entry(path="/trust/jobs", label="ui.nav.jobs", roles=RUNNING),
             Entry(path="/system", label="ui.nav.system", roles=RUNNING),
         ),
     ),
@@ -158,6 +181,7 @@ SECTIONS = (
 PUBLIC = (
     Entry(path="/market/listings", label="ui.nav.listings"),
     Entry(path="/supply/resources", label="ui.nav.resources"),
+    Entry(path="/supply/open", label="ui.nav.open_files"),
     Entry(path="/rights/registry", label="ui.nav.registry"),
     Entry(path="/trust/rules", label="ui.nav.rules"),
     Entry(path="/trust/verify", label="ui.nav.verify"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rights: the grants one holds, and one grant in its tree, with its terms in words."""
+"""Rights: the grants one holds, one grant in its tree, and the same grant as a policy's file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.terms import Reader, reader
 
+exchange = rights.exchange
 PATH = "/rights/grants"
+FIRST_FORMAT = exchange.PolicyFormat.ODRL
 TONES: Mapping[Standing, str] = {
     Standing.ALIVE: "good",
     Standing.NOT_BEGUN: "wait",
@@ -91,6 +93,25 @@ def revoke(desk: FromDesk, form: FromForm, grant: FromPath[str]) -> Response[str
     return desk.go(f"{PATH}/{wanted}", done="revoked")
 
 
+@get(f"{PATH}/{{grant:str}}/policy", sync_to_thread=True)
+def policy_file(desk: FromDesk, grant: FromPath[str]) -> Response[Any]:
+    """This will give a grant as a policy, as a file; where it cannot be said, the page says why."""
+    desk.require()
+    found = GrantId(grant)
+    asked = desk.argument("format")
+    wanted = next((one for one in exchange.PolicyFormat if one.value == asked), FIRST_FORMAT)
+    try:
+        with desk.reading() as tx:
+            written = exchange.write_policy(exchange.policy_of(tx, found), wanted)
+    except (errors.Rejected, errors.Conflict) as refusal:
+        return _show(desk, found, refusal=refusal)
+    return Response(
+        exchange.canonical_bytes(written),
+        media_type="application/json",
+        headers={"content-disposition": f'attachment; filename="{found}.{wanted.value}.json"'},
+    )
+
+
 def _held(tx: Tx, mine: trust.Identity) -> tuple[tuple[Grant, ...], bool]:
     if trust.is_allowed(tx, trust.Action.READ, trust.Kind.GRANT):
         return tables.gather(lambda page: rights.find_grants(tx, page=page))
@@ -142,12 +163,20 @@ def _show(
         quotas=quotas,
         owed=owed,
         may_revoke=may_revoke,
+        formats=tuple((one.value, _FORMATS[one]) for one in exchange.PolicyFormat),
+        reason=None if refusal is None else exchange.explain_reason(refusal, language),
         acts=todo,
         causes=tuple(
             (one.value, desk.text(f"ui.revocation.{one.value}")) for one in rights.RevocationCause
         ),
         refusal=desk.explain(refusal),
     )
+
+
+_FORMATS: Mapping[exchange.PolicyFormat, str] = {
+    exchange.PolicyFormat.ODRL: "ODRL 2.2",
+    exchange.PolicyFormat.TC609: "TC609-6-2025-14",
+}
 
 
 def _acts(
