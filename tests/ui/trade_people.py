@@ -213,10 +213,9 @@ def _set(form: Node, data: dict[str, str], name: str, value: str) -> None:
 class Clicking:
     """The same person at a real browser."""
 
-    def __init__(self, page, folder: Path) -> None:
-        """Sit down at a page that has signed in; files that are sent lie in `folder`."""
+    def __init__(self, page) -> None:
+        """Sit down at a page that has signed in."""
         self.screen = page
-        self.folder = folder
         self.trouble: list[str] = []
         page.on("pageerror", lambda error: self.trouble.append(str(error)))
 

@@ -382,8 +382,8 @@ def offer(story: Story) -> None:
         "payee_0": story.name("venue"), "rate_0": "5", "share_1": story.say("ui.share.service_fee"),
         "payee_1": story.name("operator"), "rate_1": "70",
         "share_2": story.say("ui.share.government"), "payee_2": story.name("treasury"),
-        "rate_2": "100", "source": "授权运营协议第七项", "payee": "国库（演示）", "bank": "演示国库",
-        "account": "0000-0000",
+        "rate_2": "100", "source": "授权运营协议第七项", "payee": "国库（演示）",
+        "bank": "演示国库", "account": "0000-0000",
     }  # fmt: skip
     venue.press(story.say("ui.act.preview"), plan)
     assert "6,650.00" in venue.words
