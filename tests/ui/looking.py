@@ -4,12 +4,13 @@
 import os
 from pathlib import Path
 
+from shrinking import shrink
 from web_server import PASSWORD
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 FULL = bool(os.environ.get("FULL_MATRIX") or os.environ.get("SCREENSHOTS"))
 FOLDER = Path(os.environ.get("SCREENSHOTS") or "screenshots")
-SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+SIZES = {"desk": (1280, 900), "phone": (390, 844), "guide": (1080, 680)}
 LANGUAGES = ("zh-CN", "en")
 _RUN = """
 async () => {
@@ -18,7 +19,7 @@ async () => {
 }
 """
 _TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-CASES = [(language, size) for language in LANGUAGES for size in SIZES] if FULL else [
+CASES = [(language, size) for language in LANGUAGES for size in ("desk", "phone")] if FULL else [
     ("zh-CN", "desk"), ("en", "phone"),
 ]  # fmt: skip
 
@@ -72,3 +73,17 @@ def look_at(server, browser, found, language, size):
     finally:
         close()
     return trouble
+
+
+def picture(server, browser, found, wanted, folder):
+    """Draw the pages that the guides show, in both languages, as small pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for language in LANGUAGES:
+        visit, close = open_pages(server, browser, language, "guide", script=True)
+        try:
+            for login, name, path in found:
+                if name in wanted:
+                    drawn = visit(login, path).screenshot()
+                    (folder / f"{name}-{language}.png").write_bytes(shrink(drawn))
+        finally:
+            close()

@@ -69,7 +69,7 @@ class Story:
 
     def wait(self, ready: Callable[[], bool]) -> None:
         """Wait for the platform's own work."""
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + 180
         while not ready():
             assert time.monotonic() < ends, "the platform did not catch up"
             time.sleep(0.1)
