@@ -458,7 +458,8 @@ def use(story: Story) -> None:
     assert story.say("ui.console.receipt") in bank.words
     segment, right = SEGMENTS[0][0], SEGMENTS[0][1]
     others = "\n".join(f"{segment},{city}" for city in CITIES if city != right)
-    bank.press(story.say("ui.console.ask"), {"subjects": others}, refused="3")
+    bank.press(story.say("ui.console.ask"), {"subjects": others}, refused="")
+    assert "gate.call.enumeration" in bank.text, bank.words
 
 
 def supervise(story: Story) -> None:
