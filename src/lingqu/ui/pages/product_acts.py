@@ -171,7 +171,7 @@ def read_form(given: Given, form: Form) -> gate.Policy:
     if written is not None:
         try:
             plain = json.loads(written)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise given.refused("policy") from None
         return gate.parse_policy(form, plain)
     match form:
