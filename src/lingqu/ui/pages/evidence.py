@@ -14,10 +14,11 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from lingqu import trust
+from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest, cursor
 from lingqu.kernel.time import Instant
-from lingqu.runtime import Tx
-from lingqu.runtime.i18n import catalog
+from lingqu.runtime import Tx, documents, seals
+from lingqu.runtime.i18n import catalog, explain
 from lingqu.trust import log
 from lingqu.ui import tables
 from lingqu.ui.charts import proof_steps
@@ -170,9 +171,16 @@ def verify_page(desk: FromDesk) -> Response[str]:
 
 @post("/trust/verify", sync_to_thread=True)
 def verify(desk: FromDesk, form: FromForm) -> Response[str]:
-    """This will verify a bundle by the published verifier; nothing of it is kept."""
+    """This will verify a bundle by the published verifier, or a signed paper; nothing is kept."""
     key = form.text("key").strip()
     given = _given(form)
+    if seals.is_paper(given):
+        try:
+            paper = seals.check_paper(given, desk.platform.keyring)
+        except errors.LingquError as refusal:
+            words = explain(refusal, desk.visit.language)
+            return _verify(desk, key=key, failure=words.title, failure_code=refusal.code)
+        return _verify(desk, key=key, paper=paper)
     try:
         report = check_bundle(given, keys=key.split() or (), now=int(time.time()))
     except VerificationError as error:
@@ -199,15 +207,29 @@ def _verify(desk: Desk, **found: Any) -> Response[str]:
         verifier_words.label(f"warning.{code}", language)
         for code in (report.warnings if report else ())
     ]
-    values: dict[str, Any] = {"key": "", "failure": None, "failure_code": "", "report": None}
+    values: dict[str, Any] = {
+        "key": "",
+        "failure": None,
+        "failure_code": "",
+        "report": None,
+        "paper": None,
+    }
     status = 422 if found.get("failure") else 200
     return desk.show(
         "trust/verify.html",
         status=status,
         warnings=warnings,
         said=fact_words(desk),
+        paper_title=_paper_title(found.get("paper")),
         **values | found,
     )
+
+
+def _paper_title(paper: seals.CheckedPaper | None) -> str:
+    if paper is None:
+        return ""
+    known = {one.name: one.zh for one in documents.find_templates()}
+    return known.get(paper.template, paper.template)
 
 
 @get("/trust/refusals", sync_to_thread=True)
