@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import time
 
 import openpyxl
 import pytest
@@ -295,9 +296,26 @@ def test_an_open_page_hears_of_what_happens(world):
             kind=trust.PartyKind.SYSTEM,
             name="新来的",
         )
-        assert not json.loads(next(lines).removeprefix("data: "))["first"]
+        told = json.loads(next(lines).removeprefix("data: "))
+        assert (told["first"], told["notices"]) == (False, 0)
     with server.browser() as stranger:
         assert stranger.get("/live").status_code == 303
+
+
+def test_what_moved_is_new_until_its_reader_has_seen_it(world):
+    server, _ = world
+    with server.browser("provider", headers={"accept-language": "zh-CN"}) as browser:
+        path = "/account/notices"
+        page = browser.get(path)
+        assert "首次登记" in page.text
+        assert catalog()["ui.notices.unread"].zh in page.text
+        assert "行政区划代码首次登记" in browser.get(f"{path}?new=unread").text
+        seen = browser.post(f"{path}/read", data={"csrf": token(page)})
+        assert seen.headers["location"] == path
+        browser.cookies.set("lingqu_seen", str(int(time.time()) + 5))
+        assert "首次登记" not in browser.get(f"{path}?new=unread").text.partition("<main")[2]
+        browser.cookies.set("lingqu_seen", "soon")
+        assert browser.get(path).status_code == 200
 
 
 def test_a_statement_and_the_trial_balance_agree_to_the_cent(world):
