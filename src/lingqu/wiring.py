@@ -579,6 +579,7 @@ def _gate_jobs(jobs: JobRegistry) -> None:
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
         gate.settle_overdue(app.database)
+        gate.settle_abandoned(app.database)
         app.file_room.sweep(REAL_TIME.now())
         with app.database.transaction(trust.PLATFORM) as tx:
             gate.drop_old_replies(tx)

@@ -236,8 +236,17 @@ def test_the_tree_shows_each_grant_with_its_terms_and_revoking_ends_what_is_belo
             assert name in page
         assert page.count("不超过第 3 级") >= 1
         assert f"/rights/grants/{child}/revoke" not in page, "only who granted it revokes it"
+        unsaid = browser.get(f"/rights/grants/{child}/policy?format=odrl")
+        assert unsaid.status_code == 422, "an obligation that counts from the issue"
+        assert "策略没有与之完全相同的说法" in unsaid.text
     with server.browser("buyer") as browser:
-        assert browser.get(f"/rights/grants/{leaf}").status_code == 200
+        assert (
+            f"/rights/grants/{leaf}/policy?format=odrl"
+            in browser.get(f"/rights/grants/{leaf}").text
+        )
+        file = browser.get(f"/rights/grants/{leaf}/policy?format=odrl")
+        assert f"{leaf}.odrl.json" in file.headers["content-disposition"]
+        assert file.json()["uid"] == f"urn:lingqu:id:{leaf}"
         assert browser.get(f"/rights/grants/{root}").status_code == 404
     with server.browser("provider") as browser:
         page = browser.get(f"/rights/grants/{child}")

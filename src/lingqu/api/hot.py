@@ -83,7 +83,7 @@ class Hot:
     """Answers calls of one opened installation."""
 
     def __init__(self, app: App) -> None:
-        """Begin to keep the effective grants true. Raises NotListening."""
+        """Settle what a killed gate left, and begin to keep grants true. Raises NotListening."""
         self._app = app
         self._limiter = Limiter(app.settings.gate_calls_per_minute)
         self._known: dict[str, _Known] = {}
@@ -94,6 +94,7 @@ class Hot:
         self._answers: deque[tuple[_Asked, gate.Reply]] = deque()
         self._woken = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        gate.settle_abandoned(app.database)
         app.desk.start(hears={ACCESS: self._hear})
 
     async def serve(

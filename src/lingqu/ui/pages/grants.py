@@ -13,7 +13,7 @@ from litestar.response import Redirect
 from lingqu import rights, trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
-from lingqu.rights import Grant, GrantId, Life, Standing, exchange, obligations, quantities
+from lingqu.rights import Grant, GrantId, Life, Standing, obligations, quantities
 from lingqu.runtime import Tx
 from lingqu.ui import tables
 from lingqu.ui.forms import chosen
@@ -24,6 +24,7 @@ from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.terms import Reader, reader
 
+exchange = rights.exchange
 PATH = "/rights/grants"
 FIRST_FORMAT = exchange.PolicyFormat.ODRL
 TONES: Mapping[Standing, str] = {
