@@ -21,12 +21,19 @@ from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
 from lingqu.rights import obligations, operation, quantities, registry
-from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id
+from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id, seals
 from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.calendar import local_day, shift_days
 from lingqu.runtime.engine import Engine, job_limits, open_engine
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
-from lingqu.runtime.keys import KeyExists, KeyId, Keyring, Unlock, create_key_file
+from lingqu.runtime.keys import (
+    KeyExists,
+    KeyId,
+    Keyring,
+    SigningKey,
+    Unlock,
+    create_key_file,
+)
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
 from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
@@ -128,12 +135,21 @@ class App:
 
         It is a signature of the key ring's own, so that no second secret has to be kept.
         """
-        if not self.keyring.all(ENTITY_PURPOSE):
-            with suppress(KeyExists):
-                self.keyring.create(ENTITY_PURPOSE, at=REAL_TIME.now(), key_id=new_id(KeyId))
-            self.keyring.reload()
-        signed = self.keyring.current(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
+        signed = self._key_for(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
         return hashlib.sha256(signed.value).digest()
+
+    @property
+    def seal(self) -> seals.KeySeal:
+        """What papers of this installation are marked with: a signature by a key of ours."""
+        return seals.KeySeal(key=self._key_for(seals.PURPOSE))
+
+    def _key_for(self, purpose: str) -> SigningKey:
+        """The key in force for a purpose, made when it is first asked for."""
+        if not self.keyring.all(purpose):
+            with suppress(KeyExists):
+                self.keyring.create(purpose, at=REAL_TIME.now(), key_id=new_id(KeyId))
+            self.keyring.reload()
+        return self.keyring.current(purpose)
 
     @property
     def file_room(self) -> lists.FileRoom:
