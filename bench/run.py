@@ -27,6 +27,7 @@ from granting import bench_grants
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
 from moving import bench_procedures
+from portal import bench_portal
 from proofs import bench_verify
 from serving import bench_serve
 from writing import bench_commands, bench_sequencer
@@ -40,6 +41,7 @@ BENCHES: dict[str, Callable[[int], Reading]] = {
     "grants": bench_grants,
     "ledger": bench_ledger,
     "pages": bench_pages,
+    "portal": bench_portal,
     "procedures": bench_procedures,
     "sequencer": bench_sequencer,
     "serve": bench_serve,

@@ -32,7 +32,10 @@ LAYERS = (
 OUTSIDE_THE_LINE = ("__main__", "migrations")
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision", "interop")
 SUB_FACES = (
+    "gate.consents",
     "gate.lists",
+    "gate.predicates",
+    "gate.queries",
     "cli.story",
     "rights.obligations",
     "market.bills",
@@ -41,6 +44,7 @@ SUB_FACES = (
     "market.prices",
     "market.settlement",
     "supply.collection",
+    "supply.handing",
     "rights.operation",
     "rights.quantities",
     "rights.registry",

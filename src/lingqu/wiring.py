@@ -35,17 +35,19 @@ from lingqu.runtime.settings import (
     Settings,
     key_location,
     read_secret,
+    source_location,
 )
-from lingqu.supply import collection, opening
+from lingqu.supply import collection, handing, opening
 from lingqu.trust import identity, procedures, rulebook
+from lingqu.trust import jobs as works
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
 DOMAINS = (
-    trust, ledger, supply, collection, opening, rights, operation, registry, market, settlement,
-    distribution, bills, gate, supervision, interop,
+    trust, ledger, supply, collection, handing, opening, rights, operation, registry, market,
+    settlement, distribution, bills, gate, supervision, interop,
 )  # fmt: skip
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
@@ -249,6 +251,17 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         posting.join(timeout=10)
         following.join(timeout=10)
         sequencer.join(timeout=15)
+
+
+def workshop(app: App) -> handing.Workshop:
+    """This will give what loading a delivery needs of an opened platform."""
+    return handing.Workshop(
+        engine=lambda: app.engine,
+        tables=app.tables,
+        blobs=app.blobs,
+        secrets=source_location(app.settings),
+        entity_key=app.entity_key,
+    )
 
 
 def rotate_log_key(app: App, caller: Caller, command_id: trust.CommandId) -> logs.LogKey:
@@ -475,15 +488,26 @@ def _jobs() -> JobRegistry:
                     new_id(trust.CommandId),
                 )
 
+    _supply_jobs(jobs)
     _gate_jobs(jobs)
     _market_jobs(jobs)
     _supervise(jobs)
+
     jobs.periodic("rights.quotas.sweep", "* * * * *")
     jobs.periodic("rights.obligations.begin", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
     return jobs
+
+
+def _supply_jobs(jobs: JobRegistry) -> None:
+    @jobs.job(handing.DELIVERY_JOB)
+    def load_delivery(context: JobContext, work: str) -> None:
+        """Load what a body handed over, and tell how far it is."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        handing.run_delivery(app.database, works.WorkId(work), workshop(app))
 
 
 def _market_jobs(jobs: JobRegistry) -> None:

@@ -93,7 +93,7 @@ def test_the_meter_is_what_was_acknowledged_after_kill_9(world, product):
     for name, batch, digest in acknowledged:
         assert (metered[name].batch, metered[name].digest) == (batch, digest)
     unacknowledged = metered.keys() - {name for name, _, _ in acknowledged}
-    assert len(unacknowledged) <= gate.desk.WINDOW_MOST
+    assert len(unacknowledged) <= gate.lanes.CALLS_MOST
     # Another gate goes on with a lease of its own while the killed one's are settled by whoever
     # starts: its first call does it, and the meter is exact for both.
     running, other = world.desk(), world.buy(product, calls=10_000)

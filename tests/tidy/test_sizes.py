@@ -30,6 +30,7 @@ SUB_FACES = (
     "rights/quantities",
     "rights/registry",
     "supply/collection",
+    "supply/handing",
     "supply/opening",
     "runtime/engine",
     "runtime/documents",

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from portal_world import build
+from portal_world import build, build_supply
 from web_server import PASSWORD, running
 
 pytestmark = [
@@ -29,7 +29,10 @@ _TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentEleme
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     with running(tmp_path_factory.mktemp("portal")) as server:
-        yield server, build(server)
+        made = build(server)
+        if FULL:
+            build_supply(server, made)
+        yield server, made
 
 
 def pages(world):
@@ -47,7 +50,25 @@ def pages(world):
         (None, "rules-compare", "/trust/rules/compare?before=guangxi&after=guangzhou"),
         (None, "verify", "/trust/verify"),
         (None, "login", "/login"),
+        (None, "open-list", "/supply/opening"),
+        (None, "open-files", "/supply/open"),
         ("provider", "desk-provider", "/"),
+        ("provider", "describe", "/supply/resources/new"),
+        ("provider", "revise", f"/supply/resources/{resource}/revise"),
+        ("provider", "sources", "/supply/sources"),
+        ("provider", "loads", "/supply/loads"),
+        ("provider", "load", f"/supply/loads/{world.load}"),
+        ("provider", "resource-loaded", f"/supply/resources/{resource}"),
+        ("provider", "works", "/trust/works"),
+        ("provider", "findings", "/supply/findings"),
+        ("provider", "finding", f"/supply/findings/{world.finding}"),
+        ("provider", "opening", "/supply/opening"),
+        ("provider", "open-entry", f"/supply/opening/{world.entry}"),
+        ("provider", "procedure-new", "/trust/procedures/new"),
+        ("provider", "procedure-file", "/trust/procedures/new?chart=complaint"),
+        ("administrator", "finding-look", f"/supply/findings/look?resource={resource}"),
+        ("administrator", "catalogs-elsewhere", "/supply/catalogs"),
+        ("administrator", "catalog-elsewhere", f"/supply/catalogs/{world.elsewhere}"),
         ("provider", "procedures", "/trust/procedures"),
         ("buyer", "procedure-answer", f"/trust/procedures/{other}"),
         ("buyer", "desk-buyer", "/"),

@@ -10,7 +10,15 @@ from contextlib import contextmanager
 import click
 
 from lingqu import rights, trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.acting import (
+    can_be_repeated,
+    chosen,
+    do,
+    made_by,
+    page_of,
+    paged,
+    reading,
+)
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, json_text, plain_data
 from lingqu.cli.parties import PARTY, more
@@ -104,20 +112,18 @@ def record_ground(
 ) -> None:
     """Record a ground."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            rights.record_ground,
-            command,
-            ground=made_by(command, rights.GroundId),
-            kind=kind,
-            title=title,
-            party=party,
-            evidence=evidence,
-            articles=articles,
-            assessment=assessment,
-        )
+    made = do(
+        run,
+        rights.record_ground,
+        command,
+        ground=made_by(command, rights.GroundId),
+        kind=kind,
+        title=title,
+        party=party,
+        evidence=evidence,
+        articles=articles,
+        assessment=assessment,
+    )
     run.answer(
         {"command": command, "ground": plain_data(made)},
         [run.word("grant.ground_recorded", ground=made.id), *_done(run, command)],
@@ -143,19 +149,17 @@ def issue_root(
 ) -> None:
     """Issue a grant from a ground."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            rights.issue_root,
-            command,
-            grant=made_by(command, rights.GrantId),
-            ground=ground,
-            holder=holder,
-            kind=kind,
-            terms=terms,
-            quotas=quotas,
-        )
+    made = do(
+        run,
+        rights.issue_root,
+        command,
+        grant=made_by(command, rights.GrantId),
+        ground=ground,
+        holder=holder,
+        kind=kind,
+        terms=terms,
+        quotas=quotas,
+    )
     answer_issued(run, command, made)
 
 
@@ -178,19 +182,17 @@ def issue(
 ) -> None:
     """Issue a grant below another."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            rights.issue_grant,
-            command,
-            grant=made_by(command, rights.GrantId),
-            parent=parent,
-            holder=holder,
-            kind=kind,
-            terms=terms,
-            quotas=quotas,
-        )
+    made = do(
+        run,
+        rights.issue_grant,
+        command,
+        grant=made_by(command, rights.GrantId),
+        parent=parent,
+        holder=holder,
+        kind=kind,
+        terms=terms,
+        quotas=quotas,
+    )
     answer_issued(run, command, made)
 
 
@@ -344,10 +346,7 @@ def revoke(
 ) -> None:
     """Revoke a grant and everything below it."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        ending = act(
-            run, app, rights.revoke_grant, command, grant=grant_id, cause=cause, article=article
-        )
+    ending = do(run, rights.revoke_grant, command, grant=grant_id, cause=cause, article=article)
     run.answer(
         {"command": command, "ending": plain_data(ending)},
         [run.word("grant.revoked", grant=grant_id), *_done(run, command)],
@@ -367,8 +366,7 @@ def narrow(
 ) -> None:
     """Bring a grant and everything below it under narrower terms."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        done = act(run, app, rights.narrow_grant, command, grant=grant_id, terms=terms)
+    done = do(run, rights.narrow_grant, command, grant=grant_id, terms=terms)
     _answer_succession(run, command, done)
 
 
@@ -379,8 +377,7 @@ def narrow(
 def adopt(run: Invocation, grant_id: rights.GrantId, command_id: trust.CommandId | None) -> None:
     """End a grant and hang its children under its parent."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        done = act(run, app, rights.adopt_children, command, grant=grant_id)
+    done = do(run, rights.adopt_children, command, grant=grant_id)
     _answer_succession(run, command, done)
 
 

@@ -189,6 +189,16 @@ class EffectiveGrants:
         """Whether the grant is known here."""
         return grant in self._entries
 
+    @property
+    def generation(self) -> int:
+        """It changes with everything that was heard or read: until then every verdict stands."""
+        return self._generation
+
+    def find_end(self, grant: str) -> Instant | None:
+        """This will say when a grant ends by itself, None where it does not or is not known."""
+        entry = self._entries.get(grant)
+        return None if entry is None else entry.end
+
     def check(
         self, grant: str, use: Use, now: Instant, *, at_least: Freshness | None = None
     ) -> None:

@@ -145,10 +145,33 @@ def execute(
     used for another request.
     """
     assert not args, "commands take keyword arguments"
+    return _measured(database, what, caller, command_id, kwargs, _do)
+
+
+def execute_new(
+    database: Database, what: Command[P, R], caller: Caller, /, *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """This will do a command as `execute` does, under an id made here.
+
+    Nobody can have sent that id before, so nothing is looked for. Raises what the command raises,
+    after recording the refusal.
+    """
+    assert not args, "commands take keyword arguments"
+    return _measured(database, what, caller, new_id(CommandId), kwargs, _do_new)
+
+
+def _measured(
+    database: Database,
+    what: Command[P, R],
+    caller: Caller,
+    command_id: CommandId,
+    kwargs: dict[str, Any],
+    do: Callable[[Tx, Command[P, R], CommandId, dict[str, Any]], R],
+) -> R:
     began = time.perf_counter()
     outcome = "done"
     try:
-        return database.run(caller, lambda tx: _do(tx, what, command_id, kwargs))
+        return database.run(caller, lambda tx: do(tx, what, command_id, kwargs))
     except errors.LingquError as refusal:
         outcome = refusal.family
         if not isinstance(refusal, errors.Unavailable):
@@ -171,6 +194,10 @@ def _do(tx: Tx, what: Command[P, R], command_id: CommandId, kwargs: dict[str, An
     take_holdings(tx, held)
     if known:
         return _replay(tx, what, known[0], kwargs)
+    return _do_new(tx, what, command_id, kwargs)
+
+
+def _do_new(tx: Tx, what: Command[P, R], command_id: CommandId, kwargs: dict[str, Any]) -> R:
     salt = new_salt()
     draft = Draft(
         command=command_id,

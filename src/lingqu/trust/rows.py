@@ -22,6 +22,9 @@ from lingqu.runtime import Row, Tx
 from lingqu.trust.facts import Draft, RowVersion, draft_of, new_salt, row_content
 
 V = TypeVar("V")
+_VERSIONS = """
+    SELECT content FROM trust.row_version WHERE table_name = %s AND key = %s ORDER BY version
+"""
 
 
 class AuditClass(enum.Enum):
@@ -216,6 +219,12 @@ class Table(Generic[V]):
         rows = tx.all(f"SELECT {names} FROM {self.name} {tail}", parameters)  # noqa: S608  # declared names, constant tail
         return tuple(self.value(row) for row in rows)
 
+    def versions(self, tx: Tx, key: str) -> tuple[Mapping[str, Any], ...]:
+        """This will read every version of a row as it was kept, oldest first, in plain values."""
+        kept = tx.all(_VERSIONS, (self.name, str(key)))
+        found = [canon.decode(row["content"].encode()) for row in kept]
+        return tuple(one["row"] for one in found if one["row"] is not None)
+
     def value(self, row: Row) -> V:
         """This will turn a database row into the stored value."""
         return from_row(self._value, row)
@@ -279,33 +288,27 @@ class BatchTable:
         """Declare the table and its own columns."""
         self.name = name
         self._columns = tuple(columns)
-        names = ", ".join(self._columns)
-        self._populate = (
-            f"INSERT INTO {name} (batch, position, {names}) SELECT %s, position, {names}"  # noqa: S608  # declared names only
-            f" FROM json_populate_recordset(NULL::{name}, %s::json)"
-        )
         _add(Declaration(name, AuditClass.BATCH, "batch", (self._columns,)))
 
-    def append_later(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
-        """This will add a small batch of plain JSON values with the next statement or the commit.
+    def line(self, row: Sequence[object]) -> tuple[str, bytes]:
+        """This will give one row of plain JSON values as a line to `store`, and its leaf hash."""
+        return ",".join(map(_cell, row)), batch_leaf(row)
 
-        It costs no wait of its own; what the table refuses is raised there.
+    def root(self, batch: str, leaves: Sequence[bytes]) -> BatchRoot:
+        """This will give what the fact of a batch carries, from the leaf hashes of its rows."""
+        found = merkle.root_of(leaves).hex()
+        return BatchRoot(table=self.name, id=batch, count=len(leaves), root=found)
+
+    def store(self, tx: Tx, batches: Iterable[tuple[str, Sequence[str]]]) -> None:
+        """This will add the lines of several batches at once; their facts carry the roots.
+
+        A line is CSV: a row's canonical JSON without its brackets, where that escapes nothing.
         """
-        try:
-            written = _written([*zip(*rows, strict=True)])
-        except canon.NotCanonical:
-            written = []
-        if not written:
-            return self.append(tx, batch, rows)
-        tx.later(self._populate, (batch, self._objects(rows)))
-        root = merkle.root_of(merkle.leaf_hash(f"[{one}]".encode()) for one in written).hex()
-        return BatchRoot(table=self.name, id=batch, count=len(rows), root=root)
-
-    def _objects(self, rows: Sequence[Sequence[object]]) -> str:
-        names = ("position", *self._columns)
-        return _write_rows(
-            [dict(zip(names, (at, *row), strict=True)) for at, row in enumerate(rows)]
-        )
+        names = ", ".join(("batch", "position", *self._columns))
+        text = "".join([
+            f"{batch},{at},{line}\n" for batch, lines in batches for at, line in enumerate(lines)
+        ])  # fmt: skip
+        tx.copy_text(f"COPY {self.name} ({names}) FROM STDIN (FORMAT csv, NULL 'null')", (text,))
 
     def append(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
         """This will add the rows of one batch; its fact must carry the root this gives."""

@@ -23,16 +23,23 @@ from lingqu.ui.pages import (
     account,
     buying,
     catalog,
+    catalogs,
     comparing,
     contracts,
+    delivering,
+    describing,
     duties,
     evidence,
+    filing,
+    findings,
     grants,
     home,
     identities,
     jobs,
     ledger,
+    listing,
     market,
+    opening,
     parties,
     procedures,
     registry,
@@ -40,12 +47,15 @@ from lingqu.ui.pages import (
     session,
     supervising,
     system,
+    trading,
     viewing,
+    works,
 )
 from lingqu.ui.provided import ApiDescription, SignIns, provide_desk, provide_form
 from lingqu.ui.refusals import PageFault, as_refusal, status_of
 from lingqu.ui.rendering import Desk
 from lingqu.ui.visitors import visit_of
+from lingqu.ui.works import Works
 from lingqu.wiring import App
 
 Scope = MutableMapping[str, Any]
@@ -58,7 +68,12 @@ UPLOAD_PATHS = (
     procedures.PROCEDURES_PATH,
     comparing.PATH,
     duties.IMPORT_PATH,
+    catalog.PATH,
+    delivering.LOADS_PATH,
+    opening.LIST_PATH,
+    catalogs.PATH,
     contracts.PATH,
+    *trading.UPLOAD_PATHS,
 )
 """The addresses that take files."""
 
@@ -81,19 +96,33 @@ _HANDLERS: tuple[Any, ...] = (
     identities.hold_list, identities.place_hold, identities.lift_hold,
     procedures.procedure_list, procedures.procedure_page, procedures.move, procedures.document,
     procedures.attachment,
+    filing.choose_chart, filing.open_procedure, filing.name_person, filing.release_person,
+    works.work_list, works.work_page, works.stop,
+    describing.describe_page, describing.describe, describing.revise_page, describing.revise,
+    describing.field_table,
+    delivering.source_list, delivering.register_source, delivering.end_source,
+    delivering.load_list, delivering.load_page, delivering.hand_over,
+    findings.finding_list, findings.look_page, findings.look, findings.open_finding,
+    findings.finding_page,
+    opening.entry_list, opening.propose_entry, opening.publish_list, opening.check_table,
+    opening.entry_page, opening.confirm_entry, opening.open_file, opening.file_list,
+    opening.file_page, opening.withdraw_file,
+    catalogs.catalog_list, catalogs.register_catalog, catalogs.catalog_page,
+    catalogs.write_catalog, catalogs.reconcile,
     catalog.catalog, catalog.resource_page, catalog.grade, catalog.withdraw,
     duties.duty_list, duties.register_duty, duties.end_duty, duties.import_duties,
     comparing.compare_page, comparing.compare,
     grants.grant_list, grants.grant_page, grants.revoke, grants.policy_file,
     ledger.account_list, ledger.statement, ledger.trial_balance,
     rules.rule_list, rules.compare_rules, rules.rule_page,
-    market.listing_list, market.listing_page, market.certificate,
+    market.listing_list, listing.listing_page, listing.certificate,
     contracts.contract_list, contracts.contract_page, contracts.sign, contracts.close,
     buying.propose_page, buying.propose, buying.console_page, buying.ask,
     contracts.document, contracts.bill, contracts.reconcile,
     registry.registry_page, registry.registration_page, registry.certificate,
     supervising.flow_list, supervising.flow_page, supervising.attempt_list,
     system.system_page, system.api_documentation,
+    *trading.HANDLERS,
     assets.static_file, assets.favicon,
 )  # fmt: skip
 _log = get_logger(__name__)
@@ -121,7 +150,7 @@ class Pages:
             dependencies=_dependencies(app, sign_ins, api),
             exception_handlers={Exception: self._refused},
             before_request=read_form,
-            state=State({"watch": Watch(app, stop or threading.Event())}),
+            state=State({"watch": Watch(app, stop or threading.Event()), "works": Works()}),
             openapi_config=None,
             logging_config=None,
             request_max_body_size=None,

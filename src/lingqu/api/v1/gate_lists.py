@@ -7,27 +7,21 @@ import base64
 import binascii
 from typing import Annotated, Any
 
-from litestar import Response, Router, get, post
+from litestar import Response, Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import gate, rights, supply, trust
+from lingqu.api.routes import After, Size, asks, makes, reads, routes_of
 from lingqu.api.v1 import gate_shapes as shapes
-from lingqu.api.v1.supply import After, Size
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.gate import lists
 from lingqu.kernel.paging import PageRequest
 
-COMMAND_ROUTES = {
-    "gate.file.submit": "POST /api/v1/gate/files",
-    "gate.sample.record": "POST /api/v1/gate/products/{product}/samples",
-}
-READING_ROUTES = ("POST /api/v1/gate/reconciliations",)
-"""A question too long for a URL: it changes nothing."""
 UPLOAD_PATHS = ("/api/v1/gate/files", "/api/v1/gate/reconciliations", "/api/v1/gate/calls")
 """Where longer bodies are taken than elsewhere."""
 
 
-@post("/files", sync_to_thread=True, command="gate.file.submit", summary="Hand a table in")
+@makes("/files", "gate.file.submit", "Hand a table in")
 def submit_file(write: FromWrite, data: JSONBody[shapes.SubmitFile]) -> shapes.FileJobView:
     """This will queue a table of subjects; fetch it with its answers later."""
     job = lists.FileJobId(data.job)
@@ -47,7 +41,7 @@ def submit_file(write: FromWrite, data: JSONBody[shapes.SubmitFile]) -> shapes.F
     return shapes.file_view(made)
 
 
-@get("/files", sync_to_thread=True, summary="List file jobs")
+@reads("/files", "List file jobs")
 def find_files(
     platform: FromPlatform,
     visit: FromVisit,
@@ -63,14 +57,14 @@ def find_files(
     return shapes.FileJobPage(items=[shapes.file_view(one) for one in page.items], next=page.next)
 
 
-@get("/files/{job:str}", sync_to_thread=True, summary="Read a file job")
+@reads("/files/{job:str}", "Read a file job")
 def get_file(platform: FromPlatform, visit: FromVisit, job: FromPath[str]) -> shapes.FileJobView:
     """This will say how far a file is."""
     with platform.database.reading(visit.caller) as tx:
         return shapes.file_view(lists.get_file(tx, lists.FileJobId(job)))
 
 
-@get("/files/{job:str}/answers", sync_to_thread=True, summary="Fetch a table with its answers")
+@reads("/files/{job:str}/answers", "Fetch a table with its answers")
 def fetch_file(platform: FromPlatform, visit: FromVisit, job: FromPath[str]) -> Response[bytes]:
     """This will give the table with its answers, in the form it came in."""
     with platform.database.reading(visit.caller) as tx:
@@ -88,7 +82,7 @@ _MEDIA_TYPES = {
 }
 
 
-@post("/products/{product:str}/samples", sync_to_thread=True, summary="Try a free sample")
+@makes("/products/{product:str}/samples", "gate.sample.record", "Try a free sample")
 def try_sample(
     platform: FromPlatform,
     write: FromWrite,
@@ -111,7 +105,7 @@ def try_sample(
     return shapes.sample_view(told)
 
 
-@get("/products/{product:str}/file", sync_to_thread=True, summary="Fetch an open file")
+@reads("/products/{product:str}/file", "Fetch an open file")
 def fetch_open_file(
     platform: FromPlatform, visit: FromVisit, product: FromPath[str]
 ) -> Response[bytes]:
@@ -125,12 +119,7 @@ def fetch_open_file(
     )
 
 
-@post(
-    "/reconciliations",
-    sync_to_thread=True,
-    status_code=200,
-    summary="Compare a list with one's own table",
-)
+@asks("/reconciliations", "Compare a list with one's own table")
 def reconcile(
     platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.Reconcile]
 ) -> shapes.ReconciledView:
@@ -156,18 +145,9 @@ def _decoded(content: str) -> bytes:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     handlers: list[Any] = [
         submit_file, find_files, get_file, fetch_file, try_sample, fetch_open_file,
         reconcile,
     ]  # fmt: skip
-    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-    return (
-        Router(
-            "/api/v1/gate",
-            route_handlers=handlers,
-            guards=[signed_in],
-            tags=["gate"],
-            security=security,
-        ),
-    )
+    return routes_of("/api/v1/gate", "gate", handlers)

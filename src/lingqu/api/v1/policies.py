@@ -6,15 +6,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import rights, trust
+from lingqu.api.routes import asks, makes, reads, routes_of
 from lingqu.api.v1 import rights_shapes as shapes
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
-
-READING_ROUTES = ("POST /api/v1/rights/policies/check",)
-"""Reads whose question is too long for a URL: they change nothing and need no command id."""
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 
 exchange = rights.exchange
 
@@ -42,12 +40,7 @@ class PolicyExplanation(msgspec.Struct, kw_only=True):
     en: list[str]
 
 
-@post(
-    "/check",
-    sync_to_thread=True,
-    status_code=200,
-    summary="Check a policy in a foreign format",
-)
+@asks("/check", "Check a policy in a foreign format")
 def check_policy(
     platform: FromPlatform, visit: FromVisit, data: JSONBody[CheckPolicy]
 ) -> PolicyExplanation:
@@ -62,12 +55,7 @@ def check_policy(
     )
 
 
-@post(
-    "/grants",
-    sync_to_thread=True,
-    command="rights.policy.grant",
-    summary="Issue a grant by a policy",
-)
+@makes("/grants", "rights.policy.grant", "Issue a grant by a policy")
 def issue_by_policy(write: FromWrite, data: JSONBody[FollowPolicy]) -> shapes.GrantView:
     """This will give a part of a right on under exactly what a document says, or refuse it."""
     made = write.execute(
@@ -81,7 +69,7 @@ def issue_by_policy(write: FromWrite, data: JSONBody[FollowPolicy]) -> shapes.Gr
     return shapes.grant_view(made)
 
 
-@get("/grants/{grant:str}", sync_to_thread=True, summary="Read a grant as a policy")
+@reads("/grants/{grant:str}", "Read a grant as a policy")
 def get_policy(
     platform: FromPlatform,
     visit: FromVisit,
@@ -97,14 +85,7 @@ def get_policy(
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
-    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-    return (
-        Router(
-            "/api/v1/rights/policies",
-            route_handlers=[check_policy, issue_by_policy, get_policy],
-            guards=[signed_in],
-            tags=["rights"],
-            security=security,
-        ),
+    """This will give the routes."""
+    return routes_of(
+        "/api/v1/rights/policies", "rights", [check_policy, issue_by_policy, get_policy]
     )

@@ -24,7 +24,14 @@ from lingqu.gate.lists.filing import (
     submit_file,
 )
 from lingqu.gate.lists.reconciling import ChangedPair, Reconciled, reconcile_list
-from lingqu.gate.lists.sampling import Sampled, SampleRow, read_sample, record_sample, try_sample
+from lingqu.gate.lists.sampling import (
+    Sampled,
+    SampleRow,
+    find_samples,
+    read_sample,
+    record_sample,
+    try_sample,
+)
 
 __all__ = (
     "JOB",
@@ -40,6 +47,7 @@ __all__ = (
     "Sampled",
     "end_file",
     "find_files",
+    "find_samples",
     "format_of",
     "get_file",
     "read_listed",

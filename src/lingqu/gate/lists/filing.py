@@ -19,10 +19,11 @@ from pathlib import Path
 
 from lingqu import rights, supply, trust
 from lingqu.gate.decisions import OverQuota
-from lingqu.gate.desk import Asker, Desk
-from lingqu.gate.policies import Answer
+from lingqu.gate.desk import Desk
+from lingqu.gate.lanes import Asker
+from lingqu.gate.predicates import Answer, Subject
 from lingqu.gate.products import ProductId, get_product
-from lingqu.gate.requests import SUBJECTS_MOST, CallAnswer, CallId, CallRequest, Subject
+from lingqu.gate.requests import SUBJECTS_MOST, CallAnswer, CallId, CallRequest
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.paging import Page, PageRequest, cursor
@@ -109,6 +110,7 @@ class FileJob:
 
 
 JOBS = trust.Table("gate.file_job", FileJob, not_found=FileJobNotFound)
+trust.declare(trust.AuditClass.OPERATIONAL, "gate.file_progress")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,16 +13,18 @@ from litestar.response import Redirect
 from lingqu import rights, trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
-from lingqu.rights import Grant, GrantId, Life, Standing, exchange, obligations, quantities
+from lingqu.rights import Grant, GrantId, Life, Standing, obligations, quantities
 from lingqu.runtime import Tx
 from lingqu.ui import tables
 from lingqu.ui.forms import chosen
+from lingqu.ui.pages import grant_acts, product_acts
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import status_of
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.terms import Reader, reader
 
+exchange = rights.exchange
 PATH = "/rights/grants"
 FIRST_FORMAT = exchange.PolicyFormat.ODRL
 TONES: Mapping[Standing, str] = {
@@ -44,6 +46,7 @@ def grant_list(desk: FromDesk) -> Response[Any]:
         lives: dict[str, Life] = dict(
             zip((one.id for one in found), rights.find_lives(tx, grants=found), strict=True)
         )
+        may_begin = trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.GROUND)
         names = desk.names(tx, {one.holder for one in found})
         forms = [rights.read_form(one.effective) for one in found]
         reading = reader(desk, tx, forms=forms, parties=names)
@@ -58,7 +61,7 @@ def grant_list(desk: FromDesk) -> Response[Any]:
         lead=desk.text("ui.grants.lead"),
         trail=(),
         rule="market.purpose_and_quantity",
-        actions=(),
+        actions=((*grant_acts.RECORD_GROUND.link(desk), "btn-quiet"),) if may_begin else (),
         view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
         none_title=desk.text("ui.grants.none"),
         none_text=desk.text("ui.grants.none_text"),
@@ -145,6 +148,7 @@ def _show(
         may_revoke = here.life.alive and trust.is_allowed(
             tx, trust.Action.END, trust.Kind.GRANT, owner=above
         )
+        todo = _acts(desk, tx, here, above)
     terms = {one.grant.id: reading.parts(rights.read_form(one.grant.effective)) for one in everyone}
     return desk.show(
         "rights/grant.html",
@@ -161,6 +165,7 @@ def _show(
         may_revoke=may_revoke,
         formats=tuple((one.value, _FORMATS[one]) for one in exchange.PolicyFormat),
         reason=None if refusal is None else exchange.explain_reason(refusal, language),
+        acts=todo,
         causes=tuple(
             (one.value, desk.text(f"ui.revocation.{one.value}")) for one in rights.RevocationCause
         ),
@@ -172,6 +177,26 @@ _FORMATS: Mapping[exchange.PolicyFormat, str] = {
     exchange.PolicyFormat.ODRL: "ODRL 2.2",
     exchange.PolicyFormat.TC609: "TC609-6-2025-14",
 }
+
+
+def _acts(
+    desk: Desk, tx: Tx, here: rights.Relative, above: trust.PartyId
+) -> tuple[tuple[str, str], ...]:
+    """What the visitor can do with a living grant: give on, narrow, make a product under it."""
+    if not here.life.alive:
+        return ()
+    grant, found = here.grant, []
+    if trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.GRANT, owner=grant.holder):
+        found.append(grant_acts.ISSUE_GRANT.link(desk, grant.id))
+    if grant.parent is not None and trust.is_allowed(
+        tx, trust.Action.CHANGE, trust.Kind.GRANT, owner=above
+    ):
+        found.append(grant_acts.NARROW_GRANT.link(desk, grant.id))
+    if grant.kind is rights.GrantKind.OPERATING and trust.is_allowed(
+        tx, trust.Action.CREATE, trust.Kind.PRODUCT, owner=grant.holder
+    ):
+        found.append(product_acts.DEFINE.link(desk, grant.id))
+    return tuple(found)
 
 
 def _columns(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The market for everyone: what is offered, and one product with all a buyer needs to know."""
+"""The market for everyone: what is offered, and fees in words."""
 
 from __future__ import annotations
 
@@ -7,33 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from litestar import Response, get
-from litestar.params import FromPath
 
-from lingqu import gate, market, trust
-from lingqu.kernel import errors
+from lingqu import market, trust
 from lingqu.kernel.paging import PageRequest
 from lingqu.market import FeeSchedule
-from lingqu.rights import registry
-from lingqu.runtime import Tx, documents
+from lingqu.runtime import Tx
 from lingqu.ui import tables
-from lingqu.ui.navigation import TRADING
-from lingqu.ui.pages.evidence import reason
 from lingqu.ui.pages.ledger import amount
 from lingqu.ui.provided import FromDesk
-from lingqu.ui.refusals import PageNotFound
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Show
-from lingqu.ui.terms import reader
 
 PATH = "/market/listings"
-_SNAPSHOTS = 5
-REFUSAL_CODES = (
-    "gate.call.purpose_unknown", "gate.call.wrong_purpose", "gate.call.over_quota",
-    "gate.call.not_holder", "gate.call.other_product", "gate.call.bad_subjects",
-    "gate.call.predicate_unknown", "gate.call.enumeration", "gate.call.id_used",
-    "gate.product.not_published", "gate.product.held",
-)  # fmt: skip
-"""What a call can be refused by."""
 
 
 @get(PATH, sync_to_thread=True)
@@ -105,52 +90,6 @@ def listing_list(desk: FromDesk) -> Response[Any]:
     )
 
 
-@get(f"{PATH}/{{listing:str}}", sync_to_thread=True)
-def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
-    """This will show one product: what it answers, what it costs, and the right it rests on."""
-    mine = desk.visit.identity
-    with desk.reading() as tx:
-        held = market.listings.get_listing(tx, market.listings.ListingId(listing))
-        product = _product(tx, held.product)
-        entry = _entry(tx, held.code)
-        parties = {held.seller, held.venue} | ({entry.registration.applicant} if entry else set())
-        names = desk.names(tx, parties)
-        policy = gate.policy_of(product) if product else None
-        others = {one for one, _ in gate.find_columns(policy)} if policy else set()
-        reading = reader(desk, tx, forms=(held.permitted,), parties=names, others=others)
-        schedule = schedule_of(tx, held.product)
-        snapshots = gate.find_snapshots(tx, product.id)[:_SNAPSHOTS] if product else ()
-    return desk.show(
-        "market/listing.html",
-        held=held,
-        names=names,
-        product=product,
-        policy=policy,
-        resources=reading.resources,
-        terms=reading.parts(held.permitted),
-        entry=entry,
-        schedule=schedule,
-        fees=() if schedule is None else fee_lines(desk, schedule),
-        snapshots=snapshots,
-        refusals=tuple((code, reason(desk, code)) for code in REFUSAL_CODES if product is not None),
-        may_buy=mine is not None and mine.has(*TRADING - {trust.Role.VENUE}),
-    )
-
-
-@get(f"{PATH}/{{listing:str}}/certificate/{{ending:str}}", sync_to_thread=True)
-def certificate(desk: FromDesk, listing: FromPath[str], ending: FromPath[str]) -> Response[bytes]:
-    """This will print the product's certificate."""
-    if ending not in {one.value for one in documents.Format}:
-        raise PageNotFound
-    wanted = market.listings.ListingId(listing)
-    with desk.reading() as tx:
-        link = f"{desk.base}{PATH}/{wanted}"
-        paper = market.certificate_paper(tx, wanted, link=link)
-    made = documents.render(paper.template, paper.data, to=documents.Format(ending))
-    name = f"产品登记证书-{wanted[-8:]}.{ending}"
-    return tables.file_answer(made.content, name=name, media_type=made.media_type)
-
-
 def fee_words(desk: Desk, schedule: FeeSchedule) -> str:
     """This will say a fee in a few words: free, or so much for an answer."""
     if schedule.unit_price_minor == 0 and not schedule.tiers:
@@ -185,20 +124,6 @@ def schedule_of(tx: Tx, product: str) -> FeeSchedule | None:
     """This will give the published fee of a product, None where there is none."""
     price = market.prices.find_price(tx, product)
     return None if price is None else price.schedule
-
-
-def _product(tx: Tx, product: str) -> gate.Product | None:
-    try:
-        return gate.get_product(tx, gate.ProductId(product))
-    except errors.LingquError:
-        return None
-
-
-def _entry(tx: Tx, code: str) -> registry.PublicEntry | None:
-    try:
-        return registry.public_entry(tx, registry.find_by_code(tx, code))
-    except errors.NotFound:
-        return None
 
 
 def own_parties(tx: Tx, mine: trust.Identity, kind: trust.Kind) -> tuple[trust.PartyId, ...]:

@@ -33,6 +33,7 @@ document.documentElement.classList.add("has-script");
       });
       if (!news.first) document.body.dispatchEvent(new Event("lingqu-facts"));
     });
+    source.addEventListener("work", () => document.body.dispatchEvent(new Event("lingqu-work")));
     source.addEventListener("error", () => {
       if (source.readyState === EventSource.CLOSED) source = null;
     });
