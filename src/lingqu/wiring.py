@@ -560,24 +560,7 @@ def _market_jobs(jobs: JobRegistry) -> None:
         """Share out at each venue what was earned up to the day the ledger closed last."""
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
-        with app.database.reading(trust.PLATFORM) as tx:
-            day = ledger.latest_close(tx)
-            venues = [] if day is None else distribution.find_unsettled(tx, day=day)
-        for venue in venues:
-            assert day is not None, "without a closed day nothing is unsettled"
-            try:
-                trust.execute(
-                    app.database,
-                    distribution.settle_day,
-                    trust.PLATFORM,
-                    new_id(trust.CommandId),
-                    settlement=new_id(distribution.SettlementId),
-                    venue=venue,
-                    day=day,
-                )
-            except errors.LingquError as error:
-                # Refusals are recorded; the other venues are settled all the same.
-                _log.warning("day_not_settled", code=error.code, venue=venue)
+        distribution.settle_closed_day(app.database, trust.PLATFORM)
 
     jobs.periodic("market.contracts.expire", "*/5 * * * *")
     jobs.periodic("market.days.settle", "37 17 * * *")
