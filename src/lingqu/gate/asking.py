@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 from lingqu import ledger, supply, trust
 from lingqu.gate import answers
 from lingqu.gate.brought import Brought, Looked
-from lingqu.gate.decisions import Considered, Explained, considered_as
+from lingqu.gate.decisions import Considered, Explained, considered_as, detail
 from lingqu.gate.desk import Asker, Desk
 from lingqu.gate.governance import Mode, QueryPolicy
 from lingqu.gate.queries import Query, digest
@@ -155,7 +155,8 @@ class Asking:
                     answers.check_budget(request.rho, judged.policy.dp)
             except errors.LingquError as refusal:
                 asked = refusal
-        return self._desk.explain(tx, request, may_call=may_call, asked=asked, about=about)
+        told = self._desk.explain(tx, request, may_call=may_call, asked=asked)
+        return detail(told, about)
 
     def judge(self, request: CallRequest, ready: Ready) -> Judged:
         """This will read a query and find its mode; raises what refuses it, from its text alone."""

@@ -9,7 +9,7 @@ refuses decides; `explain` shows what every rule says.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lingqu import rights
 from lingqu.gate.governance import QueryPolicy
@@ -129,7 +129,6 @@ class Context:
     left: int | None = None
     is_used: bool = False
     asked: errors.LingquError | None = None
-    about: tuple[Considered, ...] = ()
 
 
 Rule = Callable[[Context], errors.LingquError | None]
@@ -306,8 +305,6 @@ def explain(context: Context, *, rules: str) -> Explained:
     for rule in (*FIRST, *LAST):
         refusal = rule(context)
         first = first or refusal
-        if rule is is_answerable:
-            considered += context.about
         considered.append(considered_as(rule.__name__, refusal))
     return Explained(
         allowed=first is None,
@@ -318,6 +315,13 @@ def explain(context: Context, *, rules: str) -> Explained:
         rules=rules,
         considered=tuple(considered),
     )
+
+
+def detail(told: Explained, about: tuple[Considered, ...]) -> Explained:
+    """This will show, before whether a query can be answered, what each rule about it says."""
+    place = next(at for at, one in enumerate(told.considered) if one.rule == is_answerable.__name__)
+    considered = (*told.considered[:place], *about, *told.considered[place:])
+    return replace(told, considered=considered)
 
 
 def units_of(request: CallRequest) -> int:

@@ -27,7 +27,6 @@ from lingqu.gate.decisions import (
     FIRST,
     LAST,
     CallIdUsed,
-    Considered,
     Context,
     Explained,
     decide,
@@ -260,12 +259,11 @@ class Desk:
         *,
         may_call: bool,
         asked: errors.LingquError | None = None,
-        about: tuple[Considered, ...] = (),
     ) -> Explained:
         """This will say how a call would be decided now, rule by rule, without doing it.
 
-        `asked` is what refuses the query itself, `about` what each rule says of it. Raises
-        ProductNotFound, GrantNotFound, NotListening.
+        `asked` is what refuses the query itself. Raises ProductNotFound, GrantNotFound,
+        NotListening.
         """
         self.start()
         waiting = _Waiting(
@@ -286,7 +284,6 @@ class Desk:
             excess = len(_new_places(window, waiting, stand, ready)[1])
         used = (request.grant, request.call) in window.used
         full = replace(context, excess=excess, left=left, is_used=used, asked=asked)
-        full = replace(full, about=about)
         return explain(full, rules=tx.rules)
 
     def _run(self) -> None:
