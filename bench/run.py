@@ -27,6 +27,7 @@ from granting import bench_grants
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
 from moving import bench_procedures
+from portal import bench_portal
 from proofs import bench_verify
 from querying import bench_queries
 from serving import bench_serve
@@ -41,6 +42,7 @@ BENCHES: dict[str, Callable[[int], Reading]] = {
     "grants": bench_grants,
     "ledger": bench_ledger,
     "pages": bench_pages,
+    "portal": bench_portal,
     "procedures": bench_procedures,
     "queries": bench_queries,
     "sequencer": bench_sequencer,

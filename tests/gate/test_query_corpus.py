@@ -30,11 +30,11 @@ def statements(path):
             yield int(category), whole, outcome, Mode(mode[0] if mode else "ad_hoc")
 
 
-def decided(text, mode):
+def decided(text, mode, policy=POLICY):
     """What is said to a statement, and the query where it is answered."""
     try:
-        query = read(text, POLICY)
-        refusal = find_refusal(Asked(query=query, policy=POLICY, mode=mode))
+        query = read(text, policy)
+        refusal = find_refusal(Asked(query=query, policy=policy, mode=mode))
         if refusal is not None:
             raise refusal
     except LingquError as error:

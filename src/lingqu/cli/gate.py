@@ -15,19 +15,22 @@ from lingqu.cli.acting import (
     caller,
     can_be_repeated,
     chosen,
+    do,
     made_by,
     opened,
     page_of,
     paged,
     reading,
 )
+from lingqu.cli.failures import Found
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, plain, table
 from lingqu.cli.values import FILE_BYTES_MAX, IdType, Member, NotJson
 from lingqu.errands import publish_product
-from lingqu.gate.governance import Mode
+from lingqu.gate import sql
+from lingqu.gate.governance import Mode, QueryPolicy, find_fault
 from lingqu.runtime import new_id
 
 PRODUCT, GRANT = IdType(gates.ProductId), IdType(rights.GrantId)
@@ -66,20 +69,18 @@ def define_product(
 ) -> None:
     """Define a product under its product grant."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            gates.define_product,
-            command,
-            product=made_by(command, gates.ProductId),
-            grant=grant,
-            form=form,
-            title=title,
-            summary=summary,
-            policy=gates.parse_policy(form, read_plain(policy)),
-            territory=territory,
-        )
+    made = do(
+        run,
+        gates.define_product,
+        command,
+        product=made_by(command, gates.ProductId),
+        grant=grant,
+        form=form,
+        title=title,
+        summary=summary,
+        policy=gates.parse_policy(form, read_plain(policy)),
+        territory=territory,
+    )
     _answer(run, command, made, "gate.product.defined")
 
 
@@ -139,8 +140,7 @@ def withdraw_product(
 ) -> None:
     """Stop a product from answering."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        gone = act(run, app, gates.withdraw_product, command, product=product_id)
+    gone = do(run, gates.withdraw_product, command, product=product_id)
     _answer(run, command, gone, "gate.product.withdrawn")
 
 
@@ -284,6 +284,30 @@ def ask_query(
                 return
         told = app.asking.ask(request, asker)
     run.answer({"answer": plain_data(told)}, lambda: _query_told(run, told))
+
+
+@gate.command("test")
+@argument("policy", type=PATH)
+@argument("cases", type=PATH)
+@click.pass_obj
+def test_policy(run: Invocation, policy: Path, cases: Path) -> None:
+    """Try a query policy on cases with the decisions expected, without data or a server."""
+    written = gates.parse_policy(gates.Form.QUERY, read_plain(policy))
+    assert isinstance(written, QueryPolicy), "it was read as one"
+    if (fault := find_fault(written)) is not None:
+        raise gates.BadPolicy(part=fault)
+    tried = sql.try_policy(written, sql.read_cases(read_plain(cases)))
+    wrong = [one for one in tried if not one.is_right]
+    rows = [(one.case.query, one.case.mode.value, one.case.expected, one.told) for one in wrong]
+    run.answer(
+        {"tried": len(tried), "wrong": [plain_data(one) for one in wrong]},
+        lambda: [
+            run.word("gate.tried", tried=len(tried), wrong=len(wrong)),
+            *(table(run.heads("query", "mode", "expected", "told"), rows) if rows else []),
+        ],
+    )
+    if wrong:
+        raise Found
 
 
 @gate.command("calls")

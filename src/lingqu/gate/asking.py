@@ -21,15 +21,16 @@ from typing import Any, TypeAlias
 from lingqu import ledger, supply, trust
 from lingqu.gate import answers
 from lingqu.gate.brought import Brought, Looked
-from lingqu.gate.decisions import Explained
-from lingqu.gate.desk import Asker, Desk
+from lingqu.gate.decisions import Considered, Explained, considered_as
+from lingqu.gate.desk import Desk
 from lingqu.gate.governance import Mode, QueryPolicy
+from lingqu.gate.lanes import Asker
 from lingqu.gate.queries import Query, digest
-from lingqu.gate.replies import write_json
+from lingqu.gate.receipts import write_json
 from lingqu.gate.requests import CallAnswer, CallRequest
 from lingqu.gate.shelf import Ready, Stand
 from lingqu.gate.snapshots import open_key
-from lingqu.gate.sql import Asked, find_refusal, read
+from lingqu.gate.sql import Asked, consider_query, find_refusal, read
 from lingqu.gate.turns import Turns
 from lingqu.kernel import errors
 from lingqu.runtime import Database, Tx, new_id
@@ -141,9 +142,11 @@ class Asking:
         asker = Asker(account=trust.AccountId(tx.caller.account), may_call=may_call)
         looked = self._desk.look(tx, self._desk.shelf(), request, asker)
         asked: errors.LingquError | None = None
+        about: tuple[Considered, ...] = ()
         if not looked.settled:
             assert looked.ready is not None, "it is not settled"
             assert looked.stand is not None, "it is not settled"
+            about = _about(request, looked.ready)
             try:
                 judged = self.judge(request, looked.ready)
                 cube = self._open(tx, looked.ready, judged).cube
@@ -153,7 +156,7 @@ class Asking:
                     answers.check_budget(request.rho, judged.policy.dp)
             except errors.LingquError as refusal:
                 asked = refusal
-        return self._desk.explain(tx, request, may_call=may_call, asked=asked)
+        return self._desk.explain(tx, request, may_call=may_call, refusal=asked, about=about)
 
     def judge(self, request: CallRequest, ready: Ready) -> Judged:
         """This will read a query and find its mode; raises what refuses it, from its text alone."""
@@ -382,6 +385,15 @@ class Asking:
             if len(self._cubes) > CUBES_MOST:
                 self._cubes.popitem(last=False)
         return opened
+
+
+def _about(request: CallRequest, ready: Ready) -> tuple[Considered, ...]:
+    """What each rule about a query alone says of one, in the mode it names or the first one."""
+    policy = ready.policy
+    assert isinstance(policy, QueryPolicy), "queries are asked of query products"
+    mode = next((one for one in policy.modes if one.value == request.mode), policy.modes[0])
+    said = consider_query(request.query, policy, mode)
+    return tuple(considered_as(one.rule, one.refusal) for one in said)
 
 
 def _leave(began: int) -> None:

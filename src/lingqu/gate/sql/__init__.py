@@ -15,6 +15,15 @@ from lingqu.gate.sql.lowering import RowsRefused, TooWide
 from lingqu.gate.sql.printing import print_query, write_query
 from lingqu.gate.sql.reading import read, read_printed
 from lingqu.gate.sql.scopes import NameAmbiguous, NameTaken, NameUnknown
+from lingqu.gate.sql.trying import (
+    BadCases,
+    Case,
+    Said,
+    Tried,
+    consider_query,
+    read_cases,
+    try_policy,
+)
 from lingqu.gate.sql.uses import (
     USES,
     Asked,
@@ -28,6 +37,8 @@ from lingqu.gate.sql.uses import (
 __all__ = (
     "USES",
     "Asked",
+    "BadCases",
+    "Case",
     "ColumnRefused",
     "FunctionNotPermitted",
     "JoinRefused",
@@ -37,14 +48,19 @@ __all__ = (
     "NameUnknown",
     "OffGrid",
     "RowsRefused",
+    "Said",
     "TooComplex",
     "TooManyJoins",
     "TooWide",
+    "Tried",
     "TypeRefused",
     "canonical",
+    "consider_query",
     "find_refusal",
     "print_query",
     "read",
+    "read_cases",
     "read_printed",
+    "try_policy",
     "write_query",
 )
