@@ -18,7 +18,11 @@ import psycopg
 import pytest
 from psycopg import conninfo as pg_conninfo
 
+if (here := str(Path(__file__).parent)) not in sys.path:
+    sys.path.insert(0, here)
+
 import lingqu.wiring  # noqa: F401  # loads every domain, so that the audit knows all tables
+import scratch  # the folder is on the path only now
 from lingqu import trust
 from lingqu.runtime import Caller, Database, new_id
 from lingqu.runtime.migrate import migrate
@@ -27,6 +31,23 @@ from lingqu.trust import LOCAL_ADMINISTRATOR, PLATFORM, CommandId, audit, facts,
 from lingqu_verify.notes import SignerKey
 
 ORIGIN = "lingqu.test/trust"
+
+scratch.claim()
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory(tmp_path_factory):
+    """Folders as ever, which a database's account can get through where they lie in memory."""
+    make = tmp_path_factory.mktemp
+
+    def mktemp(*named, **options):
+        folder = make(*named, **options)
+        scratch.let_through(folder)
+        return folder
+
+    tmp_path_factory.mktemp = mktemp
+    return tmp_path_factory
+
 
 # Everyday runs try some cases of what holds for all, the full matrix tries many.
 hypothesis.settings.register_profile("some", max_examples=30, deadline=None)
@@ -61,7 +82,7 @@ class Place:
     def __init__(self, server):
         self.server = server
         self.name = f"trust_{uuid.uuid4().hex[:12]}"
-        self._on("postgres", f'CREATE DATABASE "{self.name}" TEMPLATE lingqu')
+        self._on("postgres", f'CREATE DATABASE "{self.name}" TEMPLATE lingqu STRATEGY FILE_COPY')
         self.database = self.open()
         self.key = SignerKey(name=ORIGIN, seed=b"k" * 32)
 

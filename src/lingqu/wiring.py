@@ -21,12 +21,19 @@ from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
 from lingqu.rights import obligations, operation, quantities, registry
-from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id
+from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id, seals
 from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.calendar import local_day, shift_days
 from lingqu.runtime.engine import Engine, job_limits, open_engine
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
-from lingqu.runtime.keys import KeyExists, KeyId, Keyring, Unlock, create_key_file
+from lingqu.runtime.keys import (
+    KeyExists,
+    KeyId,
+    Keyring,
+    SigningKey,
+    Unlock,
+    create_key_file,
+)
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
 from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
@@ -35,17 +42,19 @@ from lingqu.runtime.settings import (
     Settings,
     key_location,
     read_secret,
+    source_location,
 )
-from lingqu.supply import collection, opening
+from lingqu.supply import collection, handing, opening
 from lingqu.trust import identity, procedures, rulebook
+from lingqu.trust import jobs as works
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
 DOMAINS = (
-    trust, ledger, supply, collection, opening, rights, operation, registry, market, settlement,
-    distribution, bills, gate, supervision, interop,
+    trust, ledger, supply, collection, handing, opening, rights, operation, registry, market,
+    settlement, distribution, bills, gate, supervision, interop,
 )  # fmt: skip
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
@@ -126,12 +135,21 @@ class App:
 
         It is a signature of the key ring's own, so that no second secret has to be kept.
         """
-        if not self.keyring.all(ENTITY_PURPOSE):
-            with suppress(KeyExists):
-                self.keyring.create(ENTITY_PURPOSE, at=REAL_TIME.now(), key_id=new_id(KeyId))
-            self.keyring.reload()
-        signed = self.keyring.current(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
+        signed = self._key_for(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
         return hashlib.sha256(signed.value).digest()
+
+    @property
+    def seal(self) -> seals.KeySeal:
+        """What papers of this installation are marked with: a signature by a key of ours."""
+        return seals.KeySeal(key=self._key_for(seals.PURPOSE))
+
+    def _key_for(self, purpose: str) -> SigningKey:
+        """The key in force for a purpose, made when it is first asked for."""
+        if not self.keyring.all(purpose):
+            with suppress(KeyExists):
+                self.keyring.create(purpose, at=REAL_TIME.now(), key_id=new_id(KeyId))
+            self.keyring.reload()
+        return self.keyring.current(purpose)
 
     @property
     def file_room(self) -> lists.FileRoom:
@@ -250,6 +268,17 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         posting.join(timeout=10)
         following.join(timeout=10)
         sequencer.join(timeout=15)
+
+
+def workshop(app: App) -> handing.Workshop:
+    """This will give what loading a delivery needs of an opened platform."""
+    return handing.Workshop(
+        engine=lambda: app.engine,
+        tables=app.tables,
+        blobs=app.blobs,
+        secrets=source_location(app.settings),
+        entity_key=app.entity_key,
+    )
 
 
 def rotate_log_key(app: App, caller: Caller, command_id: trust.CommandId) -> logs.LogKey:
@@ -486,15 +515,26 @@ def _jobs() -> JobRegistry:
                     new_id(trust.CommandId),
                 )
 
+    _supply_jobs(jobs)
     _gate_jobs(jobs)
     _market_jobs(jobs)
     _supervise(jobs)
+
     jobs.periodic("rights.quotas.sweep", "* * * * *")
     jobs.periodic("rights.obligations.begin", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
     jobs.periodic("trust.procedures.fire_timers", "* * * * *")
     jobs.periodic("trust.procedures.recount_deadlines", "41 20 * * *")
     return jobs
+
+
+def _supply_jobs(jobs: JobRegistry) -> None:
+    @jobs.job(handing.DELIVERY_JOB)
+    def load_delivery(context: JobContext, work: str) -> None:
+        """Load what a body handed over, and tell how far it is."""
+        app = context.platform
+        assert isinstance(app, App), "the worker was started with the app"
+        handing.run_delivery(app.database, works.WorkId(work), workshop(app))
 
 
 def _market_jobs(jobs: JobRegistry) -> None:
@@ -520,24 +560,7 @@ def _market_jobs(jobs: JobRegistry) -> None:
         """Share out at each venue what was earned up to the day the ledger closed last."""
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
-        with app.database.reading(trust.PLATFORM) as tx:
-            day = ledger.latest_close(tx)
-            venues = [] if day is None else distribution.find_unsettled(tx, day=day)
-        for venue in venues:
-            assert day is not None, "without a closed day nothing is unsettled"
-            try:
-                trust.execute(
-                    app.database,
-                    distribution.settle_day,
-                    trust.PLATFORM,
-                    new_id(trust.CommandId),
-                    settlement=new_id(distribution.SettlementId),
-                    venue=venue,
-                    day=day,
-                )
-            except errors.LingquError as error:
-                # Refusals are recorded; the other venues are settled all the same.
-                _log.warning("day_not_settled", code=error.code, venue=venue)
+        distribution.settle_closed_day(app.database, trust.PLATFORM)
 
     jobs.periodic("market.contracts.expire", "*/5 * * * *")
     jobs.periodic("market.days.settle", "37 17 * * *")
@@ -550,6 +573,7 @@ def _gate_jobs(jobs: JobRegistry) -> None:
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
         gate.settle_overdue(app.database)
+        gate.settle_abandoned(app.database)
         app.file_room.sweep(REAL_TIME.now())
         with app.database.transaction(trust.PLATFORM) as tx:
             gate.drop_old_replies(tx)
@@ -559,7 +583,13 @@ def _gate_jobs(jobs: JobRegistry) -> None:
         """Answer a table of subjects that was handed in."""
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
-        lists.run_file(app.database, app.desk, app.file_room, lists.FileJobId(job))
+        left = lists.run_file(
+            app.database, app.desk, app.file_room, lists.FileJobId(job), parts=lists.TURN
+        )
+        if left.state is lists.FileState.WAITING:
+            # Files take turns, so that a long one does not keep those of others waiting.
+            with app.database.transaction(trust.PLATFORM) as tx:
+                tx.defer(lists.JOB, job=job)
 
     jobs.periodic("gate.leases.settle", "* * * * *")
 

@@ -10,6 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from terminal import Cli  # the folder is on the path only now
 
+from lingqu.runtime.postgres import open_postgres
+
 
 @pytest.fixture
 def cli(tmp_path):
@@ -23,6 +25,8 @@ def founded(tmp_path_factory):
     """An installation that the tests of one module share, with one party."""
     made = Cli(tmp_path_factory.mktemp("founded"))
     made.json("init", "--origin", "log.example")
-    made.party = made.json("party", "register", "〈灵渠市数据局〉（演示）")["party"]["id"]
-    yield made
+    # Held open, so that not every command starts a server and stops it again.
+    with open_postgres(data_dir=made.data):
+        made.party = made.json("party", "register", "〈灵渠市数据局〉（演示）")["party"]["id"]
+        yield made
     made.clear()

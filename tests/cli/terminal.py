@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 
 from lingqu.cli import main
@@ -26,7 +27,17 @@ MODULES = [place.partition(":")[0] for place in COMMANDS.values()]
 LOADED = multiprocessing.get_context("forkserver")
 """Processes forked from one that has loaded the program: loading it takes longer than most
 commands do, and `start` still runs the program as it is installed."""
-LOADED.set_forkserver_preload(["lingqu.wiring", "lingqu.cli", *sorted(set(MODULES))])
+LOADED.set_forkserver_preload(["warmed", "lingqu.cli", *sorted(set(MODULES))])
+
+
+def _start_loading():
+    """Let the process that is forked from find `warmed`; a second call finds it running."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parent), before)))
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
 
 
 def _run_lingqu(words, environment, folder, streams):
@@ -86,6 +97,7 @@ class Cli:
         with tempfile.TemporaryDirectory() as folder:
             streams = [Path(folder) / name for name in ("in", "out", "err")]
             streams[0].write_text(stdin, encoding="utf-8")
+            _start_loading()
             process = LOADED.Process(
                 target=_run_lingqu,
                 args=(list(map(str, words)), self.environment(**more), self.folder, streams),

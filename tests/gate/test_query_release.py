@@ -14,12 +14,12 @@ from lingqu.gate.answers import cells, releasing
 from lingqu.gate.answers.cells import Blocks, Contents, Partition, Protection
 from lingqu.gate.answers.releasing import Crowd, Line, Part, Share
 from lingqu.gate.answers.statement import print_certified, protections
+from lingqu.gate.governance import Function
 from lingqu.gate.queries import (
     ALWAYS,
     Aggregate,
     ColumnRef,
     Dimension,
-    Function,
     Members,
     Query,
     Scan,

@@ -63,7 +63,7 @@ def told_until(cli, mark, options):
     return mark
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def guangxi(tmp_path_factory):
     """The region's story, killed in the middle and told on."""
     cli = Cli(tmp_path_factory.mktemp("guangxi"))
@@ -73,7 +73,7 @@ def guangxi(tmp_path_factory):
     cli.clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def qinzhou(tmp_path_factory):
     """The officer's story, told in English without a break; its figures are in its journal."""
     cli = Cli(tmp_path_factory.mktemp("qinzhou"))

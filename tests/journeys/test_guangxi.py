@@ -2,11 +2,14 @@
 """Every figure of the region's story, out of the software, after three kills."""
 
 import json
+import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 from terminal import VERIFY
+
+from lingqu.cli.story import STORIES
 
 TOWNS = {"left_rows": 1284, "right_rows": 1257, "shared": 1179, "conflicts": 127, "swapped": 123,
          "matched": 1249, "left_only": 35, "right_only": 8, "safe_key": "derived"}  # fmt: skip
@@ -181,3 +184,34 @@ def test_the_contracts_bundle_verifies_without_lingqu_and_not_with_one_letter_ch
     altered.write_text(file.read_text().replace("gate.batch.", "gate.botch.", 1))
     refused = subprocess.run([VERIFY, "bundle", altered, "--key", key], capture_output=True)
     assert refused.returncode != 0
+
+
+def test_a_killed_story_goes_on_and_nothing_happens_twice(guangxi):
+    assert len(guangxi.killed_after) == 3
+    assert guangxi.told["verified"] is True
+    assert guangxi.told["altered_verified"] is False
+    registered = guangxi.cli.json(
+        "fact", "list", "--data-dir", "demo", "--kind", "trust.organization.described",
+        "--limit", "100",
+    )  # fmt: skip
+    assert len(registered["items"]) == len(STORIES["guangxi"].cast)
+    assert guangxi.cli("audit", "--data-dir", "demo").code == 0
+
+
+def test_everything_the_story_left_is_in_the_witnessed_log(guangxi):
+    told = guangxi.told
+    assert told["witness"]
+    assert told["witnessed_size"] == told["log_size"] == told["facts"]
+    verified = subprocess.run([VERIFY, *told["verify"][1:]], capture_output=True)
+    assert verified.returncode == 0
+
+
+def test_passwords_are_for_the_owner_of_the_folder_alone_and_one_for_each_role(guangxi):
+    accounts = Path(guangxi.told["accounts_file"])
+    assert stat.S_IMODE(accounts.stat().st_mode) == 0o600
+    logins = [line.split("\t")[0] for line in accounts.read_text().splitlines()]
+    assert logins == [
+        "implementer", "provider", "operator", "clerk", "venue", "bank", "treasury", "regulator",
+    ]  # fmt: skip
+    passwords = {line.split("\t")[1] for line in accounts.read_text().splitlines()}
+    assert len(passwords) == len(logins)

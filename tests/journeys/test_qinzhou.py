@@ -52,3 +52,23 @@ def test_a_city_has_no_venue_and_lists_at_the_regions(qinzhou):
     assert (venue / "postgres.json").exists()
     assert qinzhou.cli("audit", "--data-dir", venue).code == 0
     assert qinzhou.cli("audit", "--data-dir", "demo").code == 0
+
+
+def processes_naming(text):
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if text in words:
+                found.append(words)
+    return found
+
+
+def test_a_story_in_english_says_what_to_look_at_and_leaves_nothing_running(qinzhou):
+    assert "What to look at now" in qinzhou.said
+    assert "Verified." in qinzhou.said
+    assert "has ended" in qinzhou.said
+    assert not processes_naming(str(qinzhou.cli.folder))

@@ -58,7 +58,11 @@ def kept_files() -> tuple[Path, ...]:
 
 def files(*suffixes: str, under: Iterable[Path] = (ROOT,)) -> tuple[Path, ...]:
     """The kept files with one of these suffixes in one of these folders; nothing vendored."""
-    folders = tuple(under)
+    return _files(suffixes, tuple(under))
+
+
+@functools.cache
+def _files(suffixes: tuple[str, ...], folders: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(
         path
         for path in kept_files()
@@ -73,6 +77,7 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
 def text(path: Path) -> str:
     """The whole text of a file."""
     return path.read_text(encoding="utf-8")

@@ -21,11 +21,13 @@ BUDGETS = {
 SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "cli/story",
+    "gate/consents",
     "gate/lists",
     "gate/governance",
     "gate/queries",
     "gate/sql",
     "gate/syntax",
+    "gate/predicates",
     "market/bills",
     "market/distribution",
     "market/settlement",
@@ -34,6 +36,7 @@ SUB_FACES = (
     "rights/quantities",
     "rights/registry",
     "supply/collection",
+    "supply/handing",
     "supply/opening",
     "runtime/engine",
     "runtime/documents",

@@ -15,6 +15,7 @@ from lingqu.cli.acting import (
     caller,
     can_be_repeated,
     chosen,
+    do,
     made_by,
     opened,
     page_of,
@@ -68,20 +69,18 @@ def define_product(
 ) -> None:
     """Define a product under its product grant."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            gates.define_product,
-            command,
-            product=made_by(command, gates.ProductId),
-            grant=grant,
-            form=form,
-            title=title,
-            summary=summary,
-            policy=gates.parse_policy(form, read_plain(policy)),
-            territory=territory,
-        )
+    made = do(
+        run,
+        gates.define_product,
+        command,
+        product=made_by(command, gates.ProductId),
+        grant=grant,
+        form=form,
+        title=title,
+        summary=summary,
+        policy=gates.parse_policy(form, read_plain(policy)),
+        territory=territory,
+    )
     _answer(run, command, made, "gate.product.defined")
 
 
@@ -141,8 +140,7 @@ def withdraw_product(
 ) -> None:
     """Stop a product from answering."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        gone = act(run, app, gates.withdraw_product, command, product=product_id)
+    gone = do(run, gates.withdraw_product, command, product=product_id)
     _answer(run, command, gone, "gate.product.withdrawn")
 
 

@@ -21,11 +21,12 @@ from typing import Any, TypeAlias
 from lingqu import ledger, supply, trust
 from lingqu.gate import answers
 from lingqu.gate.brought import Brought, Looked
-from lingqu.gate.decisions import Considered, Explained, considered_as, detail
-from lingqu.gate.desk import Asker, Desk
+from lingqu.gate.decisions import Considered, Explained, considered_as
+from lingqu.gate.desk import Desk
 from lingqu.gate.governance import Mode, QueryPolicy
+from lingqu.gate.lanes import Asker
 from lingqu.gate.queries import Query, digest
-from lingqu.gate.replies import write_json
+from lingqu.gate.receipts import write_json
 from lingqu.gate.requests import CallAnswer, CallRequest
 from lingqu.gate.shelf import Ready, Stand
 from lingqu.gate.snapshots import open_key
@@ -155,8 +156,7 @@ class Asking:
                     answers.check_budget(request.rho, judged.policy.dp)
             except errors.LingquError as refusal:
                 asked = refusal
-        told = self._desk.explain(tx, request, may_call=may_call, asked=asked)
-        return detail(told, about)
+        return self._desk.explain(tx, request, may_call=may_call, refusal=asked, about=about)
 
     def judge(self, request: CallRequest, ready: Ready) -> Judged:
         """This will read a query and find its mode; raises what refuses it, from its text alone."""

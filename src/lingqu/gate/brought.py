@@ -11,6 +11,12 @@ from lingqu.gate.shelf import Ready, Stand
 from lingqu.kernel import errors
 
 
+class Overtaken(errors.Conflict):
+    """The product was published anew while the query ran; asking again is safe."""
+
+    code = "gate.query.overtaken"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
     """What came of a query before it is metered: an answer of a snapshot, or what refused it."""

@@ -9,7 +9,7 @@ by `counting` before anything is kept.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,20 +22,22 @@ from lingqu.gate.packing import (
     ONCE,
     YES,
     Entry,
-    subject_hash,
-    value_hash,
+    keyed_hash,
+    salt_of,
     write_packed,
 )
-from lingqu.gate.policies import (
-    CountPolicy,
+from lingqu.gate.policies import CountPolicy, OpenFilePolicy, find_columns
+from lingqu.gate.predicates import (
     Evidence,
+    Fact,
     Matching,
-    OpenFilePolicy,
+    Measure,
     Predicate,
     Relation,
     VerificationPolicy,
-    find_columns,
+    Which,
     normalize,
+    read_fact,
 )
 from lingqu.gate.products import Product, policy_of
 from lingqu.gate.snapshots import BuiltSnapshot, SourceVersion, open_key, seal_key
@@ -228,31 +230,78 @@ def _make(
 def _make_verification(policy: VerificationPolicy, reader: _Reader, key: bytes) -> _Made:
     made = _Made({}, {"form": "verification"})
     for predicate in policy.predicates:
-        for relation in predicate.yes:
-            for subject, values in _related(predicate, relation, reader):
-                if (found := _entry(made, policy, predicate, key, subject)) is not None:
-                    found.flags |= YES
-                    found.yes |= {value_hash(key, subject, one) for one in values}
-        for relation in predicate.once:
-            for subject, values in _related(predicate, relation, reader):
-                if (found := _entry(made, policy, predicate, key, subject)) is not None:
-                    found.flags |= ONCE
-                    found.once |= {value_hash(key, subject, one) for one in values}
-        for shown in predicate.evidence:
-            for subject, told in _evidence(shown, reader):
-                known = made.entries.get(subject_hash(key, predicate.name, subject))
-                if known is not None and known.flags & ONCE:
-                    known.evidence.append(told)
+        salt = salt_of(key, predicate.name)
+        if predicate.measure is None:
+            _match(made, policy, predicate, reader, salt)
+        else:
+            _measure(made, policy, predicate, predicate.measure, reader, salt)
     return made
 
 
-def _entry(
-    made: _Made, policy: VerificationPolicy, predicate: Predicate, key: bytes, subject: str
-) -> Entry | None:
+def _match(
+    made: _Made,
+    policy: VerificationPolicy,
+    predicate: Predicate,
+    reader: _Reader,
+    salt: bytes,
+) -> None:
+    for flag, relations in ((YES, predicate.yes), (ONCE, predicate.once)):
+        for relation in relations:
+            for subject, values in _related(predicate, relation, reader):
+                if (found := _entry(made, policy, salt, subject)) is not None:
+                    found.flags |= flag
+                    for one in values:
+                        found.add(flag, keyed_hash(salt, f"{subject}\0{one}"))
+    for shown in predicate.evidence:
+        for subject, told in _evidence(shown, reader):
+            known = made.entries.get(keyed_hash(salt, subject))
+            if known is not None and known.flags & ONCE:
+                known.evidence.append(told)
+
+
+def _measure(
+    made: _Made,
+    policy: VerificationPolicy,
+    predicate: Predicate,
+    measure: Measure,
+    reader: _Reader,
+    salt: bytes,
+) -> None:
+    """Keep where each subject's fact stands among the bounds; the fact itself is not kept."""
+    facts = _facts(made, predicate.yes, measure, reader)
+    others = None if measure.other is None else _facts(made, (measure.other,), measure, reader)
+    for subject, fact in facts.items():
+        if (found := _entry(made, policy, salt, subject)) is None:
+            continue
+        if others is None:
+            found.rank = measure.rank(fact)
+        elif (other := others.get(subject)) is not None:
+            found.rank = measure.rank(fact, other)
+
+
+def _facts(
+    made: _Made, relations: Sequence[Relation], measure: Measure, reader: _Reader
+) -> dict[str, Fact]:
+    best: Callable[..., Fact] = max if measure.which is Which.HIGHEST else min
+    found: dict[str, Fact] = {}
+    for relation in relations:
+        assert relation.value is not None, "what is measured has a column"
+        for key, cell in reader.distinct(relation.resource, (relation.key, relation.value)):
+            subject, fact = normalize(key), read_fact(measure.reads, cell)
+            if not subject or not subject.startswith(relation.prefix):
+                continue
+            if fact is None:
+                made.skipped += 1
+                continue
+            found[subject] = best(found.get(subject, fact), fact)
+    return found
+
+
+def _entry(made: _Made, policy: VerificationPolicy, salt: bytes, subject: str) -> Entry | None:
     if not policy.subject.admits(subject):
         made.skipped += 1
         return None
-    return made.entries.setdefault(subject_hash(key, predicate.name, subject), Entry())
+    return made.entries.setdefault(keyed_hash(salt, subject), Entry())
 
 
 def _related(

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from lingqu import rights, supply, trust
 from lingqu.gate.policies import (
-    BadPolicy,
     Form,
     Policy,
     check_policy,
@@ -21,6 +20,7 @@ from lingqu.gate.policies import (
     read_policy,
     write_policy,
 )
+from lingqu.gate.predicates import BadPolicy
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.paging import Page, PageRequest, cursor

@@ -60,6 +60,7 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster():
     base = Path(tempfile.mkdtemp(prefix="lingqu-test-log-"))
+    base.chmod(0o755)
     made = Cluster(base)
     yield made
     made.server.close()
@@ -73,7 +74,7 @@ class World:
     def __init__(self, cluster, logs):
         self.cluster = cluster
         self.name = f"log_{uuid.uuid4().hex[:12]}"
-        cluster.execute(f'CREATE DATABASE "{self.name}" TEMPLATE lingqu')
+        cluster.execute(f'CREATE DATABASE "{self.name}" TEMPLATE lingqu STRATEGY FILE_COPY')
         self.logs = logs
         self.key = SignerKey(name=ORIGIN, seed=b"k" * 32)
         self.database = self.open()

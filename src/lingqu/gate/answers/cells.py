@@ -120,6 +120,7 @@ class Blocks:
         """Keep them with their places."""
         self.blocks = tuple(tuple(one) for one in blocks)
         self.place = {cell: at for at, block in enumerate(self.blocks) for cell in block}
+        self._several = [(at, one) for at, one in enumerate(self.blocks) if len(one) > 1]
 
     def known(self, cells: Iterable[Cell]) -> frozenset[Cell]:
         """This will leave out cells in which nothing is published."""
@@ -133,8 +134,12 @@ class Blocks:
 
     def split(self, cells: Collection[Cell]) -> frozenset[int]:
         """This will give the blocks of which a set holds a part only."""
-        touched = self._touched(cells).items()
-        return frozenset(place for place, count in touched if count != len(self.blocks[place]))
+        found = []
+        for at, block in self._several:
+            count = sum(cell in cells for cell in block)
+            if 0 < count < len(block):
+                found.append(at)
+        return frozenset(found)
 
     def _touched(self, cells: Collection[Cell]) -> dict[int, int]:
         counts: dict[int, int] = {}

@@ -11,19 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from lingqu.gate.answers.cells import Amounts, Blocks, Contents, Protection, form_blocks
 from lingqu.gate.answers.grid import compile_filter, compile_group, coordinate, print_cell
 from lingqu.gate.answers.releasing import Number, Told, ToldLine
 from lingqu.gate.answers.rows import BUCKET, UNITS
 from lingqu.gate.governance import Function, GovernedTable
-from lingqu.gate.queries import Query, Step, write_node
+from lingqu.gate.queries import ALWAYS, Dimension, Predicate, Query, Step, write_node
 from lingqu.gate.suppression import Cell, order
 from lingqu.kernel import errors
 from lingqu.runtime.engine import quoted
 
 CELLS_MOST = 100_000
+MEANINGS_MOST = 256
+V = TypeVar("V")
 Ask = Callable[[str, Mapping[str, int]], Iterator[tuple[Any, ...]]]
 """Asks the engine over copies: a question, and which version each table in it is."""
 
@@ -354,8 +356,23 @@ class OpenCube:
         """Keep where each measure stands."""
         self.cube, self.table = cube, table
         self.blocks = Blocks(cube.blocks)
+        self.cells = tuple(self.blocks.place)
         names = [one.name for one in table.columns if one.measure is not None]
         self._measures = {name: at for at, name in enumerate(names)}
+        self._rows = [one.rows for one in cube.figures]
+        self._known: dict[object, Any] = {}
+
+    def groups(self, dimensions: tuple[Dimension, ...]) -> list[Cell]:
+        """This will give the group of each cell. Raises NotOnGrid."""
+        return self._once(
+            dimensions, lambda: [*map(compile_group(dimensions, self.table), self.cells)]
+        )
+
+    def inside(self, predicate: Predicate) -> list[bool]:
+        """This will say of each cell whether it lies inside a filter. Raises NotOnGrid."""
+        return self._once(
+            predicate, lambda: [*map(compile_filter(predicate, self.table), self.cells)]
+        )
 
     def answer(self, query: Query) -> Told:
         """This will answer a question exactly from whole blocks. Raises NotInCube, NotOnGrid.
@@ -363,48 +380,75 @@ class OpenCube:
         A block that lies partly outside of a filter or in several groups is in no line, and the
         answer says that something was withheld.
         """
-        filters = compile_filter(query.filter, self.table)
-        group = compile_group(query.groups, self.table)
-        guards = [compile_filter(one.guard, self.table) for one in query.aggregates]
-        takes = [self._take(query, at) for at in range(len(query.aggregates))]
+        columns = [self._column(query, at) for at in range(len(query.aggregates))]
+        inside = self._by_block(query.filter, lambda: self.inside(query.filter))
+        keys = self._by_block(query.groups, lambda: self.groups(query.groups))
+        guards = [self._guard(one.guard) for one in query.aggregates]
+        cuts = [one for one in {id(one): one for one in guards}.values() if one is not None]
         lines: dict[Cell, list[int]] = {}
         withheld = False
-        for block, figures in zip(self.cube.blocks, self.cube.figures, strict=True):
-            states = {
-                (group(cell), *(guard(cell) for guard in guards)) if filters(cell) else None
-                for cell in block
-            }
-            if len(states) > 1:
+        for at, key in enumerate(keys):
+            if inside[at] is False:
+                continue
+            if inside[at] is None or key is None or any(one[at] is None for one in cuts):
                 withheld = True
                 continue
-            (state,) = states
-            if state is None:
-                continue
-            key, *inside = state
-            line = lines.setdefault(key, [0] * len(takes))  # type: ignore[arg-type]  # the group comes first
-            for at, take in enumerate(takes):
-                if inside[at]:
-                    line[at] += take(figures)
+            line = lines.get(key)
+            if line is None:
+                line = lines[key] = [0] * len(columns)
+            for place, column in enumerate(columns):
+                guard = guards[place]
+                if guard is None or guard[at]:
+                    line[place] += column[at]
         if not query.groups and not lines:
-            lines[()] = [0] * len(takes)
+            lines[()] = [0] * len(columns)
         told = [
             ToldLine(key=key, numbers=tuple[Number, ...](lines[key]))
             for key in sorted(lines, key=order)
         ]
         return Told(lines=tuple(told), has_withheld=withheld, withheld_entities=None)
 
-    def _take(self, query: Query, at: int) -> Callable[[Figures], int]:
-        """What one aggregate takes of a block."""
+    def _once(self, name: object, make: Callable[[], V]) -> V:
+        """Remember what cells mean under a filter or in a group: both are asked again and again."""
+        found: V | None = self._known.get(name)
+        if found is None:
+            if len(self._known) >= MEANINGS_MOST:
+                self._known.clear()
+            found = self._known[name] = make()
+        return found
+
+    def _by_block(self, name: object, by_cell: Callable[[], Sequence[V]]) -> list[V | None]:
+        """What all cells of a block have alike; None where they differ."""
+
+        def make() -> list[V | None]:
+            told = iter(by_cell())
+            found: list[V | None] = []
+            for block in self.cube.blocks:
+                mine = {next(told) for _ in block}
+                found.append(mine.pop() if len(mine) == 1 else None)
+            return found
+
+        return self._once(("block", name), make)
+
+    def _guard(self, guard: Predicate) -> list[bool | None] | None:
+        return None if guard == ALWAYS else self._by_block(guard, lambda: self.inside(guard))
+
+    def _column(self, query: Query, at: int) -> list[int]:
+        """The figure of each block that one aggregate adds up."""
         aggregate = query.aggregates[at]
         if aggregate.function is Function.COUNT and not aggregate.columns:
-            return lambda figures: figures.rows
+            return self._rows
         if aggregate.function is Function.ENTITIES and self.cube.is_single:
-            return lambda figures: figures.rows
+            return self._rows
         places = [self._measures.get(one.name) for one in aggregate.columns]
         if len(places) != 1 or (place := places[0]) is None:
             raise NotInCube(aggregate=at + 1)
         if aggregate.function is Function.SUM:
-            return lambda figures: figures.sums[place]
+            return self._once(
+                ("sum", place), lambda: [one.sums[place] for one in self.cube.figures]
+            )
         if aggregate.function is Function.COUNT:
-            return lambda figures: figures.counts[place]
+            return self._once(
+                ("count", place), lambda: [one.counts[place] for one in self.cube.figures]
+            )
         raise NotInCube(aggregate=at + 1)

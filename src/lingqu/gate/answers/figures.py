@@ -120,12 +120,13 @@ class Rounding:
         return frozenset().union(*(groups.get(key, frozenset()) for key in keys))
 
     def _rounded(self, query: Query, at: int, cells: frozenset[Cell], number: Number) -> Number:
-        if number is None:
-            return None
         aggregate = query.aggregates[at]
+        step = step_of(aggregate, self.policy)
+        if number is None or step == 1:
+            return number
         figure = write_node((query.scans, query.joins, aggregate.function, aggregate.columns))
         seed = seed_of(self.key, version=str(self.admitted.whole), cells=cells, figure=figure)
-        return round_to(number, step_of(aggregate, self.policy), seed)
+        return round_to(number, step, seed)
 
 
 def write_answer(

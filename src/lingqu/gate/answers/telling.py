@@ -18,7 +18,6 @@ from lingqu import supply, trust
 from lingqu.gate.answers.cells import Partition
 from lingqu.gate.answers.cube import OpenCube
 from lingqu.gate.answers.datasets import DATASETS
-from lingqu.gate.answers.grid import compile_filter, compile_group
 from lingqu.gate.queries import ALWAYS, Predicate, Query
 from lingqu.gate.suppression import Cell, order
 from lingqu.kernel import errors
@@ -95,18 +94,15 @@ def find_guards(query: Query) -> tuple[Predicate, ...]:
 
 def find_sets(query: Query, cube: OpenCube) -> Sets:
     """This will give the sets of published cells a question is about. Raises NotOnGrid."""
-    inside = compile_filter(query.filter, cube.table)
-    group = compile_group(query.groups, cube.table)
-    guards = [compile_filter(one, cube.table) for one in find_guards(query)]
+    guards = [cube.inside(one) for one in find_guards(query)]
     everything, found = set(), [dict[Cell, set[Cell]]() for _ in guards]
-    for cell in cube.blocks.place:
-        if not inside(cell):
-            continue
-        everything.add(cell)
-        key = group(cell)
-        for guard, groups in zip(guards, found, strict=True):
-            if guard(cell):
-                groups.setdefault(key, set()).add(cell)
+    inside, keys = cube.inside(query.filter), cube.groups(query.groups)
+    for at, cell in enumerate(cube.cells):
+        if inside[at]:
+            everything.add(cell)
+            for guard, groups in zip(guards, found, strict=True):
+                if guard[at]:
+                    groups.setdefault(keys[at], set()).add(cell)
     return Sets(
         everything=frozenset(everything),
         groups=tuple({key: frozenset(cells) for key, cells in groups.items()} for groups in found),
@@ -121,10 +117,13 @@ def judge_overlap(
     `told` are the sets that were told before, each with the version it was told of: of a block
     that was cut under another version, nothing is told but the whole.
     """
+    before = [(version, [*map(cube.blocks.known, earlier)]) for version, earlier in told]
+    everything = [*sets.told(()), *(cells for _, earlier in before for cells in earlier)]
+    if not any(map(cube.blocks.split, everything)):
+        return frozenset()  # unions of whole blocks stay unions of whole blocks
     partition, cut = Partition(cube.blocks), set[int]()
-    for version, earlier in told:
-        for cells in earlier:
-            known = cube.blocks.known(cells)
+    for version, sets_then in before:
+        for known in sets_then:
             if version != whole:
                 cut |= cube.blocks.split(known)
             else:
