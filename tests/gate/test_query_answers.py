@@ -70,6 +70,7 @@ def test_a_query_is_a_call_metered_repeated_and_refused_like_any_other(world, ma
     assert (call.outcome, call.units, call.subjects) == ("counted", 1, 0)
     assert told.code == "gate.query.mode"
     assert next(one.rule for one in told.considered if not one.passed) == "is_answerable"
+    assert {"is_understood", "groups_on_grid"} <= {one.rule for one in told.considered}
 
 
 def test_answers_are_those_of_plain_counting_where_nothing_is_withheld(world, made, product):
