@@ -186,6 +186,7 @@ VERBS: dict[str, Callable[[], int]] = {
     "golden": golden,
     "migration": migration,
     "bench": lambda: console.become(program("python", "bench/run.py")),
+    "fuzz": lambda: console.become(program("python", "tests/gate/fuzzing.py")),
     "psql": lambda: console.become(program("lingqu", "psql")),
     "shell": lambda: console.become(program("lingqu", "shell")),
     "docs": docs,
