@@ -44,12 +44,12 @@ OWN_PAGES = (
 
 def bench_pages(rounds: int) -> Reading:
     """Pages over a catalog of ten thousand resources, beside the door's own answer."""
-    with installation() as settings, open_app(_unlimited(settings)) as app:
+    with installation() as settings, open_app(unlimited(settings)) as app:
         _fill(app)
-        with _served(app) as url, httpx.Client(base_url=url, timeout=60) as client:
+        with served(app) as url, httpx.Client(base_url=url, timeout=60) as client:
             opened = {name: _rounds(client, path, rounds) for name, path in PAGES}
             home = _bytes_of_home(client)
-            _sign_in(client)
+            sign_in(client, "bench", PASSWORD)
             opened |= {name: _rounds(client, path, rounds) for name, path in OWN_PAGES}
             bare = _rounds(client, "/health/live", rounds)
     searched = opened["catalog, searched"]
@@ -77,7 +77,8 @@ def bench_pages(rounds: int) -> Reading:
     )
 
 
-def _unlimited(settings: Settings) -> Settings:
+def unlimited(settings: Settings) -> Settings:
+    """This will lift the limit of requests."""
     return replace(settings, api_requests_per_minute=10_000_000)
 
 
@@ -105,15 +106,17 @@ def _bytes_of_home(client: httpx.Client) -> int:
     return total
 
 
-def _sign_in(client: httpx.Client) -> None:
+def sign_in(client: httpx.Client, login: str, password: str) -> None:
+    """This will sign somebody in."""
     found = re.search(r'name="csrf" value="(\w+)"', client.get("/login").text)
     assert found, "the page has its token"
-    fields = {"csrf": found[1], "login": "bench", "password": PASSWORD}
+    fields = {"csrf": found[1], "login": login, "password": password}
     assert client.post("/login", data=fields).status_code == 303
 
 
 @contextmanager
-def _served(app: App) -> Iterator[str]:
+def served(app: App) -> Iterator[str]:
+    """This will serve a platform until the block ends, and give its address."""
     stop: threading.Event = threading.Event()
     said: queue.SimpleQueue[str] = queue.SimpleQueue()
     thread = threading.Thread(target=serve.serve, args=(app, stop), kwargs={"started": said.put})

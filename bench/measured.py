@@ -70,6 +70,20 @@ class Reading:
 
 
 @contextmanager
+def bench_folder() -> Iterator[Path]:
+    """This will make a folder for a bench, and remove it with the databases in it afterwards."""
+    base = Path(tempfile.mkdtemp(prefix="lingqu-bench-"))
+    base.chmod(0o755)
+    try:
+        yield base
+    finally:
+        for data_dir in base.iterdir():
+            if (data_dir / "postgres").exists():
+                discard_postgres(data_dir=data_dir)
+        shutil.rmtree(base)
+
+
+@contextmanager
 def installation(*, story_from: Instant | None = None) -> Iterator[Settings]:
     """This will make an installation in a folder of its own, and remove it afterwards."""
     base = Path(tempfile.mkdtemp(prefix="lingqu-bench-"))

@@ -27,7 +27,9 @@ from granting import bench_grants
 from lingqu.runtime.observability import configure_logging
 from measured import Figure, Pair, Reading
 from moving import bench_procedures
+from portal import bench_portal
 from proofs import bench_verify
+from querying import bench_queries
 from serving import bench_serve
 from writing import bench_commands, bench_sequencer
 
@@ -40,7 +42,9 @@ BENCHES: dict[str, Callable[[int], Reading]] = {
     "grants": bench_grants,
     "ledger": bench_ledger,
     "pages": bench_pages,
+    "portal": bench_portal,
     "procedures": bench_procedures,
+    "queries": bench_queries,
     "sequencer": bench_sequencer,
     "serve": bench_serve,
     "verify": bench_verify,

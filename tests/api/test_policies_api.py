@@ -5,8 +5,10 @@ import json
 
 from web_server import write
 
+from lingqu import rights
 from lingqu.api.door import JSON_BYTES_MAX
 from lingqu.rights import exchange
+from lingqu.runtime import new_id
 
 PATH = "/api/v1/rights/policies/check"
 OFFER = {
@@ -61,3 +63,34 @@ def test_a_body_that_is_too_large_is_refused(machine):
 def test_a_stranger_is_asked_who_it_is(server):
     with server.machine(key="none") as stranger:
         assert check(stranger, json.dumps(OFFER)).status_code == 401
+
+
+def test_a_grant_is_read_as_a_policy_and_a_grant_is_issued_by_it(machine, server):
+    grants, root = "/api/v1/rights/policies/grants", new_id(rights.GrantId)
+    party = server.party
+    ground = {
+        "ground": new_id(rights.GroundId), "kind": "contract", "title": "〈协议〉（演示）",
+        "party": party, "evidence": "5e" * 32, "articles": ["第十四条"],
+    }  # fmt: skip
+    assert machine.post("/api/v1/rights/grounds", json=ground, headers=write()).is_success
+    body = {"grant": root, "ground": ground["ground"], "holder": party, "kind": "operating"}
+    made = machine.post("/api/v1/rights/roots", json=body | {"terms": {}}, headers=write())
+    assert made.is_success, made.text
+    document = machine.get(f"{grants}/{root}").json()
+    assert document["uid"] == f"urn:lingqu:id:{root}"
+    wanted = {
+        "grant": new_id(rights.GrantId), "parent": root, "holder": party, "kind": "using",
+        "text": json.dumps(document | {"assignee": f"urn:lingqu:id:{party}"}),
+    }  # fmt: skip
+    issued = machine.post(grants, json=wanted, headers=write())
+    assert issued.status_code == 201, issued.text
+    assert machine.get(f"{grants}/{wanted['grant']}").json() == document | {
+        "uid": f"urn:lingqu:id:{wanted['grant']}"
+    }
+    stranger = wanted | {"text": json.dumps(document | {"assigner": "urn:x:bureau"})}
+    refused = machine.post(grants, json=stranger, headers=write()).json()
+    assert (refused["code"], refused["parameters"]["place"]) == (
+        "rights.policy.party_differs", "/provider",
+    )  # fmt: skip
+    unsaid = machine.get(f"{grants}/{root}", params={"format": "tc609"})
+    assert unsaid.json()["code"] == "rights.policy.not_expressible"

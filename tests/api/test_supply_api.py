@@ -28,6 +28,7 @@ DESCRIPTION = {
             "meaning": "",
             "is_personal": False,
             "is_key": True,
+            "level": None,
         }
     ],
 }

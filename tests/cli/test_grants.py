@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an operator does with grants from the command line."""
 
+import json
+import re
+from pathlib import Path
+
+from lingqu.trust.identity.organizations import demonstration_code
+
+GUIDE = Path(__file__).parents[2] / "docs" / "howto" / "exchange-policies.md"
 DIGEST = "5e" * 32
 USE = (
     *("--purpose", "research.academic", "--action", "use.query", "--territory", "450700"),
@@ -57,3 +64,50 @@ def test_terms_and_digests_that_are_none_are_refused_in_words(founded):
         bad = founded("grant", "narrow", grant, "--terms", terms, "--json")
         assert bad.refusal == "kernel.value.bad"
     assert founded("grant", "explain", grant, "--json").refusal == "rights.grant.not_found"
+
+
+def test_the_guide_writes_a_grant_as_a_policy_and_grants_by_it(founded, tmp_path):
+    """The commands of docs/howto/exchange-policies.md, word for word; quantities go along."""
+    given = ("--kind", "enterprise", "--region", "450700", "--code")
+    operator, holder = (
+        founded.json("organization", "register", name, *given, demonstration_code(number))
+        for name, number in (("〈运营机构〉（演示）", 61), ("〈北部湾银行〉（演示）", 62))
+    )
+    operator, holder = (one["organization"]["party"] for one in (operator, holder))
+    founded.json("ledger", "register-currency", "calls", "次", "calls")
+    ground = founded.json(
+        *("grant", "ground", founded.party, "〈协议〉（演示）", "--kind", "contract"),
+        *("--evidence", DIGEST, "--article", "公共数据资源授权运营实施规范（试行） 第十四条"),
+    )["ground"]["id"]
+    root = founded.json(
+        *("grant", "root", ground, operator, "--kind", "operating", "--quota", "calls=1000")
+    )["grant"]["id"]
+    issued = ("grant", "issue", root, holder, "--kind", "using")
+    terms = '{"actions": {"allowed": ["use.verify"]}}'
+    grant = founded.json(*issued, "--terms", terms, "--quota", "calls=100")["grant"]["id"]
+    for quota in ("calls", "calls=9" + "9" * 16):
+        assert founded(*issued, "--quota", quota, "--json").refusal == "kernel.value.bad"
+    words = {"GRANT": grant, "PARENT": root, "HOLDER": holder}
+    made = []
+    for line in re.findall(r"^lingqu (.*\.json.*)$", GUIDE.read_text(), re.MULTILINE):
+        command, _, file = line.partition(" > ")
+        there = [
+            str(tmp_path / one) if one.endswith(".json") else words.get(one, one)
+            for one in command.split()
+        ]
+        told = founded(*there, *(["--json"] if "PARENT" in command else []))
+        assert told.code == 0, told.err
+        if file:
+            (tmp_path / file).write_text(told.out)
+        elif "PARENT" in command:
+            made.append(told.json["grant"]["id"])
+    assert len(made) == 2
+    for one in made:
+        assert founded.json("grant", "show", one)["quotas"][0]["available"] == 100
+    document = json.loads((tmp_path / "contract.json").read_text())
+    assert document["contractId"] == grant
+    contract = tmp_path / "contract.json"
+    refused = founded("policy", "grant", contract, root, operator, "--kind", "using")
+    assert demonstration_code(61) in refused.err
+    assert founded("grant", "revoke", grant, "--cause", "withdrawn").code == 0
+    assert founded("grant", "policy", grant, "--json").refusal == "rights.grant.revoked"

@@ -15,8 +15,6 @@ from gate_world import shape
 from lingqu import gate
 from lingqu.gate import Answer, Predicate, Relation, VerificationPolicy
 from lingqu.kernel.paging import PageRequest
-from lingqu.rights import quantities
-from lingqu.trust import PLATFORM
 
 HERE = Path(__file__).parent
 ROWS = [{"segment": f"{number:07}", "city": "南宁"} for number in range(400)]
@@ -51,6 +49,20 @@ def ended(world, before):
     return False
 
 
+def metered_of(world, grant):
+    with world.place.database.reading(world.banker) as tx:
+        page = gate.find_calls(tx, page=PageRequest(size=200), grant=grant.id)
+        calls = list(page.items)
+        while page.next:
+            page = gate.find_calls(tx, page=PageRequest(size=200, after=page.next), grant=grant.id)
+            calls += page.items
+    return calls
+
+
+def opened(world):
+    return world.place.sql("SELECT grant_id, id FROM rights.lease WHERE closed_at IS NULL")
+
+
 def test_the_meter_is_what_was_acknowledged_after_kill_9(world, product):
     grant = world.buy(product, calls=10_000)
     told = {
@@ -74,24 +86,26 @@ def test_the_meter_is_what_was_acknowledged_after_kill_9(world, product):
     caller.stdout.close()
     caller.wait()
     assert ended(world, before)
-    with world.place.database.reading(world.banker) as tx:
-        page = gate.find_calls(tx, page=PageRequest(size=200), grant=grant.id)
-        calls = list(page.items)
-        while page.next:
-            page = gate.find_calls(tx, page=PageRequest(size=200, after=page.next), grant=grant.id)
-            calls += page.items
+    assert [grant_id for grant_id, _ in opened(world)] == [grant.id], "left open by the kill"
+    calls = metered_of(world, grant)
     metered = {call.call: call for call in calls}
     assert len(metered) == len(calls)
     for name, batch, digest in acknowledged:
         assert (metered[name].batch, metered[name].digest) == (batch, digest)
     unacknowledged = metered.keys() - {name for name, _, _ in acknowledged}
-    assert len(unacknowledged) <= gate.desk.WINDOW_MOST
-    leases = world.place.sql(
-        "SELECT id FROM rights.lease WHERE grant_id = %s AND closed_at IS NULL", (grant.id,)
-    )
-    for (lease,) in leases:
-        world.do(gate.settle_by_meter, PLATFORM, lease=quantities.LeaseId(lease))
+    assert len(unacknowledged) <= gate.lanes.CALLS_MOST
+    # Another gate goes on with a lease of its own while the killed one's are settled by whoever
+    # starts: its first call does it, and the meter is exact for both.
+    running, other = world.desk(), world.buy(product, calls=10_000)
+    held = running.ask(world.request(product, other, ("0000007", "南宁")), world.asker)
+    assert [grant_id for grant_id, _ in opened(world)] == [other.id], "those of the killed are over"
     assert world.left(grant) == (10_000 - len(calls), 0)
+    assert gate.settle_abandoned(world.place.database) == 0, "a running gate keeps its lease"
+    again = running.ask(world.request(product, other, ("0000008", "南宁")), world.asker)
+    assert {held.batch, again.batch} <= {one.batch for one in metered_of(world, other)}
+    running.close()
+    assert opened(world) == []
+    assert world.left(other) == (10_000 - 2, 0)
     # Whoever got no answer asks again under the same id: stored, and not charged.
     desk = world.desk()
     name = next(iter(unacknowledged), acknowledged[-1][0])

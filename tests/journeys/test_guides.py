@@ -1,140 +1,149 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guides are done word by word: commands, files and requests are read out of them.
+"""The guides are typed word by word into one shell, on one platform, from the first to the last.
 
-`# 记下 x` keeps the first new id (or secret) that a command prints under that name, `# 应为 a=b`
-compares a figure of its answer. A file stands in a block behind a paragraph that names it. An
-unknown name in a request is an id its caller makes; a number behind `http` is the expected status.
+Only two things differ from a reader's terminal: `lingqu` runs from a process that has loaded it
+already, and the platform answers on a free port. `# 应见 x` behind a command says what is then on
+the screen; a refusal must be announced so, and an announced one must come.
 """
 
 import contextlib
-import json
+import csv
+import os
 import re
-import shlex
+import shutil
 import signal
 import subprocess
-from http.client import HTTPConnection
+import threading
+from decimal import Decimal
 from pathlib import Path
-from urllib.parse import urlsplit
 
+import openpyxl
 import pytest
-from terminal import VERIFY, Cli, end, wait_for_line
+from terminal import VERIFY, Answer, Cli, end, wait_for_line
 
-import lingqu.wiring  # noqa: F401  # every kind of id is known
-from lingqu.kernel.ids import Id
-from lingqu.runtime import new_id
+from lingqu.cli import ids
 
 pytestmark = pytest.mark.timeout(900)
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guide"
 ORDER = ("provider", "operator", "buyer", "regulator")
-BLOCK = re.compile(r"^```(\w+)(?: (\d+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"`([\w.-]+\.(?:json|csv))`[^`\n]*[：:]\s*\Z")
-NAME = re.compile(r"\b(?:[a-z]{3}|key)_[a-z]+\b")
-NOTE = re.compile(r"\s+# (?:记下|note) (\w+)")
-EXPECT = re.compile(r"\s+# (?:应为|expect) (\w+)=(\w+)")
-REAL = re.compile(r"\b[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}\b")
+SITE = "http://127.0.0.1:8470"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SEEN = re.compile(r"# (?:应见|see) (.+)")
+SAVED = re.compile(r"# .*?([\w-]+)\.csv.*?([\w-]+)\.xlsx")
+STATUS = re.compile(r"HTTP (\d{3})$", re.MULTILINE)
+REMARK = re.compile(r"\s*(?<!\S)# .*")
+OVER = "-- over --"
 
-
-def found(document, name):
-    """Every value that stands under a name, at any depth."""
-    if isinstance(document, dict):
-        for key, value in document.items():
-            if key == name:
-                yield value
-            yield from found(value, name)
-    elif isinstance(document, list):
-        for value in document:
-            yield from found(value, name)
+SHELL = """
+lingqu() {
+  local code
+  printf '%s\\0' "$@" > ask
+  read -r code < answer
+  cat said
+  return "$code"
+}
+"""
 
 
 class Walk:
-    """Somebody who does what the guides say, and keeps what they say to keep."""
+    """Somebody who types into one shell what the guides say."""
 
     def __init__(self, cli):
         self.cli = cli
-        self.known = {}
-        self.process = None
-        self.address = None
+        self.failed = []
+        self.server = None
+        self.site = SITE
+        for pipe in ("ask", "answer"):
+            os.mkfifo(cli.folder / pipe)
+        self.shell = subprocess.Popen(
+            ["bash", "--norc", "--noprofile"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=cli.folder,
+            env=cli.environment(PATH=f"{Path(VERIFY).parent}:{os.environ['PATH']}"),
+        )
+        threading.Thread(target=self.answer, daemon=True).start()
+        self.type(SHELL)
 
-    def named(self, text, *, making=False):
-        """The text with every kept name replaced; with `making`, new ids for unknown names."""
+    def answer(self):
+        """Be `lingqu` for the shell, command after command."""
+        with contextlib.suppress(OSError):
+            while words := (self.cli.folder / "ask").read_text(encoding="utf-8").split("\0")[:-1]:
+                if words[0] == "id":  # in this process: most requests have an id of their own
+                    made = "\n".join(ids.written({name: ids.id_for(name) for name in words[1:]}))
+                    done = Answer(0, f"{made}\n", "")
+                else:
+                    done = self.cli(*words)
+                (self.cli.folder / "said").write_text(done.out + done.err, encoding="utf-8")
+                if done.code:
+                    self.failed.append((words, done))
+                (self.cli.folder / "answer").write_text(f"{done.code}\n")
 
-        def value(match):
-            name = match[0]
-            prefix = name.partition("_")[0]
-            if making and name not in self.known and prefix in Id.kinds:
-                self.known[name] = new_id(Id.kinds[prefix])
-            return self.known.get(name, name)
+    def type(self, text):
+        """What is on the screen after these lines."""
+        self.shell.stdin.write(f"{text}\necho '{OVER}'\n")
+        self.shell.stdin.flush()
+        lines = []
+        for line in self.shell.stdout:
+            if line.rstrip().endswith(OVER):
+                return "".join(lines) + line.rstrip().removesuffix(OVER)
+            lines.append(line)
+        raise AssertionError(f"the shell ended: {''.join(lines)}")
 
-        return NAME.sub(value, text)
+    def do(self, text):
+        """Type some lines, save what is to be saved, and look for what is to be seen."""
+        wanted = [self.shown(one) for one in SEEN.findall(text)]
+        said = self.type(text.replace(SITE, self.site))
+        assert not self.failed, self.failed
+        assert "Traceback" not in said, said
+        for source, target in SAVED.findall(text):
+            save_as_workbook(self.cli.folder / f"{source}.csv", self.cli.folder / f"{target}.xlsx")
+        refused = [code for code in STATUS.findall(said) if code >= "400"]
+        assert refused == [one for one in wanted if one.isdecimal() and one >= "400"], said
+        for one in wanted:
+            assert one in said, (one, said)
+        return said
 
-    def keep(self, name, answer):
-        if name.startswith("key_"):
-            secret = next(found(answer, "secret"), None)
-            self.known[name] = secret or next(found(answer, "verifier_keys"))[0]
-            return
-        ids = REAL.findall(json.dumps(answer))
-        prefix = name.partition("_")[0]
-        known = set(self.known.values())
-        new = [one for one in ids if one.startswith(f"{prefix}_") and one not in known]
-        assert new, (name, answer)
-        self.known[name] = new[0]
+    def shown(self, text):
+        """What a text with names of the shell in it stands for."""
+        return self.type(f'echo "{text}"').rstrip() if "$" in text else text
 
-    def run(self, line):
-        notes, expected = NOTE.findall(line), EXPECT.findall(line)
-        words = shlex.split(self.named(EXPECT.sub("", NOTE.sub("", line))))
-        if words[0] == "lingqu-verify":
-            done = subprocess.run([VERIFY, *words[1:]], cwd=self.cli.folder, capture_output=True)
-            assert done.returncode == 0, done.stderr
-            return
-        answer = self.cli(*words[1:], "--json")
-        assert answer.code == 0, (line, answer)
-        for name in notes:
-            self.keep(name, answer.json)
-        for name, value in expected:
-            told = next(found(answer.json, name), None)
-            assert str(len(told) if isinstance(told, list) else told) == value, (line, answer.out)
-
-    def ask(self, text, status):
-        head, _, body = self.named(text, making=True).partition("\n\n")
-        first, *headers = head.splitlines()
-        method, path = first.split(" ", 1)
-        sent = dict(line.split(": ", 1) for line in headers)
-        sent |= {"Content-Type": "application/json", "Idempotency-Key": new_id(Id.kinds["cmd"])}
-        if self.process is None:
-            self.process = self.cli.start("--lang", "en", "serve", "--port", "0")
-            said = "".join(wait_for_line(self.process, "http://"))
-            self.address = urlsplit(re.search(r"http://\S+[0-9]", said)[0])
-        with contextlib.closing(
-            HTTPConnection(self.address.hostname, self.address.port, timeout=60)
-        ) as connection:
-            connection.request(method, path, body.encode(), sent)
-            answer = connection.getresponse()
-            content = answer.read().decode()
-        assert answer.status == status or (not status and answer.status < 300), (text, content)
-        if status:
-            assert json.loads(content)["code"], content
+    def serve(self):
+        self.server = self.cli.start("--lang", "en", "serve", "--port", "0")
+        said = "".join(wait_for_line(self.server, "http://"))
+        self.site = re.search(r"http://\S+[0-9]", said)[0]
 
     def read(self, guide):
-        text = guide.read_text(encoding="utf-8")
-        for block in BLOCK.finditer(text):
-            kind, status, content = block.groups()
-            if kind == "console":
-                for line in content.splitlines():
-                    self.run(line.removeprefix("$ "))
-            elif kind == "http":
-                self.ask(content, int(status or 0))
+        for kind, content in BLOCK.findall(guide.read_text(encoding="utf-8")):
+            if kind == "sh":
+                for paragraph in content.split("\n\n"):
+                    self.do(paragraph)
             else:
-                name = FILE.search(text[: block.start()].rstrip() + "\n")
-                assert name, f"{guide.name}: a {kind} block stands behind no file's name"
-                (self.cli.folder / name[1]).write_text(self.named(content), encoding="utf-8")
+                assert (kind, content) == ("console", "$ lingqu serve\n"), (guide.name, content)
+                self.serve()
 
     def close(self):
-        if self.process is not None:
-            end(self.process, signal.SIGTERM)
+        self.shell.stdin.close()
+        self.shell.wait(30)
+        self.shell.stdout.close()
+        if self.server is not None:
+            end(self.server, signal.SIGTERM)
         self.cli.clear()
 
 
+def save_as_workbook(source, target):
+    """Do what an office program does with a table that is opened and saved as a workbook."""
+    book = openpyxl.Workbook()
+    with source.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.reader(file)):
+            book.active.append(row if number == 0 else [*row[:-1], Decimal(row[-1])])
+    book.save(target)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the guides call the API with curl")
 def test_whoever_follows_the_four_guides_comes_through(tmp_path):
     walk = Walk(Cli(tmp_path))
     with contextlib.closing(walk):
@@ -142,36 +151,30 @@ def test_whoever_follows_the_four_guides_comes_through(tmp_path):
             walk.read(GUIDES / "zh-CN" / f"{name}.md")
 
 
-def test_the_english_guides_say_the_same_commands_requests_and_files():
-    def steps(language, name):
+def test_the_english_guides_say_the_same_but_for_remarks():
+    def typed(language, name):
         text = (GUIDES / language / f"{name}.md").read_text(encoding="utf-8")
-        for kind, status, content in BLOCK.findall(text):
-            if kind == "console":
-                for line in content.splitlines():
-                    said = NOTE.sub(r" # \1", EXPECT.sub(r" # \1=\2", line))
-                    words = said.split(" # ")[0].split()
-                    options = [word for word in words if word.startswith("--")]
-                    named = NAME.findall(said)
-                    yield words[1:3], options, named, EXPECT.findall(line)
-            elif kind == "http":
-                head, _, body = content.partition("\n\n")
-                shape = [sorted(one) for one in [json.loads(body)]]
-                yield kind, status, head, shape, NAME.findall(body)
-            else:
-                yield kind, content.count("\n")
+        return [(kind, REMARK.sub("", content)) for kind, content in BLOCK.findall(text)]
 
     for name in ORDER:
-        assert [*steps("zh-CN", name)] == [*steps("en", name)], name
+        assert typed("zh-CN", name) == typed("en", name), name
 
 
-def test_a_guide_without_a_named_file_is_found(tmp_path):
-    guide = tmp_path / "guide.md"
-    guide.write_text("Nothing is named here.\n\n```csv\na\n```\n")
-    with pytest.raises(AssertionError, match="no file's name"):
-        Walk(Cli(tmp_path)).read(guide)
+def test_what_is_not_on_the_screen_is_found(tmp_path):
+    walk = Walk(Cli(tmp_path))
+    with contextlib.closing(walk):
+        with pytest.raises(AssertionError, match="nothing"):
+            walk.do("echo something  # 应见 nothing")
+        with pytest.raises(AssertionError, match="409"):
+            walk.do("echo 'HTTP 409'")
+        with pytest.raises(AssertionError, match="nonsense"):
+            walk.do("lingqu nonsense")
 
 
-def test_an_id_is_made_for_a_caller_and_an_unknown_prefix_is_refused(tmp_path):
+def test_ids_are_made_for_a_caller_and_an_unknown_prefix_is_refused(tmp_path):
     cli = Cli(tmp_path)
     assert cli.json("id", "ctr")["id"].startswith("ctr_")
+    named = cli("id", "ctr_bank", "cal_first").out.splitlines()
+    assert [one[:13] for one in named] == ["ctr_bank=ctr_", "cal_first=cal"]
     assert cli("id", "zzz", "--json").refusal == "cli.id.prefix_unknown"
+    assert cli("id", "ctr_x;y", "--json").refusal == "cli.id.prefix_unknown"

@@ -108,3 +108,33 @@ def test_a_cursor_we_never_gave_out_is_refused(after):
 def test_a_page_of_no_size_is_refused(size):
     with pytest.raises(BadPage):
         PageRequest(size=size)
+
+
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**53) + 1, 2**53 - 1), st.text(), st.text('a"\\,\x1f')
+)
+
+
+@given(
+    st.one_of(
+        st.lists(scalars),
+        st.lists(st.integers(-(2**53) + 1, 2**53 - 1)),
+        st.lists(st.text(st.characters(codec="utf-8"))),
+        st.builds(lambda one, count: [one] * count, scalars, st.integers(1, 3)),
+    )
+)
+def test_many_scalars_are_written_as_each_is(values):
+    try:
+        each = [canon.encode(one).decode() for one in values]
+    except canon.NotCanonical:
+        with pytest.raises(canon.NotCanonical):
+            canon.encode_scalars(values)
+    else:
+        assert canon.encode_scalars(values) == each
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, 1.0, b"a", 2**53, "\ud800"])
+def test_what_is_no_scalar_of_canonical_json_is_refused_among_many(value):
+    for values in ([value], [value, value], ["a", value]):
+        with pytest.raises(canon.NotCanonical):
+            canon.encode_scalars(values)

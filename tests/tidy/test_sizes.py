@@ -15,13 +15,19 @@ BUDGETS = {
     "runtime": 6_000,
     "api": 15_000,
     "cli": 15_000,
-    "ui": 15_000,
+    "ui": 20_000,
     "cli/story": 5_000,
 }
 SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "cli/story",
+    "gate/consents",
     "gate/lists",
+    "gate/governance",
+    "gate/queries",
+    "gate/sql",
+    "gate/syntax",
+    "gate/predicates",
     "market/bills",
     "market/distribution",
     "market/settlement",
@@ -30,6 +36,7 @@ SUB_FACES = (
     "rights/quantities",
     "rights/registry",
     "supply/collection",
+    "supply/handing",
     "supply/opening",
     "runtime/engine",
     "runtime/documents",

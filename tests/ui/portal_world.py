@@ -4,16 +4,25 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
+from datetime import date, timedelta
 
 from web_server import PASSWORD, Server
 
-from lingqu import ledger, rights, supply, trust
+from lingqu import errands, ledger, rights, supply, trust
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.kernel.time import Period
 from lingqu.rights import obligations, registry
 from lingqu.runtime import Caller, new_id
-from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
+from lingqu.supply import (
+    Access,
+    Description,
+    Field,
+    FieldKind,
+    Frequency,
+    Mode,
+    collection,
+    opening,
+)
 from lingqu.trust import Role, procedures, rulebook
 from lingqu.trust.procedures import Part
 
@@ -57,6 +66,10 @@ class World:
     cases: list[procedures.ProcedureId]
     grants: list[rights.GrantId]
     account: ledger.LedgerAccountId
+    load: collection.LoadId | None = None
+    finding: supply.FindingId | None = None
+    entry: opening.OpenEntryId | None = None
+    elsewhere: opening.CatalogId | None = None
 
 
 def build(server: Server) -> World:
@@ -77,6 +90,59 @@ def build(server: Server) -> World:
         cases=cases,
         grants=grants,
         account=account,
+    )
+
+
+def build_supply(server: Server, world: World) -> None:
+    """A delivery with rows that were not accepted, a finding, and a list with an open file."""
+    resource, civil = world.resources[0], world.parties["civil"]
+    head, rows = "xzqhdm,mc,sfzh,gxrq\n", "450721,灵山县,,2026-01-05\n450722,浦北县,,x\n"
+    command = new_id(trust.CommandId)
+    app, caller = server.app, trust.LOCAL_ADMINISTRATOR
+    load = errands.deliver_file(
+        app, caller, command, resource=resource, name="行政区划.csv", content=(head + rows).encode()
+    )
+    world.load = load.id
+    look = errands.Look(kind=supply.FindingKind.FILLED, resource=resource, column="sfzh")
+    seen = errands.look_at(app, caller, look)
+    world.finding = new_id(supply.FindingId)
+    server.execute(
+        supply.open_finding,
+        finding=world.finding,
+        observation=seen.observation,
+        title="证件号码未填写",
+        inspector=server.party,
+        responsible=civil,
+    )
+    world.entry, world.elsewhere = new_id(opening.OpenEntryId), new_id(opening.CatalogId)
+    server.execute(
+        opening.propose_entry,
+        entry=world.entry,
+        year=2026,
+        territory="450721",
+        resource=resource,
+        criteria=("livelihood", "value"),
+        due_on=date(2026, 12, 31),
+    )
+    server.execute(opening.confirm_entry, entry=world.entry)
+    server.execute(opening.publish_list, year=2026, territory="450721")
+    wanted = errands.Opening(
+        entry=world.entry,
+        title="行政区划代码表",
+        summary="全县行政区划代码和名称。",
+        terms="可自由使用、传播和再利用，请注明来源。",
+        recipe=opening.Recipe.TABLE,
+        resource=resource,
+    )
+    errands.open_file(app, caller, new_id(trust.CommandId), wanted)
+    server.execute(
+        opening.register_catalog,
+        catalog=world.elsewhere,
+        title="自治区公共数据开放平台",
+        operator="自治区数据局",
+    )
+    server.execute(
+        opening.write_catalog, catalog=world.elsewhere, base_url="https://lingqu.example"
     )
 
 
@@ -106,7 +172,7 @@ def _people(server: Server, parties: dict[str, trust.PartyId]) -> dict[str, Call
 
 def _catalog(server: Server, body: trust.PartyId) -> list[supply.ResourceId]:
     made = []
-    for title, summary, opening, level in RESOURCES:
+    for title, summary, opened, level in RESOURCES:
         duty, resource = new_id(supply.DutyId), new_id(supply.ResourceId)
         server.execute(
             supply.register_duty,
@@ -117,7 +183,14 @@ def _catalog(server: Server, body: trust.PartyId) -> list[supply.ResourceId]:
             territory="450721",
         )
         fields = (
-            Field(name="xzqhdm", label="行政区划代码", kind=FieldKind.TEXT, meaning="GB/T 2260"),
+            Field(
+                name="xzqhdm",
+                label="行政区划代码",
+                kind=FieldKind.TEXT,
+                meaning="GB/T 2260",
+                is_key=True,
+                level=1,
+            ),
             Field(name="mc", label="名称", kind=FieldKind.TEXT),
             Field(name="sfzh", label="证件号码", kind=FieldKind.TEXT, is_personal=level == 4),
             Field(name="gxrq", label="更新日期", kind=FieldKind.DATE, meaning="最近一次核对的日期"),
@@ -128,7 +201,7 @@ def _catalog(server: Server, body: trust.PartyId) -> list[supply.ResourceId]:
             frequency=Frequency.MONTHLY,
             mode=Mode.PHYSICAL,
             sharing=Access.CONDITIONAL,
-            opening=opening,
+            opening=opened,
             fields=fields,
             reason="《中华人民共和国个人信息保护法》第三十四条",
         )

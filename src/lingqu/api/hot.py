@@ -1,34 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hot route in a process of its own: calls of products, plain ASGI, and nothing else.
+"""The hot route in a process of its own: calls of products, and nothing else.
 
 `POST /api/v1/gate/calls` takes and gives what the API's route of that name does, and refuses with
-the same problem documents. Whoever calls shows an API key; who it is and for whom it acts is asked
-of the database at most once a second for each key. Calls wait together for one durable window.
+the same problem documents. Whoever calls shows an API key; who it is and for whom it acts is
+remembered for at most a second, and forgotten at once when anything of it changes. Calls wait
+together for one durable window.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
+import gc
 import secrets
+import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from lingqu import gate, rights, trust
-from lingqu.api.door import JSON_BYTES_MAX, Message, Receive, Scope, Send
+from lingqu.api.limits import Limiter
 from lingqu.api.problems import PROBLEM_TYPE, problem, problem_headers
 from lingqu.api.refusals import (
     AuthenticationRequired,
     InternalFault,
     RequestMalformed,
-    RequestTooLarge,
     RouteNotFound,
+    TooManyRequests,
     status_of,
 )
-from lingqu.api.v1.gate_shapes import CallShape, answer_view, read_call
+from lingqu.api.v1.gate_shapes import CallShape, read_call, write_answer
+from lingqu.api.wire import Connection, Head, Wire
 from lingqu.kernel import errors
 from lingqu.runtime import Caller
 from lingqu.runtime.i18n import choose_language
@@ -37,15 +44,20 @@ from lingqu.wiring import App
 
 PATH = "/api/v1/gate/calls"
 READY = "/health/ready"
+ACCESS = "lingqu_access"
+"""The channel on which the database tells whose keys, roles or account were changed."""
 KNOWN_NS = 1_000_000_000
-"""How long a key and what it may do are taken as they were read."""
+"""How long a key and what it may do are taken as they were read, where nothing is heard."""
 KEYS_MOST = 10_000
+BODY_BYTES_MAX = 4 * 1024 * 1024
+"""Room for 10,000 subjects with their values."""
+CLOSES_WITHIN_S = 10
+_SWEEP_S = 5
 _log = get_logger(__name__)
 _decoder = msgspec.json.Decoder(CallShape)
 _encoder = msgspec.json.Encoder(enc_hook=str)
-"""Ids are texts of their own classes."""
-_JSON = (b"content-type", b"application/json")
-_SAFE = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_SAFE = b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+_JSON = (b"content-type: application/json\r\n", _SAFE)
 
 
 @dataclass(slots=True)
@@ -54,152 +66,192 @@ class _Known:
 
     caller: Caller
     until: int
-    grants: dict[str, gate.Asker]
+    key: str
+    grants: dict[str, gate.Asker] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request that is being answered."""
+
+    connection: Connection
+    head: Head
+    request: gate.CallRequest
 
 
 class Hot:
-    """Answers calls of one opened installation; its server stops it."""
+    """Answers calls of one opened installation."""
 
     def __init__(self, app: App) -> None:
-        """Begin to keep the effective grants true. Raises NotListening."""
+        """Settle what a killed gate left, and begin to keep grants true. Raises NotListening."""
         self._app = app
+        self._limiter = Limiter(app.settings.gate_calls_per_minute)
         self._known: dict[str, _Known] = {}
-        self._mailbox: _Mailbox | None = None
-        app.desk.start()
+        self._heard = 0
+        self._finding: dict[tuple[str, str], list[_Asked]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wire = Wire(self._handle, body_bytes_max=BODY_BYTES_MAX)
+        self._answers: deque[tuple[_Asked, gate.Reply]] = deque()
+        self._woken = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        gate.settle_abandoned(app.database)
+        app.desk.start(hears={ACCESS: self._hear})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            return
-        correlation = ""
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+    async def serve(
+        self, listening: socket.socket, stop: threading.Event, *, ready: Callable[[], None]
+    ) -> None:
+        """This will answer on a listening socket until `stop` is set."""
+        loop = self._loop = asyncio.get_running_loop()
+        server = await loop.create_server(self._wire, sock=listening)
+        # What stands by now stands until the end, and calls leave no cycles behind.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        ready()
+        stopped = loop.run_in_executor(None, stop.wait)
+        while not stopped.done():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(stopped), _SWEEP_S)
+            self._wire.sweep()
+        server.close()
+        self._wire.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wire.closed.wait(), CLOSES_WITHIN_S)
+
+    def _hear(self, account: str) -> None:
+        """Forget what was known of an account, of all where something may have been missed."""
+        self._heard += 1
+        for secret, known in list(self._known.items()):
+            if not account or known.caller.account == account:
+                self._known.pop(secret, None)
+
+    def _handle(self, connection: Connection, head: Head, body: bytes) -> None:
         try:
-            if scope["path"] == READY and scope["method"] == "GET":
-                self._refuse_deaf()
-                await _send(send, 200, b'{"ready":true}', (_JSON,))
-                return
-            if scope["path"] != PATH or scope["method"] != "POST":
+            if head.path == PATH and head.method == "POST":
+                self._call(connection, head, body)
+            elif head.path == READY and head.method in {"GET", "HEAD"}:
+                if not self._app.desk.grants.listening:
+                    raise rights.NotListening  # noqa: TRY301  # one place answers refusals
+                connection.answer(200, _JSON, b'{"ready":true}')
+            else:
                 raise RouteNotFound  # noqa: TRY301  # one place answers refusals
-            body = await _read(receive)
-            answer = await self._call(headers, body)
-            await _send(send, 200, answer, (_JSON, *_SAFE))
         except errors.LingquError as refusal:
-            await self._refuse(send, headers, refusal, correlation)
+            self._refuse(connection, head, refusal)
         except Exception as error:  # noqa: BLE001  # the HTTP edge: logged and answered
-            correlation = secrets.token_hex(12)
-            _log.error("gate.fault", exc_info=error, correlation=correlation)
-            await self._refuse(send, headers, InternalFault(), correlation)
+            self._fault(connection, head, error)
 
-    async def _call(self, headers: dict[bytes, bytes], body: bytes) -> bytes:
+    def _call(self, connection: Connection, head: Head, body: bytes) -> None:
+        scheme, _, secret = head.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            self._count_stranger(connection, AuthenticationRequired.code)
+            raise AuthenticationRequired
         try:
             request = read_call(_decoder.decode(body))
-        except msgspec.MsgspecError:
-            raise RequestMalformed from None
-        asker = await self._asker(headers, request.grant)
-        loop = asyncio.get_running_loop()
-        if self._mailbox is None:
-            self._mailbox = _Mailbox(loop)
-        waiting: asyncio.Future[gate.CallAnswer] = loop.create_future()
-        self._app.desk.submit(request, asker, self._mailbox.to(waiting))
-        return _encoder.encode(answer_view(await waiting))
-
-    async def _asker(self, headers: dict[bytes, bytes], grant: rights.GrantId) -> gate.Asker:
-        scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer" or not secret:
-            raise AuthenticationRequired
+        except (msgspec.MsgspecError, RecursionError):
+            raise RequestMalformed(fields="body", reason="shape") from None
+        asked = _Asked(connection, head, request)
         known = self._known.get(secret)
+        asker = None
+        if known is not None and known.until >= time.monotonic_ns():
+            asker = known.grants.get(request.grant)
+        if known is None or asker is None:
+            self._find(secret, asked)
+        else:
+            self._submit(asked, known, asker)
+
+    def _submit(self, asked: _Asked, known: _Known, asker: gate.Asker) -> None:
+        wait = self._limiter.take(known.key)
+        if wait:
+            raise TooManyRequests(seconds=wait)
+        self._app.desk.submit(asked.request, asker, functools.partial(self._answered, asked))
+
+    def _find(self, secret: str, asked: _Asked) -> None:
+        """Find out who asks, once for all who ask the same meanwhile."""
+        wait = self._limiter.peek(f"source {asked.connection.source}")
+        if wait:
+            raise TooManyRequests(seconds=wait)
+        name = (secret, asked.request.grant)
+        waiting = self._finding.get(name)
+        if waiting is not None:
+            waiting.append(asked)
+            return
+        self._finding[name] = [asked]
+        task = asyncio.get_running_loop().create_task(self._found(secret, asked.request.grant))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _found(self, secret: str, grant: rights.GrantId) -> None:
+        refusal: Exception | None = None
+        try:
+            known, asker = await asyncio.to_thread(self._identify, secret, grant)
+        except Exception as error:  # noqa: BLE001  # each of those who wait is told
+            refusal = error
+        for one in self._finding.pop((secret, grant)):
+            try:
+                if refusal is not None:
+                    if isinstance(refusal, errors.Forbidden):
+                        self._count_stranger(one.connection, refusal.code)
+                    raise refusal  # noqa: TRY301  # one place answers refusals
+                self._submit(one, known, asker)
+            except errors.LingquError as error:
+                self._refuse(one.connection, one.head, error)
+            except Exception as error:  # noqa: BLE001  # the HTTP edge: logged and answered
+                self._fault(one.connection, one.head, error)
+
+    def _identify(self, secret: str, grant: rights.GrantId) -> tuple[_Known, gate.Asker]:
+        heard, known = self._heard, self._known.get(secret)
         if known is None or known.until < time.monotonic_ns():
-            known = await asyncio.to_thread(self._identify, secret)
+            found = trust.identify_api_key(self._app.database, secret)
+            caller = Caller(account=found.account, channel="api")
+            until = time.monotonic_ns() + KNOWN_NS
+            known = _Known(caller, until, f"account {found.account}")
+        with self._app.database.reading(known.caller) as tx:
+            asker = gate.find_asker(tx, grant)
+        if heard == self._heard:
+            # Nothing changed while it was read.
             if len(self._known) >= KEYS_MOST:
                 self._known.clear()
-            self._known[secret] = known
-        asker = known.grants.get(grant)
-        if asker is None:
-            asker = await asyncio.to_thread(self._find_asker, known, grant)
             known.grants[grant] = asker
-        return asker
+            self._known[secret] = known
+        return known, asker
 
-    def _identify(self, secret: str) -> _Known:
-        found = trust.identify_api_key(self._app.database, secret)
-        caller = Caller(account=found.account, channel="api")
-        return _Known(caller, time.monotonic_ns() + KNOWN_NS, {})
-
-    def _find_asker(self, known: _Known, grant: rights.GrantId) -> gate.Asker:
-        with self._app.database.reading(known.caller) as tx:
-            return gate.find_asker(tx, grant)
-
-    def _refuse_deaf(self) -> None:
-        if not self._app.desk.grants.listening:
-            raise rights.NotListening
-
-    async def _refuse(
-        self,
-        send: Send,
-        headers: dict[bytes, bytes],
-        refusal: errors.LingquError,
-        correlation: str,
-    ) -> None:
-        asked = headers.get(b"accept-language", b"").decode("latin-1")
-        language = choose_language(asked, None) if asked else self._app.settings.language
-        body = _encoder.encode(problem(refusal, language=language, correlation=correlation))
-        told = problem_headers(refusal, language)
-        named = [(name.encode(), value.encode()) for name, value in told.items()]
-        kind = (b"content-type", PROBLEM_TYPE.encode())
-        await _send(send, status_of(refusal), body, (kind, *named, *_SAFE))
-
-
-class _Mailbox:
-    """Takes answers on the gate's thread and hands them to a loop, many with one wake."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._waiting: deque[tuple[asyncio.Future[gate.CallAnswer], gate.Reply]] = deque()
-        self._woken = False
-
-    def to(self, waiting: asyncio.Future[gate.CallAnswer]) -> Callable[[gate.Reply], None]:
-        """Give what puts an answer into the box."""
-
-        def done(reply: gate.Reply) -> None:
-            self._waiting.append((waiting, reply))
-            if not self._woken:
-                self._woken = True
-                self._loop.call_soon_threadsafe(self._hand_out)
-
-        return done
+    def _answered(self, asked: _Asked, reply: gate.Reply) -> None:
+        """Take an answer on the gate's thread and hand it to the loop, many with one wake."""
+        self._answers.append((asked, reply))
+        if not self._woken and self._loop is not None:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._hand_out)
 
     def _hand_out(self) -> None:
         self._woken = False
-        while self._waiting:
-            waiting, reply = self._waiting.popleft()
-            if waiting.done():
-                continue
+        answers = self._answers
+        while answers:
+            asked, reply = answers.popleft()
             if isinstance(reply, errors.LingquError):
-                waiting.set_exception(reply)
+                self._refuse(asked.connection, asked.head, reply)
             else:
-                waiting.set_result(reply)
+                asked.connection.answer(200, _JSON, write_answer(reply))
 
+    def _count_stranger(self, connection: Connection, code: str) -> None:
+        self._limiter.take(f"source {connection.source}")
+        self._app.strangers.count(source=connection.source, route=PATH, code=code)
 
-async def _read(receive: Receive) -> bytes:
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RequestMalformed
-        part: bytes = message.get("body", b"")
-        size += len(part)
-        if size > JSON_BYTES_MAX:
-            raise RequestTooLarge
-        parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts)
+    def _fault(self, connection: Connection, head: Head, error: Exception) -> None:
+        correlation = secrets.token_hex(12)
+        _log.error("gate.fault", exc_info=error, correlation=correlation)
+        self._refuse(connection, head, InternalFault(), correlation=correlation)
 
-
-async def _send(
-    send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...]
-) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    start: Message = {
-        "type": "http.response.start", "status": status, "headers": [*headers, length],
-    }  # fmt: skip
-    await send(start)
-    await send({"type": "http.response.body", "body": body})
+    def _refuse(
+        self,
+        connection: Connection,
+        head: Head,
+        refusal: errors.LingquError,
+        *,
+        correlation: str = "",
+    ) -> None:
+        asked = head.headers.get(b"accept-language", b"").decode("latin-1")
+        language = choose_language(asked, None) if asked else self._app.settings.language
+        body = _encoder.encode(problem(refusal, language=language, correlation=correlation))
+        told = {"content-type": PROBLEM_TYPE, **problem_headers(refusal, language)}
+        named = [f"{name}: {value}\r\n".encode() for name, value in told.items()]
+        connection.answer(status_of(refusal), (*named, _SAFE), body)

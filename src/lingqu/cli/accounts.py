@@ -13,7 +13,7 @@ import sys
 import click
 
 from lingqu import trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, reading
+from lingqu.cli.acting import act, can_be_repeated, chosen, do, made_by, opened, reading
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import PARTY, account_lines
@@ -134,8 +134,7 @@ def show_all(run: Invocation, party_id: trust.PartyId) -> None:
 def close(run: Invocation, account_id: trust.AccountId, command_id: trust.CommandId | None) -> None:
     """Close an account for good."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        act(run, app, trust.close_account, command, account=account_id)
+    do(run, trust.close_account, command, account=account_id)
     run.answer(
         {"command": command, "account": account_id},
         [run.word("account.closed", account=account_id), run.word("command.done", command=command)],
@@ -162,8 +161,7 @@ def change_password(
     command = chosen(run, command_id)
     password = _password(run, from_stdin=from_stdin, generate=generate)
     hashed = trust.hash_password(password)
-    with opened(run) as app:
-        act(run, app, trust.change_password, command, account=account_id, password=hashed)
+    do(run, trust.change_password, command, account=account_id, password=hashed)
     shown = password if generate else None
     document = {"command": command, "account": account_id}
     run.answer(
@@ -186,8 +184,7 @@ def unlock(
 ) -> None:
     """Let an account sign in again after too many failures."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        act(run, app, identity.unlock_account, command, account=account_id)
+    do(run, identity.unlock_account, command, account=account_id)
     run.answer(
         {"command": command, "account": account_id},
         [
@@ -206,8 +203,7 @@ def reset_second_factor(
 ) -> None:
     """Switch an account's second factor off."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        act(run, app, identity.disable_second_factor, command, account=account_id)
+    do(run, identity.disable_second_factor, command, account=account_id)
     run.answer(
         {"command": command, "account": account_id},
         [
@@ -237,17 +233,15 @@ def assign(
 ) -> None:
     """Give an account a role for a party."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        given = act(
-            run,
-            app,
-            trust.assign_role,
-            command,
-            assignment=made_by(command, trust.AssignmentId),
-            account=account_id,
-            role=role_name,
-            party=party_id,
-        )
+    given = do(
+        run,
+        trust.assign_role,
+        command,
+        assignment=made_by(command, trust.AssignmentId),
+        account=account_id,
+        role=role_name,
+        party=party_id,
+    )
     run.answer(
         {"command": command, "assignment": plain_data(given)},
         lambda: [
@@ -273,8 +267,7 @@ def withdraw(
 ) -> None:
     """End a role."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        ended = act(run, app, trust.withdraw_role, command, assignment=assignment_id)
+    ended = do(run, trust.withdraw_role, command, assignment=assignment_id)
     run.answer(
         {"command": command, "assignment": plain_data(ended)},
         [
@@ -339,8 +332,7 @@ def issue(
 def revoke(run: Invocation, api_key_id: trust.ApiKeyId, command_id: trust.CommandId | None) -> None:
     """Stop an API key from working."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        act(run, app, trust.revoke_api_key, command, api_key=api_key_id)
+    do(run, trust.revoke_api_key, command, api_key=api_key_id)
     run.answer(
         {"command": command, "api_key": api_key_id},
         [run.word("key.revoked", key=api_key_id), run.word("command.done", command=command)],

@@ -117,3 +117,16 @@ def act(
 ) -> R:
     """This will do a command as the local administrator."""
     return trust.execute(app.database, what, caller(run), command, *args, **kwargs)
+
+
+def do(
+    run: Invocation,
+    what: trust.Command[P, R],
+    command: trust.CommandId,
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """This will open the installation and do one command there."""
+    with opened(run) as app:
+        return act(run, app, what, command, *args, **kwargs)

@@ -14,6 +14,7 @@ from lingqu.cli.acting import (
     caller,
     can_be_repeated,
     chosen,
+    do,
     made_by,
     opened,
     page_of,
@@ -113,8 +114,7 @@ def end_source(
 ) -> None:
     """End a source."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        ended = act(run, app, collection.end_source, command, source=source_id)
+    ended = do(run, collection.end_source, command, source=source_id)
     run.answer(
         {"command": command, "source": plain_data(ended)},
         lambda: [run.word("supply.source.ended"), *_source_lines(run, ended)],

@@ -4,16 +4,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from lingqu import rights, trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.acting import (
+    can_be_repeated,
+    chosen,
+    do,
+    made_by,
+    page_of,
+    paged,
+    reading,
+)
 from lingqu.cli.grammar import argument, group, option
-from lingqu.cli.invocation import Invocation, plain_data
+from lingqu.cli.invocation import Invocation, json_text, plain_data
 from lingqu.cli.parties import PARTY, more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import IdType, Member
+from lingqu.kernel import errors
 from lingqu.kernel.lattice import TermsForm
 from lingqu.kernel.values import BadValue, from_plain
 from lingqu.rights import obligations, quantities
@@ -51,7 +62,28 @@ class DigestType(click.ParamType[bytes]):
         return value if isinstance(value, bytes) else from_plain(bytes, value)
 
 
-TERMS, DIGEST = TermsType(), DigestType()
+class QuantityType(click.ParamType[rights.Quantity]):
+    """A quantity, `calls=1000`; raises BadValue."""
+
+    name = "currency=amount"
+
+    def convert(
+        self,
+        value: str | rights.Quantity,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> rights.Quantity:
+        """This will read the text; what a currency may be given is said by the command."""
+        if isinstance(value, rights.Quantity):
+            return value
+        currency, _, amount = value.partition("=")
+        if not (currency and amount.isascii() and amount.isdigit() and len(amount) <= DIGITS_MAX):
+            raise BadValue(where="currency=amount")
+        return rights.Quantity(currency=currency, amount=int(amount))
+
+
+DIGITS_MAX = 16
+TERMS, DIGEST, QUANTITY = TermsType(), DigestType(), QuantityType()
 
 
 @group("grant")
@@ -80,20 +112,18 @@ def record_ground(
 ) -> None:
     """Record a ground."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            rights.record_ground,
-            command,
-            ground=made_by(command, rights.GroundId),
-            kind=kind,
-            title=title,
-            party=party,
-            evidence=evidence,
-            articles=articles,
-            assessment=assessment,
-        )
+    made = do(
+        run,
+        rights.record_ground,
+        command,
+        ground=made_by(command, rights.GroundId),
+        kind=kind,
+        title=title,
+        party=party,
+        evidence=evidence,
+        articles=articles,
+        assessment=assessment,
+    )
     run.answer(
         {"command": command, "ground": plain_data(made)},
         [run.word("grant.ground_recorded", ground=made.id), *_done(run, command)],
@@ -105,6 +135,7 @@ def record_ground(
 @argument("holder", type=PARTY)
 @option("--kind", type=Member(rights.GrantKind), required=True)
 @option("--terms", type=TERMS, default="{}")
+@option("--quota", "quotas", type=QUANTITY, multiple=True)
 @can_be_repeated
 @click.pass_obj
 def issue_root(
@@ -113,23 +144,23 @@ def issue_root(
     holder: trust.PartyId,
     kind: rights.GrantKind,
     terms: TermsForm,
+    quotas: tuple[rights.Quantity, ...],
     command_id: trust.CommandId | None,
 ) -> None:
     """Issue a grant from a ground."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            rights.issue_root,
-            command,
-            grant=made_by(command, rights.GrantId),
-            ground=ground,
-            holder=holder,
-            kind=kind,
-            terms=terms,
-        )
-    _answer_issued(run, command, made)
+    made = do(
+        run,
+        rights.issue_root,
+        command,
+        grant=made_by(command, rights.GrantId),
+        ground=ground,
+        holder=holder,
+        kind=kind,
+        terms=terms,
+        quotas=quotas,
+    )
+    answer_issued(run, command, made)
 
 
 @grant.command("issue")
@@ -137,6 +168,7 @@ def issue_root(
 @argument("holder", type=PARTY)
 @option("--kind", type=Member(rights.GrantKind), required=True)
 @option("--terms", type=TERMS, default="{}")
+@option("--quota", "quotas", type=QUANTITY, multiple=True)
 @can_be_repeated
 @click.pass_obj
 def issue(
@@ -145,23 +177,23 @@ def issue(
     holder: trust.PartyId,
     kind: rights.GrantKind,
     terms: TermsForm,
+    quotas: tuple[rights.Quantity, ...],
     command_id: trust.CommandId | None,
 ) -> None:
     """Issue a grant below another."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            rights.issue_grant,
-            command,
-            grant=made_by(command, rights.GrantId),
-            parent=parent,
-            holder=holder,
-            kind=kind,
-            terms=terms,
-        )
-    _answer_issued(run, command, made)
+    made = do(
+        run,
+        rights.issue_grant,
+        command,
+        grant=made_by(command, rights.GrantId),
+        parent=parent,
+        holder=holder,
+        kind=kind,
+        terms=terms,
+        quotas=quotas,
+    )
+    answer_issued(run, command, made)
 
 
 @grant.command("show")
@@ -215,6 +247,25 @@ def explain(run: Invocation, grant_id: rights.GrantId) -> None:
         },
         lambda: list(rights.explanation_lines(explained, run.language)),
     )
+
+
+@grant.command("policy")
+@argument("grant_id", type=GRANT)
+@option(
+    "--format",
+    "wanted",
+    type=Member(rights.exchange.PolicyFormat),
+    default=rights.exchange.PolicyFormat.ODRL,
+)
+@click.pass_obj
+def show_policy(
+    run: Invocation, grant_id: rights.GrantId, wanted: rights.exchange.PolicyFormat
+) -> None:
+    """Write a grant as a policy."""
+    with reading(run) as (_, tx), reasons(run):
+        policy = rights.exchange.policy_of(tx, grant_id)
+        written = rights.exchange.write_policy(policy, wanted)
+    run.answer(written, [json_text(written)])
 
 
 @grant.command("list")
@@ -295,10 +346,7 @@ def revoke(
 ) -> None:
     """Revoke a grant and everything below it."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        ending = act(
-            run, app, rights.revoke_grant, command, grant=grant_id, cause=cause, article=article
-        )
+    ending = do(run, rights.revoke_grant, command, grant=grant_id, cause=cause, article=article)
     run.answer(
         {"command": command, "ending": plain_data(ending)},
         [run.word("grant.revoked", grant=grant_id), *_done(run, command)],
@@ -318,8 +366,7 @@ def narrow(
 ) -> None:
     """Bring a grant and everything below it under narrower terms."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        done = act(run, app, rights.narrow_grant, command, grant=grant_id, terms=terms)
+    done = do(run, rights.narrow_grant, command, grant=grant_id, terms=terms)
     _answer_succession(run, command, done)
 
 
@@ -330,12 +377,12 @@ def narrow(
 def adopt(run: Invocation, grant_id: rights.GrantId, command_id: trust.CommandId | None) -> None:
     """End a grant and hang its children under its parent."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        done = act(run, app, rights.adopt_children, command, grant=grant_id)
+    done = do(run, rights.adopt_children, command, grant=grant_id)
     _answer_succession(run, command, done)
 
 
-def _answer_issued(run: Invocation, command: trust.CommandId, made: rights.Grant) -> None:
+def answer_issued(run: Invocation, command: trust.CommandId, made: rights.Grant) -> None:
+    """This will say that a grant was issued."""
     run.answer(
         {"command": command, "grant": plain_data(made)},
         [run.word("grant.issued", grant=made.id), *_done(run, command)],
@@ -383,3 +430,15 @@ def _kind(run: Invocation, kind: rights.GrantKind) -> str:
 
 def _standing(run: Invocation, life: rights.Life) -> str:
     return translate(f"rights.standing.{life.standing.value}", run.language)
+
+
+@contextmanager
+def reasons(run: Invocation) -> Iterator[None]:
+    """This will put the reason of a refused policy before the refusal, which says where."""
+    try:
+        yield
+    except errors.Rejected as refusal:
+        words = rights.exchange.explain_reason(refusal, run.language)
+        if words is not None:
+            run.say(run.word("policy.reason", words=words))
+        raise

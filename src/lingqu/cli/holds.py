@@ -6,7 +6,15 @@ from __future__ import annotations
 import click
 
 from lingqu import trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.acting import (
+    can_be_repeated,
+    chosen,
+    do,
+    made_by,
+    page_of,
+    paged,
+    reading,
+)
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
@@ -40,18 +48,16 @@ def place(
 ) -> None:
     """Hold a thing."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        placed = act(
-            run,
-            app,
-            holds.place_hold,
-            command,
-            hold=made_by(command, holds.HoldId),
-            subject=subject,
-            reason=reason,
-            article=article,
-            evidence=evidence,
-        )
+    placed = do(
+        run,
+        holds.place_hold,
+        command,
+        hold=made_by(command, holds.HoldId),
+        subject=subject,
+        reason=reason,
+        article=article,
+        evidence=evidence,
+    )
     run.answer(
         {"command": command, "hold": plain_data(placed)},
         lambda: [
@@ -75,8 +81,7 @@ def place(
 def lift(run: Invocation, hold_id: holds.HoldId, command_id: trust.CommandId | None) -> None:
     """Lift a hold."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        lifted = act(run, app, holds.lift_hold, command, hold=hold_id)
+    lifted = do(run, holds.lift_hold, command, hold=hold_id)
     run.answer(
         {"command": command, "hold": plain_data(lifted)},
         [run.word("hold.lifted", hold=hold_id), run.word("command.done", command=command)],

@@ -11,7 +11,7 @@ import click
 
 from lingqu import trust
 from lingqu.cli.accounts import ACCOUNT, GIVEN_TO_NOBODY
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, reading
+from lingqu.cli.acting import can_be_repeated, chosen, do, made_by, reading
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import PARTY
@@ -52,19 +52,17 @@ def register_organization(
 ) -> None:
     """Register an organisation."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            identity.register_organization,
-            command,
-            party=made_by(command, trust.PartyId),
-            name=name,
-            kind=kind,
-            region=region,
-            code=code,
-            level=level,
-        )
+    made = do(
+        run,
+        identity.register_organization,
+        command,
+        party=made_by(command, trust.PartyId),
+        name=name,
+        kind=kind,
+        region=region,
+        code=code,
+        level=level,
+    )
     _answer_organization(run, command, made)
 
 
@@ -87,18 +85,16 @@ def describe_organization(
 ) -> None:
     """Say what kind of organisation a party is."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            identity.describe_organization,
-            command,
-            party=party_id,
-            kind=kind,
-            region=region,
-            code=code,
-            level=level,
-        )
+    made = do(
+        run,
+        identity.describe_organization,
+        command,
+        party=party_id,
+        kind=kind,
+        region=region,
+        code=code,
+        level=level,
+    )
     _answer_organization(run, command, made)
 
 
@@ -147,20 +143,18 @@ def give_mandate(
     command = chosen(run, command_id)
     with storage_errors(document), document.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    with opened(run) as app:
-        given = act(
-            run,
-            app,
-            identity.give_mandate,
-            command,
-            mandate=made_by(command, identity.MandateId),
-            account=account_id,
-            party=party_id,
-            roles=roles,
-            from_at=from_at,
-            until_at=until_at,
-            document=digest,
-        )
+    given = do(
+        run,
+        identity.give_mandate,
+        command,
+        mandate=made_by(command, identity.MandateId),
+        account=account_id,
+        party=party_id,
+        roles=roles,
+        from_at=from_at,
+        until_at=until_at,
+        document=digest,
+    )
     run.answer(
         {"command": command, "mandate": plain_data(given)},
         lambda: [
@@ -188,8 +182,7 @@ def end_mandate(
 ) -> None:
     """End a mandate."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        ended = act(run, app, identity.end_mandate, command, mandate=mandate_id)
+    ended = do(run, identity.end_mandate, command, mandate=mandate_id)
     run.answer(
         {"command": command, "mandate": plain_data(ended)},
         [run.word("mandate.ended", mandate=mandate_id), run.word("command.done", command=command)],
@@ -236,18 +229,16 @@ def register_certificate(
     """Let a machine act by a certificate."""
     command = chosen(run, command_id)
     known = read_certificate_file(file)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            identity.register_certificate,
-            command,
-            certificate=made_by(command, identity.CertificateId),
-            account=account_id,
-            fingerprint=known.fingerprint,
-            expires_at=known.not_after,
-            label=label,
-        )
+    made = do(
+        run,
+        identity.register_certificate,
+        command,
+        certificate=made_by(command, identity.CertificateId),
+        account=account_id,
+        fingerprint=known.fingerprint,
+        expires_at=known.not_after,
+        label=label,
+    )
     run.answer(
         {"command": command, "certificate": plain_data(made)},
         lambda: [
@@ -273,8 +264,7 @@ def revoke_certificate(
 ) -> None:
     """Stop a certificate from working."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        revoked = act(run, app, identity.revoke_certificate, command, certificate=certificate_id)
+    revoked = do(run, identity.revoke_certificate, command, certificate=certificate_id)
     run.answer(
         {"command": command, "certificate": plain_data(revoked)},
         [
@@ -304,17 +294,15 @@ def make_link(
 ) -> None:
     """Let a login open an account."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            identity.link_login,
-            command,
-            link=made_by(command, identity.LoginLinkId),
-            account=account_id,
-            issuer=issuer,
-            subject=Hidden(subject),
-        )
+    made = do(
+        run,
+        identity.link_login,
+        command,
+        link=made_by(command, identity.LoginLinkId),
+        account=account_id,
+        issuer=issuer,
+        subject=Hidden(subject),
+    )
     run.answer(
         {"command": command, "link": made, "account": account_id},
         [run.word("link.made", link=made), run.word("command.done", command=command)],
@@ -330,8 +318,7 @@ def end_link(
 ) -> None:
     """Stop a login from opening its account."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        act(run, app, identity.unlink_login, command, link=link_id)
+    do(run, identity.unlink_login, command, link=link_id)
     run.answer(
         {"command": command, "link": link_id},
         [run.word("link.ended", link=link_id), run.word("command.done", command=command)],

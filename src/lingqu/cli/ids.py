@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from lingqu import wiring
@@ -20,13 +22,24 @@ class PrefixUnknown(errors.NotFound):
 
 
 @command("id")
-@argument("prefix")
+@argument("names", nargs=-1, required=True)
 @click.pass_obj
-def make_id(run: Invocation, prefix: str) -> None:
-    """Make an id of a kind."""
+def make_id(run: Invocation, names: tuple[str, ...]) -> None:
+    """Make ids: one for a prefix, or one for each name as `name=id`, for a shell to keep."""
+    made = {name: id_for(name) for name in names}
+    run.answer({"id": next(iter(made.values())), "ids": made}, written(made))
+
+
+def written(ids: Mapping[str, Id]) -> list[str]:
+    """This will write ids as lines: those for a name as a shell keeps them."""
+    return [f"{name}={one}" if "_" in name else one for name, one in ids.items()]
+
+
+def id_for(name: str) -> Id:
+    """This will make an id of the kind a name begins with. Raises PrefixUnknown."""
     assert wiring.DOMAINS, "every kind is known once the domains are loaded"
-    kind = Id.kinds.get(prefix)
-    if kind is None or not prefix:
+    prefix = name.partition("_")[0]
+    kind = Id.kinds.get(prefix) if prefix and name.isascii() and name.isidentifier() else None
+    if kind is None:
         raise PrefixUnknown(prefix=prefix[:20], known=", ".join(sorted(filter(None, Id.kinds))))
-    made = new_id(kind)
-    run.answer({"id": made}, [made])
+    return new_id(kind)

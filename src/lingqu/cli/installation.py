@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from lingqu import __version__, trust
-from lingqu.cli.acting import act, caller, can_be_repeated, chosen, opened
+from lingqu.cli.acting import caller, can_be_repeated, chosen, do, opened
 from lingqu.cli.grammar import argument, command, group, option
 from lingqu.cli.invocation import Invocation, plain_data, stamp
 from lingqu.cli.text import labelled, table
@@ -157,8 +157,7 @@ def show_clock(run: Invocation) -> None:
 def move_clock(run: Invocation, to: Instant, command_id: trust.CommandId | None) -> None:
     """Move a demonstration clock forward."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        now = act(run, app, trust.move_story_clock, command, to=to)
+    now = do(run, trust.move_story_clock, command, to=to)
     run.answer(
         {"command": command, "now": stamp(now)},
         [

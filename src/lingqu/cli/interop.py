@@ -14,6 +14,7 @@ from lingqu.cli.acting import (
     caller,
     can_be_repeated,
     chosen,
+    do,
     made_by,
     opened,
     page_of,
@@ -84,19 +85,17 @@ def register_peer(
 ) -> None:
     """Register another installation."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            exchange.register_peer,
-            command,
-            peer=made_by(command, exchange.PeerId),
-            verifier_key=verifier_key,
-            name=name,
-            party=party,
-            url=url,
-            handler=handler,
-        )
+    made = do(
+        run,
+        exchange.register_peer,
+        command,
+        peer=made_by(command, exchange.PeerId),
+        verifier_key=verifier_key,
+        name=name,
+        party=party,
+        url=url,
+        handler=handler,
+    )
     run.answer(
         {"command": command, "peer": plain_data(made)},
         [run.word("interop.peer.registered", peer=made.id, name=made.name)],
@@ -110,8 +109,7 @@ def register_peer(
 def end_peer(run: Invocation, peer_id: exchange.PeerId, command_id: trust.CommandId | None) -> None:
     """End the exchange with an installation."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        ended = act(run, app, exchange.end_peer, command, peer=peer_id)
+    ended = do(run, exchange.end_peer, command, peer=peer_id)
     run.answer(
         {"command": command, "peer": plain_data(ended)},
         [run.word("interop.peer.ended", peer=peer_id)],
@@ -153,17 +151,15 @@ def prepare_offer(
 ) -> None:
     """Fix what is offered to a venue."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            exchange.prepare_offer,
-            command,
-            offer=made_by(command, exchange.OfferId),
-            peer=peer_id,
-            party=party,
-            listing=listing,
-        )
+    made = do(
+        run,
+        exchange.prepare_offer,
+        command,
+        offer=made_by(command, exchange.OfferId),
+        peer=peer_id,
+        party=party,
+        listing=listing,
+    )
     _answer_offer(run, command, made)
 
 
@@ -247,8 +243,7 @@ def close_offer(
 ) -> None:
     """Give up an offer."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        closed = act(run, app, exchange.close_offer, command, offer=offer_id)
+    closed = do(run, exchange.close_offer, command, offer=offer_id)
     _answer_offer(run, command, closed)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import click
 
 from lingqu import trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, opened, page_of, paged, reading
+from lingqu.cli.acting import can_be_repeated, chosen, do, page_of, paged, reading
 from lingqu.cli.grammar import argument, group
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
@@ -70,8 +70,7 @@ def _do(
     said: str,
 ) -> None:
     command = chosen(run, command_id)
-    with opened(run) as app:
-        done = act(run, app, what, command, job=job)
+    done = do(run, what, command, job=job)
     run.answer(
         {"command": command, "job": plain_data(done)},
         [run.word(said, job=job, name=done.name), "", run.word("command.done", command=command)],

@@ -8,7 +8,15 @@ from datetime import date
 import click
 
 from lingqu import ledger, trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.acting import (
+    can_be_repeated,
+    chosen,
+    do,
+    made_by,
+    page_of,
+    paged,
+    reading,
+)
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
@@ -83,17 +91,15 @@ def register_currency(
 ) -> None:
     """Register a unit."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            ledger.register_currency,
-            command,
-            currency=code,
-            scale=scale,
-            name_zh=name_zh,
-            name_en=name_en,
-        )
+    made = do(
+        run,
+        ledger.register_currency,
+        command,
+        currency=code,
+        scale=scale,
+        name_zh=name_zh,
+        name_en=name_en,
+    )
     run.answer(
         {"command": command, "currency": plain_data(made)},
         lambda: [run.word("ledger.registered"), *_done(run, command)],
@@ -132,8 +138,7 @@ def open_account(
         ceiling=ceiling,
         hot=hot,
     )
-    with opened(run) as app:
-        made = act(run, app, ledger.open_account, command, account=wanted)
+    made = do(run, ledger.open_account, command, account=wanted)
     run.answer(
         {"command": command, "account": plain_data(made)},
         lambda: [
@@ -155,8 +160,7 @@ def close_account(
 ) -> None:
     """Close an empty account."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        closed = act(run, app, ledger.close_account, command, account=ledger_account_id)
+    closed = do(run, ledger.close_account, command, account=ledger_account_id)
     run.answer(
         {"command": command, "account": plain_data(closed)},
         lambda: [run.word("ledger.closed"), *_done(run, command)],
@@ -269,8 +273,7 @@ def trial_balance(run: Invocation) -> None:
 def post_batch(run: Invocation, command_id: trust.CommandId | None) -> None:
     """Post what waits in the queue."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        done = act(run, app, ledger.post_batch, command)
+    done = do(run, ledger.post_batch, command)
     figures = {
         "accepted": done.accepted,
         "refused": done.refused,
@@ -290,8 +293,7 @@ def post_batch(run: Invocation, command_id: trust.CommandId | None) -> None:
 def close_day(run: Invocation, day: date, command_id: trust.CommandId | None) -> None:
     """Close a day."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        closes = act(run, app, ledger.close_day, command, day=day)
+    closes = do(run, ledger.close_day, command, day=day)
     run.answer(
         {"command": command, "closes": plain_data(closes)},
         lambda: [run.word("ledger.day_closed"), *_closes(run, closes), *_done(run, command)],

@@ -11,7 +11,15 @@ import click
 
 from lingqu import market as markets
 from lingqu import trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.acting import (
+    can_be_repeated,
+    chosen,
+    do,
+    made_by,
+    page_of,
+    paged,
+    reading,
+)
 from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
@@ -43,8 +51,7 @@ def market() -> None:
 def open_venue(run: Invocation, venue: trust.PartyId, command_id: trust.CommandId | None) -> None:
     """Make a party the region's venue."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(run, app, markets.open_venue, command, venue=venue)
+    made = do(run, markets.open_venue, command, venue=venue)
     run.answer(
         {"command": command, "venue": plain_data(made)},
         lambda: [run.word("market.opened"), *_venue_lines(run, made)],
@@ -90,20 +97,18 @@ def record_deposit(
 ) -> None:
     """Record a payment of a party to the venue, or back to the party."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            markets.record_deposit,
-            command,
-            deposit=made_by(command, markets.DepositId),
-            venue=venue,
-            party=party,
-            direction=direction,
-            amount=amount,
-            reference=reference,
-            paid_on=paid_on,
-        )
+    made = do(
+        run,
+        markets.record_deposit,
+        command,
+        deposit=made_by(command, markets.DepositId),
+        venue=venue,
+        party=party,
+        direction=direction,
+        amount=amount,
+        reference=reference,
+        paid_on=paid_on,
+    )
     run.answer(
         {"command": command, "deposit": plain_data(made)},
         lambda: [

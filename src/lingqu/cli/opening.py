@@ -16,6 +16,7 @@ from lingqu.cli.acting import (
     caller,
     can_be_repeated,
     chosen,
+    do,
     made_by,
     opened,
     page_of,
@@ -62,19 +63,17 @@ def propose(
 ) -> None:
     """Propose a resource for the list of a year."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            opening.propose_entry,
-            command,
-            entry=made_by(command, opening.OpenEntryId),
-            year=year,
-            territory=territory,
-            resource=resource_id,
-            criteria=criteria,
-            due_on=due,
-        )
+    made = do(
+        run,
+        opening.propose_entry,
+        command,
+        entry=made_by(command, opening.OpenEntryId),
+        year=year,
+        territory=territory,
+        resource=resource_id,
+        criteria=criteria,
+        due_on=due,
+    )
     _answer_entry(run, command, made)
 
 
@@ -87,8 +86,7 @@ def confirm(
 ) -> None:
     """Confirm a proposed line."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(run, app, opening.confirm_entry, command, entry=entry_id)
+    made = do(run, opening.confirm_entry, command, entry=entry_id)
     _answer_entry(run, command, made)
 
 
@@ -102,8 +100,7 @@ def publish_list(
 ) -> None:
     """Publish the confirmed lines of a year as its list."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        done = act(run, app, opening.publish_list, command, year=year, territory=territory)
+    done = do(run, opening.publish_list, command, year=year, territory=territory)
     run.answer(
         {"command": command, "items": plain_data(done)},
         lambda: [run.word("supply.open.published", count=len(done)), *_entries(run, done)],
@@ -219,8 +216,7 @@ def withdraw(
 ) -> None:
     """Take a file back from the public."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        gone = act(run, app, opening.withdraw_file, command, file=file_id)
+    gone = do(run, opening.withdraw_file, command, file=file_id)
     run.answer(
         {"command": command, "file": plain_data(gone)},
         lambda: [run.word("supply.open.withdrawn"), *_file_lines(run, gone)],
@@ -242,16 +238,14 @@ def register_catalog(
 ) -> None:
     """Register a catalog."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            opening.register_catalog,
-            command,
-            catalog=made_by(command, opening.CatalogId),
-            title=title,
-            operator=operator,
-        )
+    made = do(
+        run,
+        opening.register_catalog,
+        command,
+        catalog=made_by(command, opening.CatalogId),
+        title=title,
+        operator=operator,
+    )
     run.answer(
         {"command": command, "catalog": plain_data(made)},
         [run.word("supply.catalog.registered"),
@@ -319,10 +313,7 @@ def reconcile(
 ) -> None:
     """Compare what a catalog reports with what was written for it."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        done = act(
-            run, app, opening.reconcile_catalog, command, catalog=catalog_id, reported=report
-        )
+    done = do(run, opening.reconcile_catalog, command, catalog=catalog_id, reported=report)
     run.answer(
         {"command": command, "reconciled": plain_data(done)},
         [

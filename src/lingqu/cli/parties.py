@@ -6,7 +6,17 @@ from __future__ import annotations
 import click
 
 from lingqu import trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.acting import (
+    act,
+    can_be_repeated,
+    chosen,
+    do,
+    made_by,
+    opened,
+    page_of,
+    paged,
+    reading,
+)
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.text import labelled, table
@@ -35,16 +45,14 @@ def register(
 ) -> None:
     """Register a party."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            trust.register_party,
-            command,
-            party=made_by(command, trust.PartyId),
-            kind=kind,
-            name=name,
-        )
+    made = do(
+        run,
+        trust.register_party,
+        command,
+        party=made_by(command, trust.PartyId),
+        kind=kind,
+        name=name,
+    )
     run.answer(
         {"command": command, "party": plain_data(made)},
         lambda: [run.word("party.registered"), *_party_lines(run, made), *_command(run, command)],
@@ -92,8 +100,7 @@ def rename(
 ) -> None:
     """Give a party another name."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        renamed = act(run, app, trust.rename_party, command, party=party_id, name=name)
+    renamed = do(run, trust.rename_party, command, party=party_id, name=name)
     run.answer(
         {"command": command, "party": plain_data(renamed)},
         lambda: [run.word("party.renamed"), *_party_lines(run, renamed), *_command(run, command)],

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`lingqu policy`: say what a policy of a foreign format permits, and convert it to another."""
+"""`lingqu policy`: say what a policy of a foreign format permits, convert it, grant by it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from lingqu import rights
+from lingqu import rights, trust
+from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened
 from lingqu.cli.grammar import argument, group, option
+from lingqu.cli.grants import GRANT, answer_issued, reasons
 from lingqu.cli.invocation import Invocation, json_text
+from lingqu.cli.parties import PARTY
 from lingqu.cli.values import PATH, Member
 from lingqu.kernel import errors
 
@@ -47,13 +48,46 @@ def show(run: Invocation, file: Path) -> None:
 def convert(run: Invocation, file: Path, wanted: exchange.PolicyFormat) -> None:
     """Write a policy in the other format."""
     _, read = _read(run, file)
-    with _reasons(run):
+    with reasons(run):
         written = exchange.write_policy(read, wanted)
     run.answer(written, [json_text(written)])
 
 
+@policy.command("grant")
+@argument("file", type=PATH)
+@argument("parent", type=GRANT)
+@argument("holder", type=PARTY)
+@option("--kind", type=Member(rights.GrantKind), required=True)
+@can_be_repeated
+@click.pass_obj
+def issue_by_policy(
+    run: Invocation,
+    file: Path,
+    parent: rights.GrantId,
+    holder: trust.PartyId,
+    kind: rights.GrantKind,
+    command_id: trust.CommandId | None,
+) -> None:
+    """Issue a grant below another under exactly what a policy says."""
+    text = _text(file)
+    command = chosen(run, command_id)
+    with opened(run) as app, reasons(run):
+        made = act(
+            run,
+            app,
+            exchange.issue_by_policy,
+            command,
+            grant=made_by(command, rights.GrantId),
+            parent=parent,
+            holder=holder,
+            kind=kind,
+            text=text,
+        )
+    answer_issued(run, command, made)
+
+
 def _read(run: Invocation, file: Path) -> tuple[exchange.PolicyFormat, exchange.Policy]:
-    with _reasons(run):
+    with reasons(run):
         return exchange.read_policy(_bytes(file), vocabulary=exchange.built_in_vocabulary())
 
 
@@ -68,13 +102,9 @@ def _bytes(file: Path) -> bytes:
         raise PolicyFileUnreadable(path=str(file), problem=error.strerror) from None
 
 
-@contextmanager
-def _reasons(run: Invocation) -> Iterator[None]:
-    """The refusal says where; the reason in words stands before it."""
+def _text(file: Path) -> str:
+    """The document as a command takes it."""
     try:
-        yield
-    except errors.Rejected as refusal:
-        words = exchange.explain_reason(refusal, run.language)
-        if words is not None:
-            run.say(run.word("policy.reason", words=words))
-        raise
+        return _bytes(file).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise PolicyFileUnreadable(path=str(file), problem="UTF-8") from None

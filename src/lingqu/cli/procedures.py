@@ -9,7 +9,17 @@ from pathlib import Path
 import click
 
 from lingqu import trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.acting import (
+    act,
+    can_be_repeated,
+    chosen,
+    do,
+    made_by,
+    opened,
+    page_of,
+    paged,
+    reading,
+)
 from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
@@ -155,20 +165,18 @@ def open_one(
     command = chosen(run, command_id)
     named = tuple(_part(text) for text in parts)
     counts = _terms(terms)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            procedures.open_procedure,
-            command,
-            procedure=made_by(command, procedures.ProcedureId),
-            chart=chart,
-            subject=subject,
-            title=title,
-            owner=owner,
-            parts=named,
-            terms=counts,
-        )
+    made = do(
+        run,
+        procedures.open_procedure,
+        command,
+        procedure=made_by(command, procedures.ProcedureId),
+        chart=chart,
+        subject=subject,
+        title=title,
+        owner=owner,
+        parts=named,
+        terms=counts,
+    )
     _stands(run, command, made)
 
 

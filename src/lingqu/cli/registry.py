@@ -8,7 +8,15 @@ from pathlib import Path
 import click
 
 from lingqu import trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.acting import (
+    can_be_repeated,
+    chosen,
+    do,
+    made_by,
+    page_of,
+    paged,
+    reading,
+)
 from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
@@ -45,18 +53,16 @@ def name_registrar(
 ) -> None:
     """Name a registrar."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            registries.name_registrar,
-            command,
-            registrar=made_by(command, registries.RegistrarId),
-            party=party,
-            registry=kept,
-            area=area,
-            number=number,
-        )
+    made = do(
+        run,
+        registries.name_registrar,
+        command,
+        registrar=made_by(command, registries.RegistrarId),
+        party=party,
+        registry=kept,
+        area=area,
+        number=number,
+    )
     run.answer(
         {"command": command, "registrar": plain_data(made)},
         [run.word("registry.named", registrar=made.id)],
@@ -72,8 +78,7 @@ def end_registrar(
 ) -> None:
     """End that a party is registrar."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        ended = act(run, app, registries.end_registrar, command, registrar=registrar)
+    ended = do(run, registries.end_registrar, command, registrar=registrar)
     run.answer(
         {"command": command, "registrar": plain_data(ended)},
         [run.word("registry.ended", registrar=ended.id)],

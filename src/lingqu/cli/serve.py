@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
+import uvloop
 
 from lingqu import api, ui
 from lingqu.kernel import errors
@@ -95,14 +97,16 @@ def serve_gate(
     """
     with contextlib.closing(listen(app.settings.bind, app.settings.port)) as listening:
         address = _address(app, listening)
-        server = _server(api.Hot(app), ready=lambda: started(address) if started else None)
-        with _stopped_by(stop, server):
+        hot = api.Hot(app)
+        with _stopped_by(stop, None), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             _log.info("gate.serving", url=address)
-            server.run(sockets=[listening])
+            runner.run(
+                hot.serve(listening, stop, ready=lambda: started(address) if started else None)
+            )
     _log.info("gate.stopped")
 
 
-def _server(asgi: api.Door | api.Hot, *, ready: Callable[[], None]) -> _Server:
+def _server(asgi: api.Door, *, ready: Callable[[], None]) -> _Server:
     return _Server(
         uvicorn.Config(
             asgi,
@@ -163,15 +167,17 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _stopped_by(stop: threading.Event, server: uvicorn.Server) -> Iterator[None]:
+def _stopped_by(stop: threading.Event, server: uvicorn.Server | None) -> Iterator[None]:
     """End the server when `stop` is set; SIGINT and SIGTERM set it, a second one ends at once."""
 
     def watch() -> None:
         stop.wait()
-        server.should_exit = True
+        if server is not None:
+            server.should_exit = True
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        server.force_exit = stop.is_set()
+        if server is not None:
+            server.force_exit = stop.is_set()
         stop.set()
 
     watcher = threading.Thread(target=watch, name="stop-watch", daemon=True)

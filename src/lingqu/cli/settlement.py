@@ -12,7 +12,17 @@ import click
 
 from lingqu import market as markets
 from lingqu import trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.acting import (
+    act,
+    can_be_repeated,
+    chosen,
+    do,
+    made_by,
+    opened,
+    page_of,
+    paged,
+    reading,
+)
 from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, option
 from lingqu.cli.invocation import Invocation, plain_data
@@ -51,18 +61,16 @@ def register_plan(
 ) -> None:
     """Say how a listing's earnings are shared."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            distribution.register_plan,
-            command,
-            plan=made_by(command, distribution.PlanId),
-            listing=listing_id,
-            steps=plan.steps,
-            source=plan.source,
-            remittance=plan.remittance,
-        )
+    made = do(
+        run,
+        distribution.register_plan,
+        command,
+        plan=made_by(command, distribution.PlanId),
+        listing=listing_id,
+        steps=plan.steps,
+        source=plan.source,
+        remittance=plan.remittance,
+    )
     rows = [(one.share.value, one.party, _percent(one.rate)) for one in plan.steps]
     run.answer(
         {"command": command, "plan": plain_data(made)},
@@ -137,8 +145,7 @@ def freeze(
 ) -> None:
     """Freeze more of the buyer's money for a contract."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(run, app, settlement.freeze_more, command, contract=contract_id, amount=amount)
+    made = do(run, settlement.freeze_more, command, contract=contract_id, amount=amount)
     run.answer(
         {"command": command, "tally": plain_data(made)},
         lambda: [run.word("market.frozen"), *_tally_lines(run, made)],
@@ -174,19 +181,17 @@ def correct(
 ) -> None:
     """Take back what a call was charged wrongly."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            settlement.correct_charge,
-            command,
-            correction=made_by(command, settlement.CorrectionId),
-            contract=contract_id,
-            call=call,
-            amount=amount,
-            reason=reason,
-            reference=reference,
-        )
+    made = do(
+        run,
+        settlement.correct_charge,
+        command,
+        correction=made_by(command, settlement.CorrectionId),
+        contract=contract_id,
+        call=call,
+        amount=amount,
+        reason=reason,
+        reference=reference,
+    )
     run.answer(
         {"command": command, "correction": plain_data(made)},
         lambda: [run.word("market.corrected", call=made.call, amount=_yuan(made.amount))],
@@ -341,16 +346,14 @@ def close_payable(
 ) -> None:
     """Close a payable on the treasury's receipt."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            distribution.close_payable,
-            command,
-            payable=payable_id,
-            receipt=receipt,
-            paid_on=paid_on,
-        )
+    made = do(
+        run,
+        distribution.close_payable,
+        command,
+        payable=payable_id,
+        receipt=receipt,
+        paid_on=paid_on,
+    )
     run.answer(
         {"command": command, "payable": plain_data(made)},
         lambda: [run.word("market.payable_closed", number=made.number, receipt=receipt)],

@@ -16,6 +16,7 @@ from lingqu.cli.acting import (
     caller,
     can_be_repeated,
     chosen,
+    do,
     made_by,
     opened,
     page_of,
@@ -330,18 +331,16 @@ def open_case(
 ) -> None:
     """Open a case."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            supervision.open_case,
-            command,
-            case=made_by(command, supervision.CaseId),
-            kind=kind,
-            subject=subject,
-            summary=summary,
-            evidence=evidence,
-        )
+    made = do(
+        run,
+        supervision.open_case,
+        command,
+        case=made_by(command, supervision.CaseId),
+        kind=kind,
+        subject=subject,
+        summary=summary,
+        evidence=evidence,
+    )
     _answer(run, command, made)
 
 
@@ -360,17 +359,15 @@ def hold(
 ) -> None:
     """Hold the subject of a case."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        held = act(
-            run,
-            app,
-            supervision.hold_from_case,
-            command,
-            case=case_id,
-            hold=made_by(command, holds.HoldId),
-            reason=reason,
-            article=article,
-        )
+    held = do(
+        run,
+        supervision.hold_from_case,
+        command,
+        case=case_id,
+        hold=made_by(command, holds.HoldId),
+        reason=reason,
+        article=article,
+    )
     _answer(run, command, held)
 
 
@@ -381,8 +378,7 @@ def hold(
 def lift(run: Invocation, case_id: supervision.CaseId, command_id: trust.CommandId | None) -> None:
     """Lift the hold of a case."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        freed = act(run, app, supervision.lift_from_case, command, case=case_id)
+    freed = do(run, supervision.lift_from_case, command, case=case_id)
     _answer(run, command, freed)
 
 
@@ -399,8 +395,7 @@ def close(
 ) -> None:
     """Close a case."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        closed = act(run, app, supervision.close_case, command, case=case_id, outcome=outcome)
+    closed = do(run, supervision.close_case, command, case=case_id, outcome=outcome)
     _answer(run, command, closed)
 
 

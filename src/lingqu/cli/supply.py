@@ -10,7 +10,15 @@ import click
 
 from lingqu import supply as supplies
 from lingqu import trust
-from lingqu.cli.acting import act, can_be_repeated, chosen, made_by, opened, page_of, paged, reading
+from lingqu.cli.acting import (
+    can_be_repeated,
+    chosen,
+    do,
+    made_by,
+    page_of,
+    paged,
+    reading,
+)
 from lingqu.cli.collection import load, source
 from lingqu.cli.findings import finding, write_conflicts
 from lingqu.cli.grammar import argument, group, option
@@ -57,18 +65,16 @@ def register_duty(
 ) -> None:
     """Register a duty."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            supplies.register_duty,
-            command,
-            duty=made_by(command, supplies.DutyId),
-            body=body,
-            item=item,
-            basis=basis,
-            territory=territory,
-        )
+    made = do(
+        run,
+        supplies.register_duty,
+        command,
+        duty=made_by(command, supplies.DutyId),
+        body=body,
+        item=item,
+        basis=basis,
+        territory=territory,
+    )
     run.answer(
         {"command": command, "duty": plain_data(made)},
         lambda: [run.word("supply.duty.registered"), *_duty_lines(run, made)],
@@ -105,8 +111,7 @@ def list_duties(
 def end_duty(run: Invocation, duty_id: supplies.DutyId, command_id: trust.CommandId | None) -> None:
     """End a duty."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        ended = act(run, app, supplies.end_duty, command, duty=duty_id)
+    ended = do(run, supplies.end_duty, command, duty=duty_id)
     run.answer(
         {"command": command, "duty": plain_data(ended)},
         lambda: [run.word("supply.duty.ended"), *_duty_lines(run, ended)],
@@ -131,16 +136,14 @@ def describe_resource(
 ) -> None:
     """Put a resource into the catalog."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            supplies.describe_resource,
-            command,
-            resource=made_by(command, supplies.ResourceId),
-            duty=duty_id,
-            description=description,
-        )
+    made = do(
+        run,
+        supplies.describe_resource,
+        command,
+        resource=made_by(command, supplies.ResourceId),
+        duty=duty_id,
+        description=description,
+    )
     run.answer(
         {"command": command, "resource": plain_data(made)},
         lambda: [run.word("supply.resource.described"), *_resource_lines(run, made)],
@@ -160,15 +163,13 @@ def revise_resource(
 ) -> None:
     """Describe a resource anew."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        made = act(
-            run,
-            app,
-            supplies.revise_resource,
-            command,
-            resource=resource_id,
-            description=description,
-        )
+    made = do(
+        run,
+        supplies.revise_resource,
+        command,
+        resource=resource_id,
+        description=description,
+    )
     run.answer(
         {"command": command, "resource": plain_data(made)},
         lambda: [run.word("supply.resource.described"), *_resource_lines(run, made)],
@@ -234,16 +235,14 @@ def grade_resource(
 ) -> None:
     """Confirm a security level."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        graded = act(
-            run,
-            app,
-            supplies.grade_resource,
-            command,
-            resource=resource_id,
-            level=level,
-            reason=reason,
-        )
+    graded = do(
+        run,
+        supplies.grade_resource,
+        command,
+        resource=resource_id,
+        level=level,
+        reason=reason,
+    )
     run.answer(
         {"command": command, "resource": plain_data(graded)},
         lambda: [run.word("supply.resource.graded"), *_resource_lines(run, graded)],
@@ -259,8 +258,7 @@ def withdraw_resource(
 ) -> None:
     """Take a resource out of the catalog."""
     command = chosen(run, command_id)
-    with opened(run) as app:
-        gone = act(run, app, supplies.withdraw_resource, command, resource=resource_id)
+    gone = do(run, supplies.withdraw_resource, command, resource=resource_id)
     run.answer(
         {"command": command, "resource": plain_data(gone)},
         lambda: [run.word("supply.resource.withdrawn"), *_resource_lines(run, gone)],

@@ -11,21 +11,26 @@ its metering is durable. A refused call is metered as well, with its code and ar
 Start reading in `products` and `policies`, then `decisions`, `desk`, `metering`, `building`.
 """
 
-from lingqu.gate import lists  # noqa: F401 - its tables and commands belong to the package
+from lingqu.gate import consents, lists  # noqa: F401 - their tables and commands belong to the package
+from lingqu.gate.answering import SubjectAnswer
+from lingqu.gate.asking import Asking
 from lingqu.gate.building import BuildTable, build_snapshot, find_tables
 from lingqu.gate.decisions import (
     CallIdUsed,
     Enumerating,
     Explained,
+    NoConsent,
     NotHolder,
     NotPublished,
     OtherProduct,
     OverQuota,
     ProductHeld,
     PurposeUnknown,
+    TooManySubjects,
     WrongPurpose,
 )
-from lingqu.gate.desk import Asker, Desk, GateBusy, Reply, find_asker
+from lingqu.gate.desk import Desk, find_asker
+from lingqu.gate.lanes import Asker, GateBusy, Reply
 from lingqu.gate.leasing import settle_abandoned, settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
@@ -36,23 +41,26 @@ from lingqu.gate.metering import (
     settle_by_meter,
 )
 from lingqu.gate.policies import (
+    CountPolicy,
+    Form,
+    OpenFilePolicy,
+    Policy,
+    find_columns,
+    parse_policy,
+)
+from lingqu.gate.predicates import (
     Answer,
     BadPolicy,
     Characters,
-    CountPolicy,
     Enumeration,
     Evidence,
-    Form,
     Matching,
-    OpenFilePolicy,
-    Policy,
     Predicate,
     Relation,
     Sample,
+    Subject,
     SubjectShape,
     VerificationPolicy,
-    find_columns,
-    parse_policy,
 )
 from lingqu.gate.products import (
     CALL,
@@ -77,8 +85,6 @@ from lingqu.gate.requests import (
     CallRequest,
     MeterBatchId,
     MeteredCall,
-    Subject,
-    SubjectAnswer,
 )
 from lingqu.gate.shelf import read_open_file
 from lingqu.gate.snapshots import (
@@ -94,6 +100,7 @@ from lingqu.gate.snapshots import (
     publish_snapshot,
     read_sources,
 )
+from lingqu.gate.turns import Turns
 
 __all__ = (
     "CALL",
@@ -101,6 +108,7 @@ __all__ = (
     "SUBJECTS_MOST",
     "Answer",
     "Asker",
+    "Asking",
     "BadPolicy",
     "BuildTable",
     "BuiltSnapshot",
@@ -121,6 +129,7 @@ __all__ = (
     "Matching",
     "MeterBatchId",
     "MeteredCall",
+    "NoConsent",
     "NotHolder",
     "NotPublished",
     "OpenFilePolicy",
@@ -145,6 +154,8 @@ __all__ = (
     "Subject",
     "SubjectAnswer",
     "SubjectShape",
+    "TooManySubjects",
+    "Turns",
     "VerificationPolicy",
     "WrongPurpose",
     "build_snapshot",

@@ -9,32 +9,35 @@ by `counting` before anything is kept.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lingqu import supply
 from lingqu.gate import counting
+from lingqu.gate.answers import BuiltCube, Dataset, LoadedSource, build_cube, new_key
+from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.packing import (
     ONCE,
     YES,
     Entry,
-    subject_hash,
-    value_hash,
+    keyed_hash,
+    salt_of,
     write_packed,
 )
-from lingqu.gate.policies import (
-    CountPolicy,
+from lingqu.gate.policies import CountPolicy, OpenFilePolicy, find_columns
+from lingqu.gate.predicates import (
     Evidence,
+    Fact,
     Matching,
-    OpenFilePolicy,
-    Policy,
+    Measure,
     Predicate,
     Relation,
     VerificationPolicy,
-    find_columns,
+    Which,
     normalize,
+    read_fact,
 )
 from lingqu.gate.products import Product, policy_of
 from lingqu.gate.snapshots import BuiltSnapshot, SourceVersion, open_key, seal_key
@@ -88,11 +91,13 @@ def build_snapshot(
     keyring: Keyring,
     sealed: str | None,
     folder: Path,
+    datasets: Mapping[str, Dataset] | None = None,
 ) -> BuiltSnapshot:
     """This will build the packed file of a product's present edition, to be published.
 
-    `tables` are the loaded tables by resource, `sealed` the product's key if it has one. Raises
-    TableMissing, ColumnMissing, what the engine refuses, and what the release of counts refuses.
+    `tables` are the loaded tables by resource, `sealed` the product's key if it has one, `datasets`
+    what is published of the resources of a query product. Raises TableMissing, ColumnMissing, what
+    the engine refuses, and what the release of counts and the making of cubes refuse.
     """
     policy = policy_of(product)
     for resource, column in find_columns(policy):
@@ -106,8 +111,14 @@ def build_snapshot(
         sealed = seal_key(keyring, product.id, key)
     else:
         key = open_key(keyring, product.id, sealed)
-    reader = _Reader(engine, tables)
-    made = _make(policy, reader, key)
+    reader, cubes = _Reader(engine, tables), tuple[BuiltCube, ...]()
+    if isinstance(policy, QueryPolicy):
+        cubes = _make_cubes(policy, tables, datasets or {}, engine, keyring, folder)
+        names = {one.resource: one.digest for one in cubes}
+        told = {one.name: names[one.resource] for one in policy.tables}
+        made = _Made({}, {"form": "query", "cubes": told})
+    else:
+        made = _make(policy, reader, key)
     used = sorted({resource for resource, _ in find_columns(policy)})
     sources = tuple(
         SourceVersion(resource=name, version=tables[name].version, as_of=tables[name].as_of)
@@ -123,7 +134,42 @@ def build_snapshot(
         skipped=made.skipped,
         sources=sources,
         key=sealed,
+        cubes=cubes,
     )
+
+
+def _make_cubes(
+    policy: QueryPolicy,
+    tables: Mapping[str, BuildTable],
+    datasets: Mapping[str, Dataset],
+    engine: Engine,
+    keyring: Keyring,
+    folder: Path,
+) -> tuple[BuiltCube, ...]:
+    """Make the cube of every table of a query product, under the key of its dataset."""
+    made = []
+    for table in policy.tables:
+        head, loaded = datasets.get(table.resource), tables[table.resource]
+        if head is None:
+            key = new_key()
+            sealed = seal_key(keyring, table.resource, key)
+        else:
+            sealed = head.sealed
+            key = open_key(keyring, table.resource, sealed)
+        source = LoadedSource(version=loaded.version, files=loaded.files, columns=loaded.columns)
+        made.append(
+            build_cube(
+                table,
+                policy,
+                source=source,
+                head=head,
+                key=key,
+                sealed=sealed,
+                engine=engine,
+                folder=folder,
+            )
+        )
+    return tuple(made)
 
 
 def find_tables(tx: Tx, product: Product, *, tables: Path) -> dict[str, BuildTable]:
@@ -171,7 +217,9 @@ class _Reader:
             yield from part.rows
 
 
-def _make(policy: Policy, reader: _Reader, key: bytes) -> _Made:
+def _make(
+    policy: VerificationPolicy | CountPolicy | OpenFilePolicy, reader: _Reader, key: bytes
+) -> _Made:
     if isinstance(policy, VerificationPolicy):
         return _make_verification(policy, reader, key)
     if isinstance(policy, CountPolicy):
@@ -182,31 +230,78 @@ def _make(policy: Policy, reader: _Reader, key: bytes) -> _Made:
 def _make_verification(policy: VerificationPolicy, reader: _Reader, key: bytes) -> _Made:
     made = _Made({}, {"form": "verification"})
     for predicate in policy.predicates:
-        for relation in predicate.yes:
-            for subject, values in _related(predicate, relation, reader):
-                if (found := _entry(made, policy, predicate, key, subject)) is not None:
-                    found.flags |= YES
-                    found.yes |= {value_hash(key, subject, one) for one in values}
-        for relation in predicate.once:
-            for subject, values in _related(predicate, relation, reader):
-                if (found := _entry(made, policy, predicate, key, subject)) is not None:
-                    found.flags |= ONCE
-                    found.once |= {value_hash(key, subject, one) for one in values}
-        for shown in predicate.evidence:
-            for subject, told in _evidence(shown, reader):
-                known = made.entries.get(subject_hash(key, predicate.name, subject))
-                if known is not None and known.flags & ONCE:
-                    known.evidence.append(told)
+        salt = salt_of(key, predicate.name)
+        if predicate.measure is None:
+            _match(made, policy, predicate, reader, salt)
+        else:
+            _measure(made, policy, predicate, predicate.measure, reader, salt)
     return made
 
 
-def _entry(
-    made: _Made, policy: VerificationPolicy, predicate: Predicate, key: bytes, subject: str
-) -> Entry | None:
+def _match(
+    made: _Made,
+    policy: VerificationPolicy,
+    predicate: Predicate,
+    reader: _Reader,
+    salt: bytes,
+) -> None:
+    for flag, relations in ((YES, predicate.yes), (ONCE, predicate.once)):
+        for relation in relations:
+            for subject, values in _related(predicate, relation, reader):
+                if (found := _entry(made, policy, salt, subject)) is not None:
+                    found.flags |= flag
+                    for one in values:
+                        found.add(flag, keyed_hash(salt, f"{subject}\0{one}"))
+    for shown in predicate.evidence:
+        for subject, told in _evidence(shown, reader):
+            known = made.entries.get(keyed_hash(salt, subject))
+            if known is not None and known.flags & ONCE:
+                known.evidence.append(told)
+
+
+def _measure(
+    made: _Made,
+    policy: VerificationPolicy,
+    predicate: Predicate,
+    measure: Measure,
+    reader: _Reader,
+    salt: bytes,
+) -> None:
+    """Keep where each subject's fact stands among the bounds; the fact itself is not kept."""
+    facts = _facts(made, predicate.yes, measure, reader)
+    others = None if measure.other is None else _facts(made, (measure.other,), measure, reader)
+    for subject, fact in facts.items():
+        if (found := _entry(made, policy, salt, subject)) is None:
+            continue
+        if others is None:
+            found.rank = measure.rank(fact)
+        elif (other := others.get(subject)) is not None:
+            found.rank = measure.rank(fact, other)
+
+
+def _facts(
+    made: _Made, relations: Sequence[Relation], measure: Measure, reader: _Reader
+) -> dict[str, Fact]:
+    best: Callable[..., Fact] = max if measure.which is Which.HIGHEST else min
+    found: dict[str, Fact] = {}
+    for relation in relations:
+        assert relation.value is not None, "what is measured has a column"
+        for key, cell in reader.distinct(relation.resource, (relation.key, relation.value)):
+            subject, fact = normalize(key), read_fact(measure.reads, cell)
+            if not subject or not subject.startswith(relation.prefix):
+                continue
+            if fact is None:
+                made.skipped += 1
+                continue
+            found[subject] = best(found.get(subject, fact), fact)
+    return found
+
+
+def _entry(made: _Made, policy: VerificationPolicy, salt: bytes, subject: str) -> Entry | None:
     if not policy.subject.admits(subject):
         made.skipped += 1
         return None
-    return made.entries.setdefault(subject_hash(key, predicate.name, subject), Entry())
+    return made.entries.setdefault(keyed_hash(salt, subject), Entry())
 
 
 def _related(

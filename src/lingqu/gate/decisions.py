@@ -12,13 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lingqu import rights
-from lingqu.gate.policies import OpenFilePolicy, Policy, VerificationPolicy, normalize
+from lingqu.gate.governance import QueryPolicy
+from lingqu.gate.policies import OpenFilePolicy, Policy
+from lingqu.gate.predicates import VerificationPolicy
 from lingqu.gate.products import ACTIONS, ENVIRONMENT, Product, ProductWithdrawn, fields_of
 from lingqu.gate.requests import SUBJECTS_MOST, CallRequest
 from lingqu.kernel import errors
 
 USAGE_CONTROL = "《广西加快数据要素市场化改革实施方案》任务7"
 """探索建立数据用途和用量控制制度，实现数据使用“可控可计量”."""
+
+CONSENT = "《中华人民共和国个人信息保护法》第二十三条"
+"""个人信息处理者向其他个人信息处理者提供其处理的个人信息的，应当……取得个人的单独同意."""
 
 
 class NotPublished(errors.Conflict):
@@ -73,6 +78,12 @@ class NotCalled(errors.Rejected):
     code = "gate.call.open_file"
 
 
+class QueryMissing(errors.Rejected):
+    """A query product is asked by the text of a query, and no other product is."""
+
+    code = "gate.call.query_missing"
+
+
 class PredicateUnknown(errors.Rejected):
     """The product has no such predicate."""
 
@@ -84,6 +95,20 @@ class Enumerating(errors.Forbidden):
 
     code = "gate.call.enumeration"
     article = USAGE_CONTROL
+
+
+class TooManySubjects(errors.Forbidden):
+    """The caller asked about as many different subjects as the policy allows in that time."""
+
+    code = "gate.call.too_many_subjects"
+    article = USAGE_CONTROL
+
+
+class NoConsent(errors.Forbidden):
+    """A person who is asked about did not agree to it, or withdrew."""
+
+    code = "gate.call.no_consent"
+    article = CONSENT
 
 
 class OverQuota(errors.Conflict):
@@ -104,8 +129,11 @@ class Context:
     """What a call is decided on. `verdict` is what the effective grant says of the use.
 
     `known_purpose` says whether the purpose is a code of the vocabulary, `of_product` whether the
-    grant stands below the product's, `held` the hold on the product if any, `excess` how many of
-    the subjects would be asked more different values than allowed, `left` the units left.
+    grant stands below the product's, `held` the hold on the product if any, `bad_row` the first
+    subject that is not as declared, `excess` how many of the subjects would be asked more different
+    questions than allowed, `beyond` how many more subjects than the caller may ask about,
+    `without_consent` how many persons did not agree, `left` the units left, `asked` what refuses
+    the query itself.
     """
 
     request: CallRequest
@@ -117,9 +145,14 @@ class Context:
     known_purpose: bool
     verdict: rights.Verdict
     held: rights.Verdict | None = None
+    bad_row: int = 0
     excess: int = 0
+    beyond: int = 0
+    without_consent: int = 0
     left: int | None = None
     is_used: bool = False
+    asked: errors.LingquError | None = None
+    about: tuple[Considered, ...] = ()
 
 
 Rule = Callable[[Context], errors.LingquError | None]
@@ -186,28 +219,25 @@ def is_well_formed(context: Context) -> errors.LingquError | None:
     request, policy = context.request, context.policy
     if isinstance(policy, OpenFilePolicy):
         return NotCalled(product=request.product)
+    if isinstance(policy, QueryPolicy) is not bool(request.query):
+        return QueryMissing(product=request.product)
     if not isinstance(policy, VerificationPolicy):
         return BadSubjects(row=1) if request.subjects else None
-    predicate = policy.predicate(request.predicate)
-    if predicate is None:
+    if policy.question(request.predicate) is None:
         return PredicateUnknown(predicate=request.predicate[:40])
     if not 0 < len(request.subjects) <= SUBJECTS_MOST:
         return BadSubjects(row=0)
-    takes = predicate.takes_value
-    for place, subject in enumerate(request.subjects):
-        good = policy.subject.admits(normalize(subject.key))
-        value = normalize(subject.value)
-        if not good or bool(value) != takes or len(value) > _VALUE_LONGEST:
-            return BadSubjects(row=place + 1)
-    return None
-
-
-_VALUE_LONGEST = 200
+    return BadSubjects(row=context.bad_row) if context.bad_row else None
 
 
 def is_new(context: Context) -> errors.LingquError | None:
     """The call id was not used before under this grant."""
     return CallIdUsed(call=context.request.call) if context.is_used else None
+
+
+def is_answerable(context: Context) -> errors.LingquError | None:
+    """The query can be answered in its mode, by its policy and what was told and spent before."""
+    return context.asked
 
 
 def is_no_enumeration(context: Context) -> errors.LingquError | None:
@@ -221,6 +251,24 @@ def is_no_enumeration(context: Context) -> errors.LingquError | None:
     )
 
 
+def is_within_reach(context: Context) -> errors.LingquError | None:
+    """The caller asks about no more different subjects than the policy allows."""
+    policy = context.policy
+    if not context.beyond or not isinstance(policy, VerificationPolicy):
+        return None
+    assert policy.enumeration is not None, "what lies beyond needs a limit"
+    return TooManySubjects(
+        subjects=policy.enumeration.subjects or 0,
+        days=policy.enumeration.days,
+        beyond=context.beyond,
+    )
+
+
+def has_consent(context: Context) -> errors.LingquError | None:
+    """Each person who is asked about agreed to it, for this caller and purpose."""
+    return NoConsent(subjects=context.without_consent) if context.without_consent else None
+
+
 def has_quota(context: Context) -> errors.LingquError | None:
     """The grant has a unit left for every subject: all of them or none."""
     wanted = units_of(context.request)
@@ -229,13 +277,16 @@ def has_quota(context: Context) -> errors.LingquError | None:
     return OverQuota(grant=context.request.grant, wanted=wanted, left=context.left)
 
 
-FIRST: tuple[Rule, ...] = (
+STANDING: tuple[Rule, ...] = (
     is_offered, is_caller, is_for_product, is_alive, is_free, has_purpose, is_inside,
-    is_well_formed, is_new,
 )  # fmt: skip
+"""Rules that say the same of every call of a caller, until its right or the product changes."""
+FIRST: tuple[Rule, ...] = (*STANDING, is_well_formed, is_new)
 """Rules that need nothing but the request and its right."""
-LAST: tuple[Rule, ...] = (is_no_enumeration, has_quota)
-"""Rules that need the log of what was asked, and the quota."""
+LAST: tuple[Rule, ...] = (
+    is_answerable, has_consent, is_no_enumeration, is_within_reach, has_quota,
+)  # fmt: skip
+"""Rules that need the query itself, the consents, the log of what was asked, and the quota."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +312,16 @@ class Explained:
     considered: tuple[Considered, ...]
 
 
+def considered_as(rule: str, refusal: errors.LingquError | None) -> Considered:
+    """This will write down what a rule says: a refusal, or none."""
+    return Considered(
+        rule=rule,
+        passed=refusal is None,
+        code=None if refusal is None else refusal.code,
+        article=None if refusal is None else refusal.article,
+    )
+
+
 def decide(
     context: Context, rules: tuple[Rule, ...] = (*FIRST, *LAST)
 ) -> errors.LingquError | None:
@@ -274,18 +335,14 @@ def decide(
 
 def explain(context: Context, *, rules: str) -> Explained:
     """This will show what each rule says of a call; `rules` names the rulebook's version."""
-    considered, first = [], None
+    considered: list[Considered] = []
+    first = None
     for rule in (*FIRST, *LAST):
         refusal = rule(context)
         first = first or refusal
-        considered.append(
-            Considered(
-                rule=rule.__name__,
-                passed=refusal is None,
-                code=None if refusal is None else refusal.code,
-                article=None if refusal is None else refusal.article,
-            )
-        )
+        if rule is is_answerable:
+            considered += context.about
+        considered.append(considered_as(rule.__name__, refusal))
     return Explained(
         allowed=first is None,
         code=None if first is None else first.code,

@@ -1,83 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
 """The desk: calls come in from any thread, are decided in windows, and leave metered.
 
-One thread takes whatever waits as one window (at most so many calls, and never waiting for more),
-decides each call by its own effective grant, answers from the snapshots, writes the window durably
-in one transaction, and only then lets the answers go. Where the revocations of grants are not
-heard, every call is refused as unavailable: the gate fails closed.
+One thread takes what waits as one window (grant by grant, so many calls for a few milliseconds, a
+busy one let fill for two at most), decides each call by its own effective grant, answers from the
+snapshots, writes the window durably in one transaction, and only then lets the answers go. Where
+revocations are not heard, every call is refused as unavailable: the gate fails closed.
 """
 
 from __future__ import annotations
 
-import functools
-import hmac
-import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Self
 
 from lingqu import rights, trust
-from lingqu.gate.decisions import (
-    FIRST,
-    LAST,
-    CallIdUsed,
-    Context,
-    Explained,
-    decide,
-    explain,
-    units_of,
-)
+from lingqu.gate.brought import Brought, Looked
+from lingqu.gate.decisions import FIRST, Considered, Explained, decide, explain
+from lingqu.gate.governance import QueryPolicy
+from lingqu.gate.lanes import Asker, GateBusy, Lanes, Prepared, Reply, Waiting
 from lingqu.gate.leasing import Deferred, Purse
-from lingqu.gate.metering import (
-    Beside,
-    NewBatch,
-    Outdated,
-    Places,
-    RefusedCount,
-    UsedCall,
-    ask_used,
-    find_asked,
-    meter_calls,
-    read_used,
-)
-from lingqu.gate.policies import Answer, VerificationPolicy
-from lingqu.gate.products import ProductId, ProductNotFound, SnapshotId
-from lingqu.gate.requests import CallAnswer, CallId, CallRequest, MeterBatchId, SubjectAnswer
-from lingqu.gate.shelf import Ready, Shelf, Stand, ask_versions
+from lingqu.gate.metering import Beside, Outdated, meter_calls
+from lingqu.gate.predicates import normalize
+from lingqu.gate.products import ProductId, ProductNotFound
+from lingqu.gate.receipts import Decided, answer_of, kept_reply, make_batch, write_json
+from lingqu.gate.requests import SUBJECTS_MOST, CallAnswer, CallRequest
+from lingqu.gate.shelf import Ready, Shelf, subject_name
+from lingqu.gate.windows import Judge, ToBeRead, Weighed, Window, make_context, read_window
 from lingqu.kernel import errors
-from lingqu.kernel.lattice import UnknownCode
-from lingqu.kernel.time import Instant, format_instant, parse_instant
+from lingqu.kernel.time import Instant
+from lingqu.kernel.values import Hides
 from lingqu.rights import quantities
-from lingqu.runtime import Caller, Database, DatabaseConflict, Tx, new_id
+from lingqu.runtime import Caller, Database, DatabaseConflict, Tx
 from lingqu.runtime.keys import Keyring
 
-WINDOW_MOST = 512
-"""Calls in one window."""
+WINDOW_NS = 5_000_000
+"""A window takes no further call after so long."""
+BUSY = 12
+"""A window of so many calls is followed by one that is let fill."""
+GATHER_NS, GATHER_STEP_S = 2_000_000, 0.000_3
+"""How long at most, and how often it is looked whether it did."""
+SLICE = 1_000
+"""So many subjects of a large call are read and answered between two windows."""
+DEAF_NS = 75_000_000
+"""Nothing is decided where the last sign of life is older: a turn of 25 ms, and 50 ms more."""
+PATIENCE_NS = 1_000_000_000
+"""So long calls wait for it, before they are refused as unavailable."""
 ROUNDS = 4
-READS_NS = 1_000_000_000
-"""So long every window is read before it is decided, after memory was found outdated."""
 _ANSWER_S = 60
-
-
-class GateBusy(errors.Unavailable):
-    """The gate does not come to an answer at the moment; asking again under the same id is safe."""
-
-    code = "gate.busy"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
-    """Who asks: the account, and whether it acts for the holder of the grant it asks under."""
-
-    account: trust.AccountId
-    may_call: bool
 
 
 def find_asker(tx: Tx, grant: rights.GrantId) -> Asker:
@@ -88,58 +63,6 @@ def find_asker(tx: Tx, grant: rights.GrantId) -> Asker:
         tx, trust.Action.OPERATE, trust.Kind.GRANT, owner=holder
     )
     return Asker(account=trust.AccountId(tx.caller.account), may_call=may_call)
-
-
-Reply: TypeAlias = CallAnswer | errors.LingquError
-"""An answer, or what refused it."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    request: CallRequest
-    asker: Asker
-    done: Callable[[Reply], None]
-    told: str = ""
-
-    @property
-    def digest(self) -> str:
-        """The digest of the request, computed once."""
-        if not self.told:
-            self.told = self.request.digest()
-        return self.told
-
-
-@dataclass(slots=True)
-class _Decided:
-    """A call that was decided: its refusal, or its answers and what they cost."""
-
-    waiting: _Waiting
-    stand: Stand
-    ready: Ready
-    refusal: errors.LingquError | None = None
-    answers: tuple[SubjectAnswer, ...] = ()
-    released: dict[str, Any] | None = None
-    lease: quantities.LeaseId | None = None
-    units: int = 0
-    digest: str = ""
-
-
-@dataclass(slots=True)
-class _Window:
-    """What one window is decided on, read once from one state of the database.
-
-    Or `recalled`: then what is written says what it was decided on, and nothing is written where
-    that is no longer so.
-    """
-
-    now: Instant
-    ready: dict[str, Ready]
-    stands: dict[rights.GrantId, Stand | None]
-    used: dict[tuple[str, str], UsedCall]
-    asked: dict[tuple[str, str], dict[bytes, Places]]
-    recalled: bool = False
-    decided: list[_Decided] = field(default_factory=list)
-    new_values: list[dict[str, object]] = field(default_factory=list)
 
 
 class Desk:
@@ -154,11 +77,13 @@ class Desk:
         self.grants = rights.EffectiveGrants()
         self._shelf = Shelf(keyring, folder)
         self._purse = Purse(database)
-        self._reads_until = 0
-        self._queue: queue.SimpleQueue[_Waiting | threading.Event | None] = queue.SimpleQueue()
+        self._judge = Judge(self._shelf, self.grants, self._purse)
+        self._lanes = Lanes()
+        self._queue: queue.SimpleQueue[Waiting | threading.Event | None] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._open = ExitStack()
+        self._last = 0
 
     def __enter__(self) -> Self:
         """Nothing runs before the first call."""
@@ -168,11 +93,16 @@ class Desk:
         """Answer what waits and stop."""
         self.close()
 
-    def start(self) -> None:
-        """This will read the grants and begin to answer, once. Raises NotListening."""
+    def start(self, *, hears: Mapping[str, Callable[[str], None]] | None = None) -> None:
+        """This will read the grants and begin to answer, once. Raises NotListening.
+
+        `hears` are told what is notified on further channels, by the ear that hears of revocations.
+        """
         with self._starting:
             if self._thread is None:
-                self._open.enter_context(rights.watching(self._database, self.grants))
+                self._open.enter_context(
+                    rights.watching(self._database, self.grants, hears=hears or {})
+                )
                 self._thread = threading.Thread(target=self._run, name="lingqu-gate", daemon=True)
                 self._thread.start()
 
@@ -192,10 +122,13 @@ class Desk:
                 self._thread = None
                 self._open.close()
 
-    def ask(self, request: CallRequest, asker: Asker) -> CallAnswer:
-        """This will answer a call once it is metered; raises what refuses it, metered too."""
+    def ask(self, request: CallRequest, asker: Asker, brought: Brought | None = None) -> CallAnswer:
+        """This will answer a call once it is metered; raises what refuses it, metered too.
+
+        A query comes with what was `brought` for it.
+        """
         answered: Future[Reply] = Future()
-        self.submit(request, asker, answered.set_result)
+        self.submit(request, asker, answered.set_result, brought)
         try:
             reply = answered.result(timeout=_ANSWER_S)
         except TimeoutError:
@@ -204,65 +137,132 @@ class Desk:
             raise reply
         return reply
 
-    def submit(self, request: CallRequest, asker: Asker, done: Callable[[Reply], None]) -> None:
+    def submit(
+        self,
+        request: CallRequest,
+        asker: Asker,
+        done: Callable[[Reply], None],
+        brought: Brought | None = None,
+    ) -> None:
         """This will call `done` with the answer or the refusal, on the gate's own thread."""
         if self._thread is None:
             self.start()
-        self._queue.put(_Waiting(request, asker, done))
+        self._queue.put(Waiting(request, asker, done, brought=brought))
+
+    def look(self, tx: Tx, shelf: Shelf, request: CallRequest, asker: Asker) -> Looked:
+        """This will say how a call stands, before a query is worked on. Raises NotListening."""
+        self.start()
+        window = read_window(tx, shelf, self.grants, [waiting := Waiting(request, asker, _nobody)])
+        stand, ready = window.stands[request.grant], window.ready.get(request.product)
+        if ready is None or stand is None:
+            return Looked(ready=ready, stand=stand, settled=True)
+        refused = decide(make_context(window, waiting, self.grants, bad_row=0), FIRST) is not None
+        settled = refused or not isinstance(ready.policy, QueryPolicy)
+        return Looked(ready=ready, stand=stand, settled=settled)
+
+    def may_go_on(self, request: CallRequest, ready: Ready, holder: str, now: Instant) -> bool:
+        """This will say whether a query that runs is still permitted; from memory, at once."""
+        try:
+            verdict = self.grants.judge(request.grant, ready.use(request, holder), now)
+        except errors.LingquError:
+            return False
+        return verdict.permitted and self.grants.find_hold(ready.product.id) is None
 
     def shelf(self) -> Shelf:
         """This will give an empty shelf over the same snapshots, for one thread beside ours."""
         return Shelf(self._shelf.keyring, self._shelf.folder)
 
-    def explain(self, tx: Tx, request: CallRequest, *, may_call: bool) -> Explained:
+    def name_subject(self, tx: Tx, product: ProductId, key: str) -> str:
+        """This will give the hash a product knows a person by; raises ProductNotFound.
+
+        NotPublished is raised before the product has its key.
+        """
+        ready = self.shelf().ready(tx, product)
+        return subject_name(ready.key, normalize(key)).hex()
+
+    def explain(
+        self,
+        tx: Tx,
+        request: CallRequest,
+        *,
+        may_call: bool,
+        refusal: errors.LingquError | None = None,
+        about: tuple[Considered, ...] = (),
+    ) -> Explained:
         """This will say how a call would be decided now, rule by rule, without doing it.
 
-        Raises ProductNotFound, GrantNotFound, NotListening.
+        `refusal` is what refuses the query itself, `about` what each rule says of it. Raises
+        ProductNotFound, GrantNotFound, NotListening.
         """
         self.start()
-        waiting = _Waiting(
-            request, Asker(account=trust.AccountId(tx.caller.account), may_call=may_call), _nobody
-        )
-        shelf = self.shelf()
-        window = _read_window(tx, shelf, self.grants, [waiting])
+        asker = Asker(account=trust.AccountId(tx.caller.account), may_call=may_call)
+        waiting = Waiting(request, asker, _nobody)
+        window = read_window(tx, self.shelf(), self.grants, [waiting])
         stand, ready = window.stands[request.grant], window.ready.get(request.product)
         if ready is None:
             raise ProductNotFound(id=request.product)
         if stand is None:
             raise rights.GrantNotFound(id=request.grant)
-        context = _context(window, waiting, stand, ready, self.grants)
+        question = ready.question(request.predicate)
+        is_countable = question is not None and len(request.subjects) <= SUBJECTS_MOST
+        asked, bad_row = (
+            ready.read(question, request.subjects)
+            if question is not None and is_countable
+            else ([], 0)
+        )
+        context = make_context(window, waiting, self.grants, bad_row=bad_row)
         states = quantities.get_quota(tx, request.grant)
         left = sum(one.available for one in states if one.currency == ready.product.currency)
-        excess = 0
         if decide(context, FIRST) is None:
-            excess = len(_new_places(window, waiting, stand, ready)[1])
-        used = (request.grant, request.call) in window.used
-        full = replace(context, excess=excess, left=left, is_used=used)
+            context = Weighed.of(window, waiting, stand, ready, question, asked).told(context)
+        full = replace(context, left=left, asked=refusal, about=about)
         return explain(full, rules=tx.rules)
 
     def _run(self) -> None:
-        waiting: list[_Waiting] = []
         going = True
-        while going or waiting:
-            try:
-                one = self._queue.get(block=not waiting, timeout=1)
-                while True:
-                    if isinstance(one, _Waiting):
-                        waiting.append(one)
-                    elif one is None:
-                        going = False
-                    else:
-                        self._settle_idle(every=True)
-                        one.set()
-                    if len(waiting) >= WINDOW_MOST or not going:
-                        break
-                    one = self._queue.get_nowait()
-            except queue.Empty:
-                if not waiting:
-                    self._settle_idle()
+        while going or len(self._lanes):
+            going = self._collect() and going
+            if going:
+                going = self._gather()
+            waiting = self._lanes.take(self._prepare)
+            self._last = len(waiting)
             if waiting:
-                waiting = self._serve(waiting)
+                self._lanes.put_back(self._serve(waiting))
         self._settle_idle(every=True)
+
+    def _collect(self) -> bool:
+        """Let everything that came in wait in its lane; False once the desk is to close."""
+        try:
+            one = self._queue.get(block=not len(self._lanes) and not self._last, timeout=1)
+            while True:
+                if isinstance(one, Waiting):
+                    if not self._lanes.add(one):
+                        one.done(GateBusy())
+                elif one is None:
+                    return False
+                else:
+                    self._settle_idle(every=True)
+                    one.set()
+                one = self._queue.get_nowait()
+        except queue.Empty:
+            if not len(self._lanes):
+                self._settle_idle()
+        return True
+
+    def _gather(self) -> bool:
+        """Let a busy gate's next window fill, for at most two milliseconds.
+
+        Whoever was just answered asks again at once, and a window costs the same for few as for
+        many. Nobody waits where the window before was small. False once the desk is to close.
+        """
+        until = time.monotonic_ns() + GATHER_NS
+        while self._last >= BUSY and len(self._lanes) < self._last * 3 // 4:
+            if time.monotonic_ns() > until:
+                break
+            time.sleep(GATHER_STEP_S)
+            if not self._collect():
+                return False
+        return True
 
     def _settle_idle(self, *, every: bool = False) -> None:
         try:
@@ -270,25 +270,81 @@ class Desk:
         except errors.LingquError:
             return  # whoever is overdue is settled by the job
 
-    def _serve(self, waiting: list[_Waiting]) -> list[_Waiting]:
-        """Decide, write and answer a window; give those that must wait for the next one."""
-        try:
-            for _ in range(ROUNDS):
-                try:
-                    return self._round(waiting)
-                except Outdated:
-                    self._purse.take_back()
-                    self._reads_until = time.monotonic_ns() + READS_NS
-                except (DatabaseConflict, quantities.LeaseClosed):
-                    self._reads_until = time.monotonic_ns() + READS_NS
-                    self._purse.failed()
-            refusal: errors.LingquError = GateBusy()
-        except errors.LingquError as error:
-            refusal = error
-        self._give_up(waiting, refusal)
-        return []
+    def _prepare(self, one: Waiting) -> bool:
+        """Read and answer one slice of a large call; True once there is nothing left to do ahead.
 
-    def _give_up(self, waiting: list[_Waiting], refusal: errors.LingquError) -> None:
+        Nothing is decided by this: an answer that was prepared leaves only where the call is let.
+        """
+        subjects, ready = one.request.subjects, self._shelf.recall(one.request.product)
+        if ready is None or len(subjects) > SUBJECTS_MOST or not one.asker.may_call:
+            return True
+        question = ready.question(one.request.predicate)
+        if question is None or ready.file is None:
+            return True
+        made = one.prepared
+        if made is None or made.ready is not ready:
+            made = one.prepared = Prepared(ready, [], [])
+        start = len(made.asked)
+        asked, bad_row = ready.read(question, subjects[start : start + SLICE])
+        if bad_row:
+            made.asked, made.answers, made.bad_row = [], [], start + bad_row
+            return True
+        made.asked += asked
+        made.answers += ready.answerer(question).answer(asked)
+        return len(made.asked) == len(subjects)
+
+    def _serve(self, waiting: list[Waiting]) -> list[Waiting]:
+        """Decide, write and answer what was taken; give what must wait for the next window."""
+        later: list[Waiting] = []
+        try:
+            self._check_hearing()
+            if self._database.clock == "real":
+                window, others = self._judge.recall(waiting, self._database.time.now())
+                known = set(map(id, others))
+                mine = [one for one in waiting if id(one) not in known] if others else waiting
+                others += self._window(mine, later, window)
+            else:
+                others = waiting
+            if others:
+                self._window(others, later, None)
+        except errors.LingquError as error:
+            self._give_up([one for one in waiting if not one.is_answered], error)
+            return []
+        return later
+
+    def _check_hearing(self) -> None:
+        """See that revocations are heard now; wait a little where the last sign of life is old.
+
+        Raises NotListening.
+        """
+        until = time.monotonic_ns() + PATIENCE_NS
+        while self.grants.listening and time.monotonic_ns() < until:
+            if time.monotonic_ns() - self.grants.heard_ns < DEAF_NS:
+                return
+            time.sleep(0.005)
+        raise rights.NotListening
+
+    def _window(
+        self, waiting: Sequence[Waiting], later: list[Waiting], window: Window | None
+    ) -> list[Waiting]:
+        """Do one window, read anew where another process was faster; give what must be read."""
+        for _ in range(ROUNDS):
+            if window is None:
+                with self._database.reading(trust.PLATFORM) as tx:
+                    window = read_window(tx, self._shelf, self.grants, waiting)
+            try:
+                return self._round(window, waiting, later)
+            except (DatabaseConflict, Outdated):
+                # Nothing was written.
+                self._purse.take_back()
+            except quantities.LeaseClosed:
+                self._purse.failed()
+            if window.recalled:
+                return list(waiting)
+            window = None
+        raise GateBusy
+
+    def _give_up(self, waiting: Sequence[Waiting], refusal: errors.LingquError) -> None:
         try:
             self._purse.failed()
         except errors.LingquError:
@@ -296,399 +352,84 @@ class Desk:
         for one in waiting:
             one.done(refusal)
 
-    def _round(self, waiting: list[_Waiting]) -> list[_Waiting]:
-        if not self.grants.listening:
-            raise rights.NotListening
-        window = self._recall(waiting)
-        if window is None:
-            with self._database.reading(trust.PLATFORM) as tx:
-                window = _read_window(tx, self._shelf, self.grants, waiting)
-        later: list[_Waiting] = []
-        replies: list[tuple[_Waiting, Reply]] = []
+    def _round(
+        self, window: Window, waiting: Sequence[Waiting], later: list[Waiting]
+    ) -> list[Waiting]:
+        replies: list[tuple[Waiting, Reply]] = []
+        to_read: list[Waiting] = []
+        deferred: list[Waiting] = []
         seen: set[tuple[str, str]] = set()
+        until = time.monotonic_ns() + WINDOW_NS
         for one in waiting:
             name = (one.request.grant, one.request.call)
-            if name in seen:
-                later.append(one)
+            if name in seen or (seen and time.monotonic_ns() > until):
+                deferred.append(one)
                 continue
             seen.add(name)
             try:
-                reply = self._decide(window, one)
+                reply = self._judge.decide(window, one)
             except Deferred:
-                later.append(one)
-                continue
-            if reply is not None:
-                replies.append((one, reply))
+                deferred.append(one)
+            except ToBeRead:
+                to_read.append(one)
+            else:
+                if reply is not None:
+                    replies.append((one, reply))
         if window.decided:
             replies += self._write(window)
         self._purse.committed()
-        for waited, answer in replies:
-            waited.done(answer)
-        for waited, answer in replies:
-            if isinstance(answer, errors.NotFound):
+        later += deferred
+        for waited, reply in replies:
+            waited.is_answered = True
+            waited.done(reply)
+        for waited, reply in replies:
+            if isinstance(reply, errors.NotFound):
                 # Under no known grant there is nothing to meter by, but the attempt is seen.
                 who = Caller(account=waited.asker.account, channel="api")
-                trust.record_refusal(self._database, who, "gate.call", answer)
-        return later
+                trust.record_refusal(self._database, who, "gate.call", reply)
+        return to_read
 
-    def _recall(self, waiting: Sequence[_Waiting]) -> _Window | None:
-        """Give a window from memory, None where something must be read to decide it."""
-        if self._database.clock != "real" or time.monotonic_ns() < self._reads_until:
-            return None
-        ready: dict[str, Ready] = {}
-        stands: dict[rights.GrantId, Stand | None] = {}
-        for product in {one.request.product for one in waiting}:
-            known = self._shelf.recall(product)
-            if known is None or _is_limited(known):
-                return None
-            ready[product] = known
-        for grant in {one.request.grant for one in waiting}:
-            stands[grant] = self._shelf.recall_stand(grant)
-            if stands[grant] is None or not self.grants.has(grant):
-                return None
-        now = self._database.time.now()
-        return _Window(now=now, ready=ready, stands=stands, used={}, asked={}, recalled=True)
-
-    def _decide(self, window: _Window, waiting: _Waiting) -> Reply | None:
-        """Decide one call into the window; give at once what is not metered: a repeat, no right."""
-        request = waiting.request
-        stand, ready = window.stands[request.grant], window.ready.get(request.product)
-        if ready is None:
-            return ProductNotFound(id=request.product)
-        if stand is None:
-            return rights.GrantNotFound(id=request.grant)
-        used = window.used.get((request.grant, request.call))
-        if used is not None and waiting.asker.may_call and used.answer is not None:
-            if used.request == waiting.digest:
-                return _stored(used.answer, request)
-            return CallIdUsed(call=request.call)
-        context = _context(window, waiting, stand, ready, self.grants)
-        decided = _Decided(waiting, stand, ready)
-        decided.refusal = decide(context, FIRST) or self._spend(window, decided, context)
-        if decided.refusal is None:
-            if isinstance(ready.policy, VerificationPolicy):
-                decided.answers = ready.answer(request)
-            else:
-                decided.released = ready.released()
-        window.decided.append(decided)
-        return None
-
-    def _spend(
-        self, window: _Window, decided: _Decided, context: Context
-    ) -> errors.LingquError | None:
-        """Count what is asked about each subject and take the units, or give the refusal."""
-        fresh, excess = _new_places(window, decided.waiting, decided.stand, decided.ready)
-        if excess:
-            return decide(replace(context, excess=len(excess)), LAST)
-        request, currency = decided.waiting.request, decided.ready.product.currency
-        units = units_of(request)
-        lease = self._purse.take(request.grant, currency, units)
-        if lease is None:
-            left = self._purse.left(request.grant, currency)
-            return decide(replace(context, left=min(left, units - 1)), LAST)
-        decided.lease, decided.units = lease, units
-        _occupy(window, decided, fresh)
-        return None
-
-    def _write(self, window: _Window) -> list[tuple[_Waiting, Reply]]:
-        batches, answers = [], list[tuple[_Waiting, Reply]]()
+    def _write(self, window: Window) -> list[tuple[Waiting, Reply]]:
+        batches, lines = [], []
+        answers = list[tuple[Waiting, Reply]]()
         replies: list[dict[str, str]] = []
-        groups: dict[tuple[str, str], list[_Decided]] = {}
+        groups: dict[tuple[str, str], list[Decided]] = {}
         for one in window.decided:
             request = one.waiting.request
             groups.setdefault((request.grant, request.product), []).append(one)
         for group in groups.values():
-            batch = new_id(MeterBatchId)
-            batches.append(_batch(batch, group, window.now))
+            made, rows, batch = make_batch(group, window.now)
+            batches.append(made)
+            lines.append(rows)
             for one in group:
                 if one.refusal is not None:
                     answers.append((one.waiting, one.refusal))
                     continue
-                answer = _answer(one, batch)
+                answer = answer_of(one, batch)
                 answers.append((one.waiting, answer))
-                replies.append(_reply(answer, one.waiting))
-        leases = {one.lease for one in window.decided if one.lease is not None}
+                kept = kept_reply(answer)
+                if kept is not None:
+                    replies.append(kept)
+        beside = Beside(
+            lines=tuple(lines),
+            replies=write_json(replies),
+            asked=write_json(window.new_values),
+            new_subjects=window.counted_subjects(),
+            versions=window.versions,
+        )
         trust.execute(
             self._database,
             meter_calls,
             trust.PLATFORM,
-            new_id(trust.CommandId),
+            None,
             batches=tuple(batches),
-            beside=Beside(
-                replies=_json(replies),
-                asked=_json(window.new_values),
-                leases=tuple(leases),
-                recalled=_recalled(window),
-            ),
+            beside=Hides(beside),
         )
+        for one in window.decided:
+            if one.refusal is None:
+                self._judge.remembered.add(one.waiting.request.call)
         return answers
-
-
-def _recalled(window: _Window) -> str:
-    """What a window was decided on from memory."""
-    if not window.recalled:
-        return ""
-    versions = {one.product.id: one.product.version for one in window.ready.values()}
-    requests = [one.waiting.request for one in window.decided]
-    return _json({"versions": versions, "calls": [(one.grant, one.call) for one in requests]})
 
 
 def _nobody(_: Reply) -> None:
     """An explanation answers nobody."""
-
-
-def _read_window(
-    tx: Tx, shelf: Shelf, grants: rights.EffectiveGrants, waiting: Sequence[_Waiting]
-) -> _Window:
-    versions, replies = tx.together(
-        (
-            ask_versions(one.request.product for one in waiting),
-            ask_used([(one.request.grant, one.request.call) for one in waiting]),
-        )
-    )
-    ready, used = shelf.read(tx, versions), read_used(replies)
-    stands = {name: shelf.stand(tx, name) for name in {one.request.grant for one in waiting}}
-    if any(stand is not None and not grants.has(name) for name, stand in stands.items()):
-        grants.refresh(tx)
-    wanted: dict[tuple[str, str], list[bytes]] = {}
-    for one in waiting:
-        product, stand = ready.get(one.request.product), stands[one.request.grant]
-        if product is not None and stand is not None and _is_limited(product):
-            hashes = (product.subject(subject) for subject in one.request.subjects)
-            wanted.setdefault((product.product.id, stand.holder), []).extend(hashes)
-    asked = {
-        (product, holder): find_asked(
-            tx, product=ProductId(product), holder=holder, subjects=subjects
-        )
-        for (product, holder), subjects in wanted.items()
-    }
-    return _Window(now=tx.now, ready=ready, stands=stands, used=used, asked=asked)
-
-
-def _is_limited(ready: Ready) -> bool:
-    policy = ready.policy
-    return (
-        isinstance(policy, VerificationPolicy)
-        and policy.enumeration is not None
-        and ready.file is not None
-    )
-
-
-def _context(
-    window: _Window,
-    waiting: _Waiting,
-    stand: Stand,
-    ready: Ready,
-    grants: rights.EffectiveGrants,
-) -> Context:
-    request = waiting.request
-    known_purpose = True
-    try:
-        use = ready.use(request, stand.holder)
-        verdict = grants.judge(request.grant, use, window.now)
-    except UnknownCode as error:
-        known_purpose = error.parameters.get("tree") != "purposes"
-        verdict = rights.Verdict(permitted=False, code=rights.UseOutside.code, part="territories")
-    return Context(
-        request=request,
-        product=ready.product,
-        policy=ready.policy,
-        published=ready.file is not None,
-        may_call=waiting.asker.may_call,
-        of_product=_is_below(request.grant, stand, ready),
-        known_purpose=known_purpose,
-        verdict=verdict,
-        held=grants.find_hold(ready.product.id),
-        is_used=(request.grant, request.call) in window.used,
-    )
-
-
-def _is_below(grant: str, stand: Stand, ready: Ready) -> bool:
-    return grant != ready.product.grant_id and ready.product.grant_id in stand.above
-
-
-_Fresh = list[tuple[bytes, int, bytes]]
-
-
-def _new_places(
-    window: _Window, waiting: _Waiting, stand: Stand, ready: Ready
-) -> tuple[_Fresh, set[bytes]]:
-    """Give the new (subject, place, value) a request would take, and the subjects with too many."""
-    if not _is_limited(ready):
-        return [], set()
-    assert isinstance(ready.policy, VerificationPolicy), "it is limited"
-    assert ready.policy.enumeration is not None, "it is limited"
-    most = ready.policy.enumeration.values
-    known = window.asked[ready.product.id, stand.holder]
-    mine: dict[bytes, dict[int, bytes]] = {}
-    fresh: _Fresh = []
-    excess: set[bytes] = set()
-    for subject in waiting.request.subjects:
-        name, value = ready.subject(subject), ready.value(subject)
-        before = known.get(name)
-        taken = before.taken if before is not None else {}
-        own = mine.setdefault(name, {})
-        if value in taken.values() or value in own.values():
-            continue
-        place = next((one for one in range(most) if one not in taken and one not in own), None)
-        if place is None:
-            excess.add(name)
-            continue
-        own[place] = value
-        fresh.append((name, place, value))
-    return fresh, excess
-
-
-def _occupy(window: _Window, decided: _Decided, fresh: _Fresh) -> None:
-    """Count what a call asks, for the calls after it in the window and for good."""
-    policy, stand = decided.ready.policy, decided.stand
-    if not fresh or not isinstance(policy, VerificationPolicy) or policy.enumeration is None:
-        return
-    product = decided.ready.product.id
-    until = format_instant(window.now + timedelta(days=policy.enumeration.days))
-    known = window.asked[product, stand.holder]
-    for name, place, value in fresh:
-        known.setdefault(name, Places({})).taken[place] = value
-        window.new_values.append({
-            "product": product, "holder": stand.holder, "subject": name.hex(), "place": place,
-            "value": value.hex(), "until": until,
-        })  # fmt: skip
-
-
-def _digest(decided: _Decided) -> str:
-    """The digest of a call, keyed so that nobody finds the subject by trying."""
-    request = decided.waiting.request
-    code = "null" if decided.refusal is None else f'"{decided.refusal.code}"'
-    answers = ",".join([_QUOTED[one.answer] for one in decided.answers])
-    told = f'["{decided.waiting.digest}","{request.call}",{code},[{answers}]]'  # plain words only
-    key = decided.ready.key or request.call.encode()
-    return hmac.digest(key, told.encode(), "sha256").hex()
-
-
-_QUOTED = {one: f'"{one.value}"' for one in Answer}
-
-
-def _batch(batch: MeterBatchId, group: Sequence[_Decided], now: Instant) -> NewBatch:
-    first = group[0]
-    at = format_instant(now)
-    rows, refused = [], dict[str, int]()
-    counts = dict.fromkeys(Answer, 0)
-    for one in group:
-        one.digest = _digest(one)
-        for answer in one.answers:
-            counts[answer.answer] += 1
-        if one.refusal is not None:
-            refused[one.refusal.code] = refused.get(one.refusal.code, 0) + 1
-        rows.append(_row(one, at))
-    return NewBatch(
-        batch=batch,
-        grant=first.waiting.request.grant,
-        product=first.ready.product.id,
-        holder=first.stand.holder,
-        answered=sum(one.refusal is None for one in group),
-        units=sum(one.units for one in group),
-        yes=counts[Answer.YES],
-        no=counts[Answer.NO],
-        once=counts[Answer.ONCE],
-        unknown=counts[Answer.UNKNOWN],
-        refused=tuple(RefusedCount(code=code, count=refused[code]) for code in sorted(refused)),
-        rows=_json(rows),
-    )
-
-
-def _row(one: _Decided, at: str) -> tuple[object, ...]:
-    request, refusal = one.waiting.request, one.refusal
-    hits = sum(answer.answer in _HITS for answer in one.answers)
-    unknowns = sum(answer.answer is Answer.UNKNOWN for answer in one.answers)
-    if refusal is not None:
-        outcome = "refused"
-    elif one.released is not None:
-        outcome = "counted"
-    else:
-        outcome = one.answers[0].answer.value if len(one.answers) == 1 else "mixed"
-    is_known = refusal is None or refusal.code != "gate.call.purpose_unknown"
-    return (
-        request.call, request.grant, request.product, one.stand.holder, one.waiting.asker.account,
-        request.purpose if is_known else "", at, len(request.subjects), hits,
-        len(one.answers) - hits, unknowns, outcome, None if refusal is None else refusal.code,
-        None if refusal is None else refusal.article, one.lease, one.units,
-        None if one.ready.snapshot is None else one.ready.snapshot.id, one.digest,
-    )  # fmt: skip
-
-
-_HITS = frozenset({Answer.YES, Answer.ONCE})
-
-
-def _answer(one: _Decided, batch: MeterBatchId) -> CallAnswer:
-    request, snapshot = one.waiting.request, one.ready.snapshot
-    assert snapshot is not None, "only published products answer"
-    return CallAnswer(
-        call=request.call,
-        grant=request.grant,
-        product=request.product,
-        snapshot=snapshot.id,
-        as_of=snapshot.as_of,
-        answers=one.answers,
-        released=one.released,
-        units=one.units,
-        batch=batch,
-        digest=one.digest,
-    )
-
-
-def _reply(answer: CallAnswer, waiting: _Waiting) -> dict[str, str]:
-    request = waiting.request
-    evidence = {
-        str(place): [*one.evidence] for place, one in enumerate(answer.answers) if one.evidence
-    }
-    told = {
-        "snapshot": answer.snapshot,
-        "as_of": _written(answer.as_of),
-        "answers": "".join(_LETTERS[one.answer] for one in answer.answers),
-        "evidence": evidence,
-        "released": answer.released,
-        "units": answer.units,
-        "batch": answer.batch,
-        "digest": answer.digest,
-    }
-    return {
-        "grant_id": request.grant,
-        "call": request.call,
-        "request": waiting.digest,
-        "answer": _json(told),
-    }
-
-
-_written = functools.lru_cache(maxsize=1_000)(format_instant)
-_LETTERS = {Answer.YES: "y", Answer.NO: "n", Answer.ONCE: "o", Answer.UNKNOWN: "u"}
-_ANSWERS = {letter: answer for answer, letter in _LETTERS.items()}
-
-
-def _stored(text: str, request: CallRequest) -> CallAnswer:
-    """Give the answer a call got before."""
-    told = json.loads(text)
-    return CallAnswer(
-        call=CallId(request.call),
-        grant=request.grant,
-        product=request.product,
-        snapshot=SnapshotId(told["snapshot"]),
-        as_of=parse_instant(told["as_of"]),
-        answers=tuple(
-            SubjectAnswer(
-                answer=_ANSWERS[letter], evidence=tuple(told["evidence"].get(str(place), ()))
-            )
-            for place, letter in enumerate(told["answers"])
-        ),
-        released=told["released"],
-        units=told["units"],
-        batch=MeterBatchId(told["batch"]),
-        digest=told["digest"],
-        repeated=True,
-    )
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
-
-
-def _json(value: object) -> str:
-    return _encode(value)

@@ -2,12 +2,15 @@
 """Leases of the gate: units taken from the ledger in lots, spent in memory, settled by the meter.
 
 One thread uses a purse. A lease is settled by what the durable rows say, never by what memory
-remembers, so a crash between the two costs nobody anything.
+remembers, so a crash between the two costs nobody anything. While a purse holds a lease it holds a
+lock of that name, which ends with its process: a lease without its lock was left by a gate that is
+gone, and whoever starts settles it, beside gates that go on spending theirs.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -47,6 +50,8 @@ class Purse:
         """Hold nothing yet."""
         self._database = database
         self._held: dict[tuple[str, str], _Held] = {}
+        self._locks = database.locks()
+        self._began = False
         self._lots: dict[tuple[str, str], int] = {}
 
     def left(self, grant: rights.GrantId, currency: str) -> int:
@@ -95,8 +100,9 @@ class Purse:
                 self._settle(*key)
 
     def forget(self) -> None:
-        """This will leave every lease to `settle_overdue`."""
+        """This will leave every lease to `settle_abandoned`."""
         self._held.clear()
+        self._locks.release_all()
 
     def settle_idle(self, *, every: bool = False) -> bool:
         """This will settle leases nobody uses; gives whether any is still open."""
@@ -108,26 +114,35 @@ class Purse:
         return bool(self._held)
 
     def _open(self, grant: rights.GrantId, currency: str, units: int) -> _Held | None:
+        if not self._began:
+            settle_abandoned(self._database)
+            self._began = True
         available = self._available(grant, currency)
         if available < units:
             return None
         amount = min(
             available, max(units, min(self._lots.get((grant, currency), LOT), available // 10))
         )
+        name = new_id(quantities.LeaseId)
+        self._locks.hold(_lock_of(name))  # before anybody can see the lease
         try:
             lease = trust.execute(
                 self._database,
                 quantities.take_lease,
                 trust.PLATFORM,
                 new_id(trust.CommandId),
-                lease=new_id(quantities.LeaseId),
+                lease=name,
                 grant=grant,
                 currency=currency,
                 amount=amount,
                 expires_at=REAL_TIME.now() + LEASE_FOR,
             )
         except (ledger.FloorCrossed, quantities.NoQuota):
+            self._locks.release(_lock_of(name))
             return None
+        except errors.LingquError:
+            self._locks.release(_lock_of(name))
+            raise
         made = self._held[grant, currency] = _Held(lease, lease.amount, lease.expires_at - MARGIN)
         return made
 
@@ -138,7 +153,14 @@ class Purse:
 
     def _settle(self, grant: str, currency: str) -> None:
         held = self._held.pop((grant, currency))
-        settle_lease(self._database, held.lease.id)
+        try:
+            settle_lease(self._database, held.lease.id)
+        finally:
+            self._locks.release(_lock_of(held.lease.id))
+
+
+def _lock_of(lease: str) -> str:
+    return f"lingqu.lease.{lease}"
 
 
 class Deferred(Exception):
@@ -163,23 +185,35 @@ def settle_lease(database: Database, lease: quantities.LeaseId) -> None:
 
 
 def settle_overdue(database: Database) -> int:
-    """This will settle the gate's leases whose time is over, as after a crash; gives how many."""
-    return _settle_until(database, REAL_TIME.now())
+    """This will settle the gate's leases whose time is over; gives how many."""
+    return _settle(database, [one.id for one in _find_open(database, REAL_TIME.now())])
 
 
 def settle_abandoned(database: Database) -> int:
-    """This will settle every lease a killed gate left, at once; gives how many.
+    """This will settle at once every lease of a gate that is gone, as after a kill; gives how many.
 
-    Only for whoever knows that no other gate of the installation runs: a lease is settled by its
-    durable meter, so a gate that was spending it would go on without one.
+    What a running gate spends from stays open.
     """
-    return _settle_until(database, REAL_TIME.now() + LEASE_FOR)
+    known = [one.id for one in _find_open(database, REAL_TIME.now() + LEASE_FOR)]
+    with database.reading(trust.PLATFORM) as tx:
+        left = [quantities.LeaseId(row["lease"]) for row in tx.all(_UNHELD, (known,))]
+    return _settle(database, left)
 
 
-def _settle_until(database: Database, until: Instant) -> int:
+_UNHELD = """
+    SELECT lease FROM unnest(%s::text[]) AS lease
+    WHERE pg_try_advisory_xact_lock(hashtextextended('lingqu.lease.' || lease, 0))
+"""
+"""The name of the lock is that of `_lock_of`; the transaction lets go of what it could take."""
+
+
+def _find_open(database: Database, until: Instant) -> tuple[quantities.Lease, ...]:
     with database.reading(trust.PLATFORM) as tx:
         account = trust.AccountId(trust.PLATFORM.account)
-        overdue = quantities.find_overdue_leases(tx, now=until, taker=account)
-    for one in overdue:
-        settle_lease(database, one.id)
-    return len(overdue)
+        return quantities.find_overdue_leases(tx, now=until, taker=account)
+
+
+def _settle(database: Database, leases: Sequence[quantities.LeaseId]) -> int:
+    for one in leases:
+        settle_lease(database, one)
+    return len(leases)

@@ -9,18 +9,19 @@ are written beside them, so that a repeat costs nothing and an enumeration is se
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
 from lingqu import rights, trust
-from lingqu.gate.products import ProductId
+from lingqu.gate.policies import DAYS_MAX
+from lingqu.gate.products import ProductId, SnapshotId
 from lingqu.gate.requests import CallId, MeterBatchId, MeteredCall
 from lingqu.kernel import errors
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
-from lingqu.kernel.values import from_row
+from lingqu.kernel.values import Hides, from_row
 from lingqu.rights import quantities
 from lingqu.runtime import REAL_TIME, DatabaseConflict, Row, Tx
 
@@ -33,7 +34,7 @@ COLUMNS = (
     "misses", "unknowns", "outcome", "refusal", "article", "lease", "units", "snapshot", "digest",
 )  # fmt: skip
 CALLS = trust.BatchTable("gate.call", COLUMNS)
-trust.declare(trust.AuditClass.OPERATIONAL, "gate.reply", "gate.asked")
+trust.declare(trust.AuditClass.OPERATIONAL, "gate.reply", "gate.asked", "gate.asker")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,34 +69,42 @@ class CallsMetered(trust.Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBatch:
-    """The calls of one grant and product in a window; `rows` is JSON of rows in COLUMNS."""
+    """The calls of one grant and product in a window; `metered` is the fact that stands for them.
 
-    batch: MeterBatchId
-    grant: rights.GrantId
-    product: ProductId
-    holder: trust.PartyId
-    answered: int
-    units: int
-    yes: int
-    no: int
-    once: int
-    unknown: int
-    refused: tuple[RefusedCount, ...]
-    rows: str
+    `lease` is the one all of them are spent from, `snapshot` the one all are answered from.
+    """
+
+    metered: CallsMetered
+    lease: quantities.LeaseId | None
+    snapshot: SnapshotId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """What a window keeps beside its calls, as JSON: stored answers, and values asked about.
+    """What a window keeps beside its facts. All of it is covered by them, or is no evidence.
 
-    `leases` are those the window spends from. `recalled` is the JSON of what the window was decided
-    on from memory, empty where it was read: versions of products, and call ids taken to be new.
+    `lines` are the rows of each batch as the table stores them, `replies` and `asked` JSON of
+    stored answers and of questions about subjects, `new_subjects` how many subjects are new to a
+    caller, with how many are the most. `versions` says of a window decided from memory which
+    versions of products it was decided on.
     """
 
-    replies: str
-    asked: str
-    leases: tuple[quantities.LeaseId, ...]
-    recalled: str = ""
+    lines: tuple[tuple[str, ...], ...]
+    replies: str = "[]"
+    asked: str = "[]"
+    new_subjects: tuple[NewSubjects, ...] = ()
+    versions: tuple[tuple[ProductId, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSubjects:
+    """So many subjects a party asks a product about for the first time in so many days."""
+
+    product: ProductId
+    holder: trust.PartyId
+    subjects: int
+    most: int
+    days: int
 
 
 _REPLIES = """
@@ -113,29 +122,18 @@ _ASKED = """
         SET value = excluded.value, until = excluded.until WHERE a.until <= %(now)s
     RETURNING 1
 """
-
-
+_ASKER = """
+    INSERT INTO gate.asker AS a (product, holder, day, subjects)
+    VALUES (%(product)s, %(holder)s, %(day)s, %(subjects)s)
+    ON CONFLICT (product, holder, day) DO UPDATE SET subjects = a.subjects + excluded.subjects
+"""
+_BATCH_ROW = """
+    INSERT INTO gate.batch (id, grant_id, product, lease, snapshot) VALUES (%s, %s, %s, %s, %s)
+"""
 _OUTDATED = """
-    WITH told AS (SELECT %(recalled)s::jsonb AS body), call AS (
-        SELECT c.value->>0 AS grant_id, c.value->>1 AS call
-        FROM told, jsonb_array_elements(told.body->'calls') c
-    )
-    SELECT 1 FROM told, jsonb_each(told.body->'versions') v
-    LEFT JOIN LATERAL (
-        SELECT version FROM gate.product WHERE id = v.key LIMIT 1
-    ) p ON true
-    WHERE p.version IS DISTINCT FROM (v.value)::bigint
-    UNION ALL
-    SELECT 1 FROM call w CROSS JOIN LATERAL (
-        SELECT 1 FROM gate.reply
-        WHERE grant_id = w.grant_id AND call = w.call AND kept_until > %(real)s LIMIT 1
-    ) r
-    UNION ALL
-    SELECT 1 FROM call w CROSS JOIN LATERAL (
-        SELECT 1 FROM gate.call
-        WHERE grant_id = w.grant_id AND call = w.call AND refusal IS NULL LIMIT 1
-    ) c
-    LIMIT 1
+    SELECT 1 FROM unnest(%(products)s::text[], %(versions)s::bigint[]) AS w (product, version)
+    LEFT JOIN gate.product p ON p.id = w.product
+    WHERE p.version IS DISTINCT FROM w.version LIMIT 1
 """
 
 
@@ -146,44 +144,64 @@ class Outdated(errors.Unavailable):
 
 
 @trust.command("gate.calls.meter", internal=True)
-def meter_calls(tx: Tx, *, batches: tuple[NewBatch, ...], beside: Beside) -> None:
+def meter_calls(tx: Tx, *, batches: tuple[NewBatch, ...], beside: Hides[Beside]) -> None:
     """This will write a window of calls, each grant's as a batch of its own.
 
-    Raises LeaseClosed, LeaseNotFound, Outdated and DatabaseConflict where another process was
+    Raises LeaseClosed, LeaseNotFound, Outdated, and DatabaseConflict where another process was
     faster: the window is then decided anew.
     """
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT)
-    then: list[Statement] = []
-    if beside.recalled:
-        then.append((_OUTDATED, {"recalled": beside.recalled, "real": REAL_TIME.now()}))
-    if beside.asked != "[]":
-        then.append((_ASKED, {"asked": beside.asked, "now": tx.now}))
-    found = quantities.lock_open_leases(tx, beside.leases, then=then)
-    if beside.recalled and found[0]:
-        raise Outdated
-    if beside.asked != "[]" and len(found[-1]) != len(json.loads(beside.asked)):
-        raise DatabaseConflict(constraint="asked")
-    if beside.replies != "[]":
+    told = beside.value
+    _check(tx, batches, told)
+    CALLS.store(
+        tx,
+        [(one.metered.batch.id, lines) for one, lines in zip(batches, told.lines, strict=True)],
+    )
+    if told.replies != "[]":
         kept_until = REAL_TIME.now() + timedelta(hours=REPLY_HOURS)
-        tx.later(_REPLIES, (kept_until, beside.replies))
+        tx.later(_REPLIES, (kept_until, told.replies))
     for one in batches:
-        root = CALLS.append_later(tx, one.batch, json.loads(one.rows))
-        trust.record(
-            tx,
-            CallsMetered(
-                batch=root,
-                grant=one.grant,
-                product=one.product,
-                holder=one.holder,
-                answered=one.answered,
-                units=one.units,
-                yes=one.yes,
-                no=one.no,
-                once=one.once,
-                unknown=one.unknown,
-                refused=one.refused,
-            ),
+        metered = one.metered
+        row = (metered.batch.id, metered.grant, metered.product, one.lease, one.snapshot)
+        tx.later(_BATCH_ROW, row)
+        trust.record(tx, metered)
+
+
+def _check(tx: Tx, batches: Sequence[NewBatch], told: Beside) -> None:
+    """Lock the leases and see that what was decided on still holds, in one round trip."""
+    then: list[Statement] = []
+    if told.versions:
+        products, versions = zip(*told.versions, strict=True)
+        then.append((_OUTDATED, {"products": list(products), "versions": list(versions)}))
+    if told.asked != "[]":
+        then.append((_ASKED, {"asked": told.asked, "now": tx.now}))
+    leases = tuple(dict.fromkeys(one.lease for one in batches if one.lease is not None))
+    found = quantities.lock_open_leases(tx, leases, then=then)
+    if told.versions and found[0]:
+        raise Outdated
+    if told.asked != "[]" and len(found[-1]) != len(json.loads(told.asked)):
+        raise DatabaseConflict(constraint="asked")
+    for one in told.new_subjects:
+        day = tx.now.date()
+        tx.execute(
+            _ASKER,
+            {"product": one.product, "holder": one.holder, "day": day, "subjects": one.subjects},
         )
+        if count_subjects(tx, product=one.product, holder=one.holder, days=one.days) > one.most:
+            raise DatabaseConflict(constraint="asker")
+
+
+_SUBJECTS = """
+    SELECT coalesce(sum(subjects), 0)::bigint AS subjects FROM gate.asker
+    WHERE product = %s AND holder = %s AND day > %s
+"""
+
+
+def count_subjects(tx: Tx, *, product: ProductId, holder: str, days: int) -> int:
+    """This will say how many different subjects a party asked a product about in so many days."""
+    since = (tx.now - timedelta(days=days)).date()
+    found: int = tx.one(_SUBJECTS, (product, holder, since))["subjects"]
+    return found
 
 
 @trust.command("gate.lease.settle", internal=True)
@@ -198,21 +216,25 @@ def settle_by_meter(tx: Tx, *, lease: quantities.LeaseId) -> int:
     return used
 
 
-_USED = "SELECT coalesce(sum(units), 0)::bigint AS used FROM gate.call WHERE lease = %s"
-_SELECT = """
-    SELECT position, call, batch, grant_id AS grant, product, holder, account, purpose, at,
-           subjects, hits, misses, unknowns, outcome, refusal, article, units, digest
-    FROM gate.call
+_USED = """
+    SELECT coalesce(sum(c.units), 0)::bigint AS used
+    FROM gate.batch b JOIN gate.call c ON c.batch = b.id WHERE b.lease = %s
 """
-_BATCH = f"{_SELECT} WHERE batch = %s ORDER BY position"  # joined from constants
-_FIND = f"""{_SELECT}
-    WHERE (%(grant)s::text IS NULL OR grant_id = %(grant)s)
-      AND (%(product)s::text IS NULL OR product = %(product)s)
-      AND (%(start)s::timestamptz IS NULL OR at >= %(start)s)
-      AND (%(end)s::timestamptz IS NULL OR at < %(end)s)
-      AND (NOT %(refused)s OR refusal IS NOT NULL)
-      AND (%(batch)s::text IS NULL OR (batch, position) < (%(batch)s, %(position)s))
-    ORDER BY batch DESC, position DESC LIMIT %(limit)s
+_SELECT = """
+    SELECT c.position, c.call, c.batch, c.grant_id AS grant, c.product, c.holder, c.account,
+           c.purpose, c.at, c.subjects, c.hits, c.misses, c.unknowns, c.outcome, c.refusal,
+           c.article, c.units, c.digest
+    FROM gate.call c
+"""
+_BATCH = f"{_SELECT} WHERE c.batch = %s ORDER BY c.position"  # joined from constants
+_FIND = f"""{_SELECT} JOIN gate.batch b ON b.id = c.batch
+    WHERE (%(grant)s::text IS NULL OR b.grant_id = %(grant)s)
+      AND (%(product)s::text IS NULL OR b.product = %(product)s)
+      AND (%(start)s::timestamptz IS NULL OR c.at >= %(start)s)
+      AND (%(end)s::timestamptz IS NULL OR c.at < %(end)s)
+      AND (NOT %(refused)s OR c.refusal IS NOT NULL)
+      AND (%(batch)s::text IS NULL OR (c.batch, c.position) < (%(batch)s, %(position)s))
+    ORDER BY c.batch DESC, c.position DESC LIMIT %(limit)s
 """
 
 
@@ -265,24 +287,33 @@ def _metered(row: Row) -> MeteredCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedCall:
-    """That a call id was answered before: its request and the stored answer, None once purged."""
+    """A call that was answered before, as it is on record; `answer` where it was stored.
 
-    request: str | None
+    The answer about a single subject needs no storing: `outcome` is it. `digest` tells whether a
+    request is the same. `snapshot` and `as_of` are what it was answered from.
+    """
+
+    batch: MeterBatchId
+    outcome: str
+    subjects: int
+    units: int
+    digest: str
+    snapshot: SnapshotId
+    as_of: Instant
     answer: str | None
 
 
 _KNOWN = """
-    SELECT w.grant_id, w.call, r.request, r.answer
+    SELECT c.grant_id, c.call, c.batch, c.outcome, c.subjects, c.units, c.digest, c.snapshot,
+           s.as_of, r.answer
     FROM unnest(%(grants)s::text[], %(calls)s::text[]) AS w (grant_id, call)
-    LEFT JOIN LATERAL (
-        SELECT request, answer FROM gate.reply
-        WHERE grant_id = w.grant_id AND call = w.call AND kept_until > %(real)s LIMIT 1
-    ) r ON true
-    LEFT JOIN LATERAL (
-        SELECT 1 AS answered FROM gate.call
+    JOIN LATERAL (
+        SELECT * FROM gate.call
         WHERE grant_id = w.grant_id AND call = w.call AND refusal IS NULL LIMIT 1
-    ) c ON r.request IS NULL
-    WHERE r.request IS NOT NULL OR c.answered IS NOT NULL
+    ) c ON true
+    JOIN gate.snapshot s ON s.id = c.snapshot
+    LEFT JOIN gate.reply r ON r.grant_id = w.grant_id AND r.call = w.call
+         AND r.kept_until > %(real)s
 """
 
 
@@ -296,11 +327,8 @@ def ask_used(wanted: Sequence[tuple[rights.GrantId, CallId]]) -> Statement:
 
 
 def read_used(rows: Sequence[Row]) -> dict[tuple[str, str], UsedCall]:
-    """This will give what is stored of the calls that were answered before."""
-    return {
-        (row["grant_id"], row["call"]): UsedCall(request=row["request"], answer=row["answer"])
-        for row in rows
-    }
+    """This will give the calls that were answered before."""
+    return {(row["grant_id"], row["call"]): from_row(UsedCall, row) for row in rows}
 
 
 _WHAT_WAS_ASKED = """
@@ -330,8 +358,38 @@ def find_asked(
 
 _PURGE = "DELETE FROM gate.reply WHERE kept_until <= %s"
 _PURGE_ASKED = "DELETE FROM gate.asked WHERE until <= %s"
+_PURGE_ASKER = "DELETE FROM gate.asker WHERE day <= %s"
 
 
 def drop_old_replies(tx: Tx) -> int:
     """This will delete stored answers and asked values whose time is over; gives how many."""
-    return tx.execute(_PURGE, (REAL_TIME.now(),)) + tx.execute(_PURGE_ASKED, (tx.now,))
+    longest = (tx.now - timedelta(days=DAYS_MAX)).date()
+    return (
+        tx.execute(_PURGE, (REAL_TIME.now(),))
+        + tx.execute(_PURGE_ASKED, (tx.now,))
+        + tx.execute(_PURGE_ASKER, (longest,))
+    )
+
+
+_BATCHES_WRONG = """
+    SELECT coalesce(b.id, c.batch) AS batch,
+           concat_ws(' ', c.grant_id, c.product, c.lease, c.snapshot) AS expected,
+           concat_ws(' ', b.grant_id, b.product, b.lease, b.snapshot) AS found
+    FROM gate.batch b FULL JOIN (
+        SELECT batch, min(grant_id) AS grant_id, min(product) AS product, max(lease) AS lease,
+               max(snapshot) AS snapshot
+        FROM gate.call GROUP BY batch
+    ) c ON c.batch = b.id
+    WHERE (b.grant_id, b.product, b.lease, b.snapshot)
+          IS DISTINCT FROM (c.grant_id, c.product, c.lease, c.snapshot)
+    ORDER BY 1
+"""
+
+
+def audit_batches(tx: Tx) -> Iterator[tuple[str, str, str, str]]:
+    """This will give every batch that is not what its calls say."""
+    for row in tx.stream(_BATCHES_WRONG):
+        yield "gate.batch", row["batch"], row["expected"], row["found"]
+
+
+trust.declare(trust.AuditClass.OPERATIONAL, "gate.batch", auditor=audit_batches)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from lingqu import rights, supply, trust
 from lingqu.gate.policies import (
-    BadPolicy,
     Form,
     Policy,
     check_policy,
@@ -21,6 +20,7 @@ from lingqu.gate.policies import (
     read_policy,
     write_policy,
 )
+from lingqu.gate.predicates import BadPolicy
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.paging import Page, PageRequest, cursor
@@ -33,7 +33,12 @@ SUMMARY_MAX = 2_000
 CALL = "CALL"
 """The currency of the ledger that calls are counted in, one unit a subject."""
 TERRITORY = "china"
-ACTIONS = {Form.VERIFICATION: "use.verify", Form.COUNT: "use.query", Form.OPEN_FILE: "offer"}
+ACTIONS = {
+    Form.VERIFICATION: "use.verify",
+    Form.COUNT: "use.query",
+    Form.OPEN_FILE: "offer",
+    Form.QUERY: "use.query",
+}
 """Which action of the vocabulary a use of each form is."""
 ENVIRONMENT = "domain.gate"
 OPEN_LEVEL = 1

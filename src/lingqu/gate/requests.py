@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lingqu import rights, trust
-from lingqu.gate.policies import Answer
+from lingqu.gate.answering import SubjectAnswer
+from lingqu.gate.predicates import Named
 from lingqu.gate.products import ProductId, SnapshotId
 from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
@@ -31,54 +31,48 @@ class MeterBatchId(Id):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """One subject to ask about, with the value to compare where the predicate takes one."""
-
-    key: str
-    value: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """One call under a buyer's grant. `subjects` is empty for a count.
+    """One call under a buyer's grant. `subjects` is empty for a count and a query.
 
     `predicate` may be empty where the product has one; `territory` where it is the product's.
+    `query` is the text of a governed query, `mode` how it is to be answered, `rho` the budget in
+    millionths it may cost under noise.
     """
 
     call: CallId
     grant: rights.GrantId
     product: ProductId
     purpose: str
-    subjects: tuple[Subject, ...] = ()
+    subjects: Sequence[Named] = ()
     predicate: str = ""
     territory: str = ""
+    query: str = ""
+    mode: str = ""
+    rho: int = 0
 
-    def digest(self) -> str:
-        """This will give what tells this request from another under the same call id."""
-        told = (
-            self.grant, self.product, self.purpose, self.predicate, self.territory,
-            [(one.key, one.value) for one in self.subjects],
-        )  # fmt: skip
-        return hashlib.sha256(_encode(told).encode()).hexdigest()
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectAnswer:
-    """The answer about one subject, in the order of the request; `evidence` rows of `once`."""
-
-    answer: Answer
-    evidence: tuple[dict[str, str], ...] = ()
+    def told(self) -> str:
+        """This will write out what tells this request from another under the same call id."""
+        head = (self.grant, self.product, self.purpose, self.predicate, self.territory)
+        if len(self.subjects) == 1 and not self.subjects[0].values:
+            one = self.subjects[0]
+            cells: Sequence[str] = (*head, one.key, one.value)
+        else:
+            cells = list(head)
+            for one in self.subjects:
+                cells += (one.key, one.value)
+                for name in sorted(one.values):
+                    cells += (f"={name}", one.values[name])
+            if self.query:
+                cells += (self.query, self.mode, str(self.rho))
+        return "".join([f"{len(cell)}:{cell}" for cell in cells])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAnswer:
     """An answer whose metering is durable. `batch` and `digest` are its receipt.
 
-    `released` is the answer of a count; `repeated` says that it was stored by an earlier call and
-    not charged again.
+    `released` is the answer of a count or a query; `repeated` says that it was stored by an earlier
+    call and not charged again.
     """
 
     call: CallId
@@ -98,9 +92,10 @@ class CallAnswer:
 class MeteredCall:
     """One metered call, answered or refused.
 
-    `hits` are yes and once, `misses` no and unknown, of which `unknowns` were told apart. `outcome`
-    is the answer about a single subject, `mixed` of several, `counted`, or `refused` with the code
-    of the `refusal` and its article; a refused call used no unit.
+    `hits` are yes, once and bands, and several answers with one of these; `misses` no and unknown,
+    of which `unknowns` were told apart. `outcome` is the answer about a single subject, `mixed` of
+    many, `counted`, or `refused` with the code of the `refusal` and its article; a refused call
+    used no unit.
     """
 
     call: CallId

@@ -8,7 +8,7 @@ CREATE TABLE gate.product (
     id            text        PRIMARY KEY,
     grant_id      text        NOT NULL REFERENCES rights.grant,
     owner         text        NOT NULL REFERENCES trust.party,
-    form          text        NOT NULL CHECK (form IN ('verification', 'count', 'open_file')),
+    form          text        NOT NULL CHECK (form IN ('verification', 'count', 'open_file', 'query')),
     title         text        NOT NULL CHECK (title <> ''),
     summary       text        NOT NULL CHECK (summary <> ''),
     territory     text        NOT NULL,
@@ -55,8 +55,8 @@ CREATE TABLE gate.call (
     batch     text        NOT NULL,
     position  int         NOT NULL,
     call      text        NOT NULL,
-    grant_id  text        NOT NULL REFERENCES rights.grant,
-    product   text        NOT NULL REFERENCES gate.product,
+    grant_id  text        NOT NULL,
+    product   text        NOT NULL,
     holder    text        NOT NULL,
     account   text        NOT NULL,
     purpose   text        NOT NULL,
@@ -65,25 +65,35 @@ CREATE TABLE gate.call (
     hits      int         NOT NULL,
     misses    int         NOT NULL,
     unknowns  int         NOT NULL,
-    outcome   text        NOT NULL CHECK (outcome IN ('yes', 'no', 'once', 'unknown', 'mixed', 'counted', 'refused')),
+    outcome   text        NOT NULL CHECK (outcome IN (
+        'yes', 'no', 'once', 'unknown', 'band', 'several', 'mixed', 'counted', 'refused')),
     refusal   text,
     article   text,
-    lease     text        REFERENCES rights.lease,
+    lease     text,
     units     int         NOT NULL CHECK (units >= 0),
-    snapshot  text        REFERENCES gate.snapshot,
+    snapshot  text,
     digest    text        NOT NULL,
     PRIMARY KEY (batch, position),
     CONSTRAINT call_refused CHECK ((outcome = 'refused') = (refusal IS NOT NULL)),
     CONSTRAINT call_paid CHECK ((refusal IS NULL) = (units > 0) AND (units > 0) = (lease IS NOT NULL))
 );
 CREATE UNIQUE INDEX call_answered_once ON gate.call (grant_id, call) WHERE refusal IS NULL;
-CREATE INDEX call_grant ON gate.call (grant_id, batch);
-CREATE INDEX call_product ON gate.call (product, batch);
-CREATE INDEX call_lease ON gate.call (lease) WHERE lease IS NOT NULL;
-CREATE INDEX call_snapshot ON gate.call (snapshot) WHERE snapshot IS NOT NULL;
 COMMENT ON TABLE gate.call IS 'Every call, answered or refused, durable before its answer left. Append-only, batch-audited.';
 COMMENT ON COLUMN gate.call.unknowns IS 'How many of the misses were told as unknown, apart from no.';
 COMMENT ON COLUMN gate.call.digest IS 'A digest of the call and its answers under the key of the product: the receipt.';
+
+CREATE TABLE gate.batch (
+    id        text  PRIMARY KEY,
+    grant_id  text  NOT NULL REFERENCES rights.grant,
+    product   text  NOT NULL REFERENCES gate.product,
+    lease     text  REFERENCES rights.lease,
+    snapshot  text  REFERENCES gate.snapshot
+);
+CREATE INDEX batch_grant ON gate.batch (grant_id, id);
+CREATE INDEX batch_product ON gate.batch (product, id);
+CREATE INDEX batch_lease ON gate.batch (lease) WHERE lease IS NOT NULL;
+CREATE INDEX batch_snapshot ON gate.batch (snapshot) WHERE snapshot IS NOT NULL;
+COMMENT ON TABLE gate.batch IS 'What the calls of a batch share, once, to find them by; computed again from gate.call by every audit.';
 
 CREATE TABLE gate.reply (
     grant_id    text        NOT NULL,
@@ -107,6 +117,33 @@ CREATE TABLE gate.asked (
 );
 CREATE INDEX asked_until ON gate.asked (until);
 COMMENT ON TABLE gate.asked IS 'Which values a party asked about a subject, as keyed hashes: the limit against enumeration.';
+
+CREATE TABLE gate.asker (
+    product   text    NOT NULL,
+    holder    text    NOT NULL,
+    day       date    NOT NULL,
+    subjects  bigint  NOT NULL CHECK (subjects > 0),
+    PRIMARY KEY (product, holder, day)
+);
+COMMENT ON TABLE gate.asker IS 'How many new subjects a party asked about on a day: the limit of what one caller learns.';
+
+CREATE TABLE gate.consent (
+    id            text         PRIMARY KEY,
+    product       text         NOT NULL REFERENCES gate.product,
+    holder        text         NOT NULL REFERENCES trust.party,
+    subject       text         NOT NULL CHECK (subject ~ '^[0-9a-f]{32}$'),
+    purpose       text         NOT NULL,
+    from_at       timestamptz  NOT NULL,
+    until_at      timestamptz  NOT NULL CHECK (until_at > from_at),
+    evidence      text         NOT NULL CHECK (evidence ~ '^[0-9a-f]{64}$'),
+    given_at      timestamptz  NOT NULL,
+    withdrawn_at  timestamptz,
+    version       bigint       NOT NULL
+);
+CREATE INDEX consent_subject ON gate.consent (product, holder, subject);
+CREATE INDEX consent_holder ON gate.consent (holder, id);
+COMMENT ON TABLE gate.consent IS '同意: that a person, named by keyed hash, lets a party ask a product about them for a purpose.';
+COMMENT ON COLUMN gate.consent.evidence IS 'SHA-256 of the document the consent was given by.';
 
 CREATE TABLE gate.sample (
     id        text        PRIMARY KEY,
@@ -138,7 +175,7 @@ CREATE TABLE gate.file_job (
     key_column    text        NOT NULL,
     value_column  text        NOT NULL,
     digest        text        NOT NULL,
-    state         text        NOT NULL CHECK (state IN ('waiting', 'done', 'refused')),
+    state         text        NOT NULL CHECK (state IN ('waiting', 'done', 'refused', 'cancelled')),
     rows          int         NOT NULL,
     refusal       text,
     submitted_at  timestamptz NOT NULL,
@@ -151,10 +188,61 @@ CREATE INDEX file_job_product ON gate.file_job (product);
 CREATE INDEX file_job_holder ON gate.file_job (holder);
 COMMENT ON TABLE gate.file_job IS 'Tables of subjects handed in to be answered later; the tables themselves are files.';
 
-GRANT SELECT, INSERT, UPDATE ON gate.product, gate.file_job TO lingqu_app;
-GRANT SELECT, INSERT ON gate.product_key, gate.snapshot, gate.call, gate.sample TO lingqu_app;
+CREATE TABLE gate.file_progress (
+    job       text         PRIMARY KEY REFERENCES gate.file_job,
+    rows      int          NOT NULL,
+    answered  int          NOT NULL CHECK (answered BETWEEN 0 AND rows),
+    at        timestamptz  NOT NULL
+);
+COMMENT ON TABLE gate.file_progress IS 'How many rows of a waiting file were answered.';
+
+CREATE TABLE gate.dataset (
+    resource       text    PRIMARY KEY REFERENCES supply.resource,
+    grid           text    NOT NULL,
+    cube           text    NOT NULL CHECK (cube ~ '^[0-9a-f]{64}$'),
+    table_version  bigint  NOT NULL,
+    sealed         text    NOT NULL,
+    version        bigint  NOT NULL
+);
+COMMENT ON TABLE gate.dataset IS 'What is published of a resource, once for all products: one grid, one chain of cubes, one sealed key.';
+
+CREATE TABLE gate.told_set (
+    position  bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    resource  text        NOT NULL REFERENCES gate.dataset,
+    holder    text        NOT NULL,
+    question  text        NOT NULL,
+    whole     bigint      NOT NULL,
+    sets      text        NOT NULL,
+    told_at   timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX told_set_once ON gate.told_set (resource, holder, whole, question);
+COMMENT ON TABLE gate.told_set IS 'Which sets of cells an organisation may have been answered about ad hoc: what overlap control is decided on. Append-only.';
+
+CREATE TABLE gate.noise_spent (
+    resource     text        NOT NULL REFERENCES gate.dataset,
+    holder       text        NOT NULL,
+    question     text        NOT NULL,
+    rho          bigint      NOT NULL CHECK (rho > 0),
+    reserved_at  timestamptz NOT NULL,
+    PRIMARY KEY (resource, holder, question)
+);
+COMMENT ON TABLE gate.noise_spent IS 'Which questions under noise an organisation spent budget on, before they were computed. Append-only.';
+
+CREATE TABLE gate.noisy_answer (
+    resource  text        NOT NULL,
+    holder    text        NOT NULL,
+    question  text        NOT NULL,
+    answer    text        NOT NULL,
+    told_at   timestamptz NOT NULL,
+    PRIMARY KEY (resource, holder, question),
+    FOREIGN KEY (resource, holder, question) REFERENCES gate.noise_spent
+);
+COMMENT ON TABLE gate.noisy_answer IS 'Answers under noise, so that a repeat gets the same one and costs nothing. Append-only.';
+
+GRANT SELECT, INSERT, UPDATE ON gate.product, gate.file_job, gate.consent, gate.dataset TO lingqu_app;
+GRANT SELECT, INSERT ON gate.product_key, gate.snapshot, gate.call, gate.batch, gate.sample, gate.told_set, gate.noise_spent, gate.noisy_answer TO lingqu_app;
 GRANT SELECT, INSERT, DELETE ON gate.reply TO lingqu_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON gate.asked TO lingqu_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON gate.asked, gate.asker, gate.file_progress TO lingqu_app;
 
 -- Seen from above ---------------------------------------------------------------------------------
 

@@ -9,32 +9,18 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lingqu import rights, trust
+from lingqu.gate.answering import Answerer
 from lingqu.gate.decisions import NotPublished, ProductHeld, use_of
-from lingqu.gate.packing import (
-    ONCE,
-    YES,
-    PackedFile,
-    holds_value,
-    subject_hash,
-    value_hash,
-)
-from lingqu.gate.policies import (
-    Answer,
-    Form,
-    Matching,
-    Policy,
-    Predicate,
-    VerificationPolicy,
-    normalize,
-)
+from lingqu.gate.packing import VALUE_BYTES, PackedFile, keyed_hash
+from lingqu.gate.policies import Form, Policy
+from lingqu.gate.predicates import Asked, Enumeration, Named, Question, VerificationPolicy
 from lingqu.gate.products import (
     PRODUCTS,
     Product,
@@ -43,7 +29,7 @@ from lingqu.gate.products import (
     ProductWithdrawn,
     policy_of,
 )
-from lingqu.gate.requests import CallRequest, Subject, SubjectAnswer
+from lingqu.gate.requests import CallRequest
 from lingqu.gate.snapshots import (
     Snapshot,
     find_sealed_key,
@@ -57,6 +43,7 @@ from lingqu.trust import holds
 
 GRANTS_MOST = 50_000
 USES_MOST = 10_000
+QUESTIONS_MOST = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +56,8 @@ class Ready:
     file: PackedFile | None
     key: bytes
     uses: dict[tuple[str, str, str], rights.Use] = field(default_factory=dict)
+    questions: dict[str, Question | None] = field(default_factory=dict)
+    answerers: dict[str, Answerer] = field(default_factory=dict)
 
     def use(self, request: CallRequest, holder: str) -> rights.Use:
         """This will say what a request does, in the words of the terms of grants."""
@@ -80,31 +69,42 @@ class Ready:
             known = self.uses[name] = use_of(request, self.product, self.policy, holder)
         return known
 
-    def subject(self, subject: Subject) -> bytes:
-        """This will give the hash under which what was asked about a subject is kept."""
-        return subject_hash(self.key, "", normalize(subject.key))
+    def question(self, name: str) -> Question | None:
+        """This will give what a call under that name asks, None where nothing is called so."""
+        if name in self.questions:
+            return self.questions[name]
+        found = self.policy.question(name) if isinstance(self.policy, VerificationPolicy) else None
+        if len(self.questions) < QUESTIONS_MOST:
+            self.questions[name] = found
+        return found
 
-    def value(self, subject: Subject) -> bytes:
-        """This will give the hash of a value asked about a subject."""
-        return value_hash(self.key, normalize(subject.key), normalize(subject.value))
-
-    def answer(self, request: CallRequest) -> tuple[SubjectAnswer, ...]:
-        """This will answer a verification that was allowed."""
+    def read(self, question: Question, subjects: Sequence[Named]) -> tuple[list[Asked], int]:
+        """This will read subjects as a question reads them, and give the first bad row, or 0."""
         assert isinstance(self.policy, VerificationPolicy), "only verifications name subjects"
-        predicate = self.policy.predicate(request.predicate)
-        assert predicate is not None, "the request was decided"
-        unknown = _unknown(self.policy)
-        return tuple(self._answer(predicate, one, unknown) for one in request.subjects)
+        return question.read(self.policy.subject, subjects)
 
-    def tell(self, predicate: Predicate, subject: Subject, policy: VerificationPolicy) -> Answer:
-        """This will give the answer about one subject of a sample."""
-        return self._answer(predicate, subject, _unknown(policy)).answer
+    def answerer(self, question: Question) -> Answerer:
+        """This will give what answers a question from the snapshot."""
+        known = self.answerers.get(question.name)
+        if known is None:
+            assert isinstance(self.policy, VerificationPolicy), "only verifications name subjects"
+            assert self.file is not None, "the product is published"
+            known = self.answerers[question.name] = Answerer(
+                question, self.file, self.key, tells_unknown=self.policy.tells_unknown
+            )
+        return known
 
-    def knows(self, predicate: Predicate, subject: Subject) -> bool:
-        """This will say whether the data knows a subject at all."""
-        assert self.file is not None, "the product is published"
-        name = subject_hash(self.key, predicate.name, normalize(subject.key))
-        return self.file.find(name) is not None
+    @property
+    def limit(self) -> Enumeration | None:
+        """How much may be asked about a subject and by a caller, where that is limited."""
+        is_limited = isinstance(self.policy, VerificationPolicy) and self.file is not None
+        return self.policy.enumeration if is_limited else None  # type: ignore[union-attr]  # just seen
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether each subject is a person whose consent is needed."""
+        policy = self.policy
+        return isinstance(policy, VerificationPolicy) and policy.personal and self.file is not None
 
     def released(self) -> dict[str, Any]:
         """This will give the published counts."""
@@ -112,36 +112,25 @@ class Ready:
         found: dict[str, Any] = self.file.about["released"]
         return found
 
-    def _answer(self, predicate: Predicate, subject: Subject, unknown: Answer) -> SubjectAnswer:
-        assert self.file is not None, "the product is published"
-        key = normalize(subject.key)
-        record = self.file.find(subject_hash(self.key, predicate.name, key))
-        if record is None:
-            return SubjectAnswer(answer=unknown)
-        if predicate.takes_value:
-            value = normalize(subject.value)
-            wanted = self._values(predicate, key, value)
-            holds = all(holds_value(record.yes, one) for one in wanted)
-            held_once = not holds and all(holds_value(record.once, one) for one in wanted)
-        else:
-            holds, held_once = bool(record.flags & YES), bool(record.flags & ONCE)
-        if holds:
-            return SubjectAnswer(answer=Answer.YES)
-        if not held_once:
-            return SubjectAnswer(answer=Answer.NO)
-        evidence = tuple(json.loads(record.evidence)) if record.evidence else ()
-        return SubjectAnswer(answer=Answer.ONCE, evidence=evidence)
 
-    def _values(self, predicate: Predicate, key: str, value: str) -> list[bytes]:
-        """A given value that itself names several must be a member in each of its names."""
-        if predicate.matching is Matching.EXACT:
-            return [value_hash(self.key, key, value)]
-        names = [normalize(one) for one in value.split(predicate.separator)]
-        return [value_hash(self.key, key, one) for one in names if one] or [b""]
+def subject_name(key: bytes, subject: str) -> bytes:
+    """This will give the hash under which a product keeps what was asked about a subject."""
+    return keyed_hash(key, subject)
 
 
-def _unknown(policy: VerificationPolicy) -> Answer:
-    return Answer.UNKNOWN if policy.tells_unknown else Answer.NO
+def question_name(key: bytes, question: Question, asked: Asked) -> bytes:
+    """This will give the hash of what is asked about a subject: the value, or else the question."""
+    subject, values = asked
+    (part, *others) = question.parts
+    if question.how is None and part.measure is None and not others and values[0]:
+        return keyed_hash(key, f"{subject}\0{values[0]}")[:VALUE_BYTES]
+    # A bound written in two ways is one question.
+    places = (
+        value if part.measure is None else str(part.measure.place_of(value))
+        for part, value in zip(question.parts, values, strict=True)
+    )
+    told = "\0".join((subject, "", question.name, *places))
+    return keyed_hash(key, told)[:VALUE_BYTES]
 
 
 def read_open_file(tx: Tx, shelf: Shelf, product: ProductId) -> bytes:
@@ -186,6 +175,15 @@ class Shelf:
     def products(self, tx: Tx, wanted: Iterable[ProductId]) -> dict[str, Ready]:
         """This will give the wanted products as they stand now; unknown ones are left out."""
         return self.read(tx, tx.all(*ask_versions(wanted)))
+
+    def ready(self, tx: Tx, product: ProductId) -> Ready:
+        """This will give a product that is published. Raises ProductNotFound, NotPublished."""
+        found = self.products(tx, (product,)).get(product)
+        if found is None:
+            raise ProductNotFound(id=product)
+        if found.file is None:
+            raise NotPublished(product=product)
+        return found
 
     def read(self, tx: Tx, versions: Iterable[Row]) -> dict[str, Ready]:
         """This will give the products as they stand in these rows of `ask_versions`."""

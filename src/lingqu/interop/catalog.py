@@ -27,16 +27,16 @@ def write_own_catalog(tx: Tx, *, base_url: str) -> str:
     )
     moments = [one.published_at for one in files]
     moments += [one.listed_at for one in products if one.listed_at is not None]
-    return opening.write_dcat(
+    return opening.dcat.write_dcat(
         place=f"{base}/dcat/catalog.jsonld",
         title="数据目录",
         publisher=trust.get_installation(tx).origin,
         modified=max(moments, default=None),
         datasets=[
-            opening.describe_file(one, publisher=names[one.body], base=base) for one in files
+            opening.dcat.describe_file(one, publisher=names[one.body], base=base) for one in files
         ],
         services=[
-            opening.describe_service(
+            opening.dcat.describe_service(
                 place=f"{base}/api/v1/market/listings/{one.id}",
                 identifier=one.code,
                 title=one.title,

@@ -15,13 +15,14 @@ import types
 import typing
 from collections.abc import Hashable, Mapping
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.time import format_instant, parse_instant
 
 Value = TypeVar("Value")
+Inner = TypeVar("Inner")
 
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
 
@@ -39,6 +40,16 @@ class Hidden(str):
         return "Hidden()"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hides(Generic[Inner]):
+    """A value that takes no part in request digests: what it holds is covered by another argument.
+
+    `to_plain` gives None for it, as for `Hidden`.
+    """
+
+    value: Inner
+
+
 class BadValue(errors.Rejected):
     """The data does not have the shape of the type that was expected."""
 
@@ -50,7 +61,7 @@ def to_plain(value: object) -> Plain:
     match value:
         case None | bool() | int():
             return value
-        case Hidden():
+        case Hidden() | Hides():
             return None
         case enum.Enum():
             return to_plain(value.value)

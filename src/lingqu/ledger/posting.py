@@ -17,15 +17,17 @@ with the transfer, and a repetition gets the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from lingqu import trust
-from lingqu.kernel import errors
+from lingqu.kernel import canon, errors
 from lingqu.kernel.time import format_instant
 from lingqu.ledger.accounts import may_read
 from lingqu.ledger.days import local_day
-from lingqu.ledger.rules import Books, Decision, Reservation, Standing, decide_pieces
+from lingqu.ledger.rules import Books, Decision, Piece, Reservation, Standing, decide_pieces
 from lingqu.ledger.statements import note_places, write_places
 from lingqu.ledger.transfers import (
     BATCH_MAX,
@@ -60,8 +62,8 @@ _LOCK_ACCOUNTS = """
 """
 _PLAIN = "id, debit, credit, amount, kind, phase, pending, linked, reference, day::text AS day"
 _SELECT_KNOWN = f"SELECT {_PLAIN}, verdict FROM ledger.transfer WHERE id = ANY(%s)"  # noqa: S608  # constant columns
-_FEW = 100
-_SELECT_NEAR = "SELECT id FROM ledger.transfer WHERE id BETWEEN %s AND %s LIMIT 100"
+_FEW, _NEAR = 100, 1000
+_SELECT_NEAR = "SELECT id FROM ledger.transfer WHERE id BETWEEN %s AND %s LIMIT 1000"
 """Ids grow with time: a large batch is newer than nearly all before it, and one look says so."""
 _SELECT_RESERVED = """
     SELECT t.id, t.debit, t.credit, t.amount, t.day::text AS day,
@@ -83,16 +85,13 @@ _UPDATE_BALANCES = """
 """
 _QUEUE = "INSERT INTO ledger.queue (count, body, queued_at) VALUES (%s, %s, %s)"
 _TAKE = """
-    SELECT place, body FROM (
-        SELECT place, body, sum(count) OVER (ORDER BY place) AS total
+    SELECT place, count, body FROM (
+        SELECT place, count, body, sum(count) OVER (ORDER BY place) AS total
         FROM (SELECT place, body, count FROM ledger.queue ORDER BY place LIMIT %s) AS first
     ) AS counted WHERE total <= %s ORDER BY place
 """
 _DROP = "DELETE FROM ledger.queue WHERE place = ANY(%s)"
 _ACCEPTED, _REUSED = Outcome.ACCEPTED.value, Outcome.ID_REUSED.value
-_write_columns = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, separators=(",", ":")
-).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +158,7 @@ def queue_transfers(tx: Tx, *, transfers: Sequence[Transfer]) -> None:
     is never parted, its order is kept. Raises BadSubmission.
     """
     rows = plain_rows(transfers)
-    tx.execute(_QUEUE, (len(rows), _write_columns([*zip(*rows, strict=True)]), tx.now))
+    tx.later(_QUEUE, (len(rows), _write_body(rows), tx.now))
 
 
 @trust.command("ledger.transfer.queue")
@@ -180,19 +179,19 @@ def post_batch(tx: Tx) -> BatchResult:
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.LEDGER_TRANSFER)
     tx.execute(_QUEUE_LOCK)
     taken = tx.all(_TAKE, (BATCH_MAX, BATCH_MAX))
-    submissions = [[*zip(*json.loads(row["body"]), strict=True)] for row in taken]
+    submissions = [_read_body(row["body"], row["count"]) for row in taken]
     decided, batch = _post(tx, submissions, in_command=False)
     if taken:
-        tx.execute(_DROP, ([row["place"] for row in taken],))
-    new = [one for one in decided if one.new]
-    accepted = sum(one.outcome == _ACCEPTED for one in new)
-    reused = sum(one.outcome == _REUSED for one in decided)
-    trust.record(tx, TransfersPosted(batch=batch, accepted=accepted, refused=len(new) - accepted))
+        tx.later(_DROP, ([row["place"] for row in taken],))
+    accepted = sum(one.only_new().outcomes.count(_ACCEPTED) for one in decided)
+    reused = sum(one.outcomes.count(_REUSED) for one in decided)
+    refused = batch.count - accepted
+    trust.record(tx, TransfersPosted(batch=batch, accepted=accepted, refused=refused))
     return BatchResult(
         batch=TransferBatchId(batch.id),
         accepted=accepted,
-        refused=len(new) - accepted,
-        repeated=len(decided) - len(new) - reused,
+        refused=refused,
+        repeated=sum(len(one.new) for one in decided) - batch.count - reused,
         reused=reused,
     )
 
@@ -234,7 +233,8 @@ def get_verdict(tx: Tx, transfer: TransferId) -> Verdict:
 
 def _decide_now(tx: Tx, transfers: Sequence[Transfer], *, always: bool = False) -> list[Decision]:
     rows = plain_rows(transfers)
-    decided, batch = _post(tx, [rows], in_command=True)
+    pieces, batch = _post(tx, [rows], in_command=True)
+    decided = [one for piece in pieces for one in piece.decisions()]
     accepted = sum(one.new and one.outcome == _ACCEPTED for one in decided)
     if batch.count or always:
         refused = batch.count - accepted
@@ -242,34 +242,53 @@ def _decide_now(tx: Tx, transfers: Sequence[Transfer], *, always: bool = False) 
     return decided
 
 
+def _write_body(rows: Sequence[Plain]) -> str:
+    """A submission as the queue keeps it: in columns, one value where a column has only one."""
+    columns = []
+    for column in zip(*rows, strict=True):
+        texts = canon.encode_scalars(column)
+        alike = texts[0] == texts[-1] and texts.count(texts[0]) == len(texts)
+        columns.append(texts[0] if alike else f"[{','.join(texts)}]")
+    return f"[{','.join(columns)}]"
+
+
+def _read_body(body: str, count: int) -> list[Plain]:
+    columns = json.loads(body)
+    full = [one if isinstance(one, list) else repeat(one, count) for one in columns]
+    return [*zip(*full, strict=True)]
+
+
 def _post(
-    tx: Tx, submissions: Iterable[Sequence[Plain]], *, in_command: bool
-) -> tuple[list[Decision], trust.BatchTable.Root]:
+    tx: Tx, submissions: Sequence[Sequence[Plain]], *, in_command: bool
+) -> tuple[list[Piece], trust.BatchTable.Root]:
     """Lock, decide and write; gives every decision and the root of those that are new."""
-    submissions = list(submissions)
     books, number = _read_books(tx, submissions, in_command=in_command)
     before = {
         account: (one.posted, one.pending_out, one.pending_in)
         for account, one in books.standings.items()
     }
-    decided: list[Decision] = []
-    places: dict[str, list[int]] = {}
+    decided: list[Piece] = []
+    places: dict[str, list[int]] = defaultdict(list)
 
-    def pieces() -> Iterator[list[tuple[object, ...]]]:
+    def pieces() -> Iterator[list[Sequence[object]]]:
         """Decide while the database stores what was decided before."""
         at, place = format_instant(tx.now), 0
         for submission in submissions:
-            for some in decide_pieces(books, submission):
-                decided.extend(some)
-                new = [one for one in some if one.new]
+            for piece in decide_pieces(books, submission):
+                decided.append(piece)
+                new = piece.only_new()
+                count = len(new.new)
                 yield [
-                    (number + offset, *plain[:9], day, at, outcome, debit_after, credit_after)
-                    for offset, (plain, day, outcome, debit_after, credit_after, _) in enumerate(
-                        new, place
-                    )
+                    [*range(number + place, number + place + count)],
+                    *[*zip(*new.transfers, strict=True)][:9],
+                    new.days,
+                    [at] * count,
+                    new.outcomes,
+                    new.debit_afters,
+                    new.credit_afters,
                 ]
                 note_places(places, new, place)
-                place += len(new)
+                place += count
 
     batch = TRANSFERS.append_pieces(tx, new_id(TransferBatchId), pieces())
     write_places(tx, number, places)
@@ -280,7 +299,8 @@ def _post(
     ]
     assert not _imbalance(books, before), "what moves adds up to zero in every currency"
     if moved:
-        tx.execute(_UPDATE_BALANCES, [list(column) for column in zip(*moved, strict=True)])
+        columns = zip(*moved, strict=True)
+        tx.later(_UPDATE_BALANCES, [f"{{{','.join(map(str, one))}}}" for one in columns])
     return decided, batch
 
 
@@ -300,7 +320,7 @@ def _read_books(
         (_SELECT_RESERVED, (pendings,)),
         (_SELECT_STATE, ()),
     ))  # fmt: skip
-    if not few and (len(known) >= _FEW or not {row["id"] for row in known}.isdisjoint(ids)):
+    if not few and (len(known) >= _NEAR or not {row["id"] for row in known}.isdisjoint(ids)):
         known = tx.all(_SELECT_KNOWN, (ids,))
     hot = next((row["account"] for row in held if row["hot"]), None)
     if in_command and hot is not None:

@@ -16,9 +16,10 @@ the debtor's floor and the creditor's ceiling alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import compress, islice
+from typing import Any, NamedTuple
 
 from lingqu.ledger.transfers import Outcome, Phase, Plain
 
@@ -81,75 +82,128 @@ class Decision(NamedTuple):
 
 @dataclass(slots=True)
 class Books:
-    """What a decision needs to know; `decide` moves it on."""
+    """What a decision needs to know; `decide` moves it on.
+
+    A transfer that was accepted plainly in this batch is `known` by itself, any other by the
+    decision on it.
+    """
 
     today: str
     closed_through: str
     standings: dict[str, Standing]
     reservations: dict[str, Reservation] = field(default_factory=dict)
-    known: dict[str, Decision] = field(default_factory=dict)
+    known: dict[str, Decision | Plain] = field(default_factory=dict)
 
 
 PIECE = 1000
 """How many decisions are given at once, give or take a group."""
 
 
+@dataclass(slots=True)
+class Piece:
+    """Decisions in columns: nearly all are alike, and thousands of them need no object each."""
+
+    transfers: list[Plain] = field(default_factory=list)
+    days: list[str] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
+    debit_afters: list[int | None] = field(default_factory=list)
+    credit_afters: list[int | None] = field(default_factory=list)
+    new: list[bool] = field(default_factory=list)
+
+    def columns(self) -> tuple[list[Any], ...]:
+        """This will give the columns in the order of a decision's fields."""
+        afters = self.debit_afters, self.credit_afters
+        return self.transfers, self.days, self.outcomes, *afters, self.new
+
+    def decisions(self) -> list[Decision]:
+        """This will give each decision as a value of its own."""
+        return [Decision(*one) for one in zip(*self.columns(), strict=True)]
+
+    def add(self, decided: Iterable[Decision]) -> None:
+        """This will add decisions that were made one by one."""
+        for transfer, day, outcome, debit_after, credit_after, new in decided:
+            self.transfers.append(transfer)
+            self.days.append(day)
+            self.outcomes.append(outcome)
+            self.debit_afters.append(debit_after)
+            self.credit_afters.append(credit_after)
+            self.new.append(new)
+
+    def only_new(self) -> Piece:
+        """This will give the decisions that are to be written."""
+        if all(self.new):
+            return self
+        return Piece(*([*compress(one, self.new)] for one in self.columns()))
+
+
 def decide(books: Books, submission: Sequence[Plain]) -> list[Decision]:
     """This will decide the transfers of one submission in their order, group by group."""
-    return [one for piece in decide_pieces(books, submission) for one in piece]
+    return [one for piece in decide_pieces(books, submission) for one in piece.decisions()]
 
 
-def decide_pieces(books: Books, submission: Sequence[Plain]) -> Iterator[list[Decision]]:
+def decide_pieces(books: Books, submission: Sequence[Plain]) -> Iterator[Piece]:
     """This will decide a submission and give the decisions in pieces, as they are made."""
-    decided: list[Decision] = []
+    piece = Piece()
     start, count = 0, len(submission)
     while start < count:
-        if len(decided) >= PIECE:
-            yield decided
-            decided = []
-        member = submission[start]
-        group, end = member[7], start + 1
-        if group is None:
-            plainly = _decide_plainly(books, member)
-            if plainly is not None:
-                decided.append(plainly)
-                start = end
-                continue
-        else:
+        if len(piece.new) >= PIECE:
+            yield piece
+            piece = Piece()
+        start = _accept_plain(books, submission, start, piece)
+        if start == count or len(piece.new) >= PIECE:
+            continue
+        group, end = submission[start][7], start + 1
+        if group is not None:
             while end < count and submission[end][7] == group:
                 end += 1
-        decided += _decide_group(books, submission[start:end])
+        piece.add(_decide_group(books, submission[start:end]))
         start = end
-    yield decided
+    yield piece
 
 
-def _decide_plainly(books: Books, member: Plain) -> Decision | None:
+def _accept_plain(books: Books, submission: Sequence[Plain], start: int, piece: Piece) -> int:
     """Accept what is new, moves at once, today, and hurts nothing: nearly every transfer is so.
 
-    None says nothing: the full rule decides.
+    Gives the place of the first one that is not, about which nothing is said: the full rule
+    decides. Up to a piece is accepted, and nothing is made for a transfer but two figures.
     """
-    if member[5] != _POSTED or member[9] is not None or member[0] in books.known:
-        return None
-    debit, credit = books.standings.get(member[1]), books.standings.get(member[2])
-    if debit is None or credit is None or debit.currency != credit.currency:
-        return None
-    less, more = debit.posted - member[3], credit.posted + member[3]
-    day = books.today
-    if (
-        less - debit.pending_out < debit.floor
-        or more + credit.pending_in > credit.ceiling
-        or not (debit.open and credit.open)
-        or day <= books.closed_through
-    ):
-        return None
-    debit.posted, credit.posted = less, more
-    made = books.known[member[0]] = Decision(member, day, _ACCEPTED, less, more, True)
-    return made
+    if books.today <= books.closed_through:
+        return start
+    standings, known = books.standings, books.known
+    debit_afters: list[int | None] = []
+    credit_afters: list[int | None] = []
+    for member in islice(submission, start, start + PIECE - len(piece.new)):
+        transfer, from_account, to_account, amount, _, phase, _, group, _, on = member
+        if group is not None or on is not None or phase != _POSTED or transfer in known:
+            break
+        debit, credit = standings.get(from_account), standings.get(to_account)
+        if debit is None or credit is None or debit.currency != credit.currency:
+            break
+        less, more = debit.posted - amount, credit.posted + amount
+        if (
+            less - debit.pending_out < debit.floor
+            or more + credit.pending_in > credit.ceiling
+            or not (debit.open and credit.open)
+        ):
+            break
+        debit.posted, credit.posted = less, more
+        known[transfer] = member
+        debit_afters.append(less)
+        credit_afters.append(more)
+    accepted = len(debit_afters)
+    end = start + accepted
+    piece.transfers += submission[start:end]
+    piece.days += [books.today] * accepted
+    piece.outcomes += [_ACCEPTED] * accepted
+    piece.debit_afters += debit_afters
+    piece.credit_afters += credit_afters
+    piece.new += [True] * accepted
+    return end
 
 
 def _decide_group(books: Books, members: Sequence[Plain]) -> list[Decision]:
     if any(member[0] in books.known for member in members):
-        return _repeat(books.known, members)
+        return _repeat(books, members)
     days = [member[9] or books.today for member in members]
     outcomes = _faults(books, members, days)
     afters: list[tuple[int | None, int | None]] = [(None, None)] * len(members)
@@ -171,15 +225,22 @@ def _decide_group(books: Books, members: Sequence[Plain]) -> list[Decision]:
     return decided
 
 
-def _repeat(known: dict[str, Decision], members: Sequence[Plain]) -> list[Decision]:
+def _repeat(books: Books, members: Sequence[Plain]) -> list[Decision]:
     """Give known transfers their verdict again; a group that changed is refused as a whole."""
-    found = [known.get(member[0]) for member in members]
+    found = [_known(books, member[0]) for member in members]
     decided = []
     same = all(one is not None and _same(one, m) for one, m in zip(found, members, strict=True))
     for member, one in zip(members, found, strict=True):
         outcome = one.outcome if one is not None and same else _REUSED
         decided.append(Decision(member, "", outcome, None, None, new=False))
     return decided
+
+
+def _known(books: Books, transfer: str) -> Decision | None:
+    found = books.known.get(transfer)
+    if found is None or isinstance(found, Decision):
+        return found
+    return Decision(found, books.today, _ACCEPTED, None, None, new=True)
 
 
 def _same(known: Decision, again: Plain) -> bool:

@@ -8,17 +8,17 @@ database needs to store them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import count
 
 from lingqu import trust
 from lingqu.kernel.paging import BadPage, Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_row
 from lingqu.ledger.accounts import LedgerAccountId, get_account
-from lingqu.ledger.rules import Decision
+from lingqu.ledger.rules import Piece
 from lingqu.ledger.transfers import Outcome, Phase, TransferId
 from lingqu.runtime import Tx
 
@@ -91,10 +91,7 @@ BLOCK = 8192
 """How many numbers a posting takes; the sequence of the schema goes up by as much."""
 _ACCEPTED = Outcome.ACCEPTED.value
 
-_WRITE_PLACES = """
-    INSERT INTO ledger.statement (account, block, places)
-    SELECT key, %s, translate(value, '[]', '{}')::smallint[] FROM json_each_text(%s::json)
-"""
+_WRITE_PLACES = "COPY ledger.statement (account, block, places) FROM STDIN"
 _LINES = """
     WITH block AS MATERIALIZED (
         SELECT block, places FROM ledger.statement
@@ -184,19 +181,22 @@ def trial_balance(tx: Tx) -> TrialBalance:
     return made
 
 
-def note_places(places: dict[str, list[int]], decided: Sequence[Decision], first: int) -> None:
+def note_places(places: dict[str, list[int]], decided: Piece, first: int) -> None:
     """This will note for each account where its accepted transfers stand in the block."""
-    for place, one in enumerate(decided, first):
-        if one.outcome == _ACCEPTED:
-            _, debit, credit, *_ = one.transfer
-            for account in (debit, credit):
-                places.setdefault(account, []).append(place)
+    for place, transfer, outcome in zip(
+        count(first), decided.transfers, decided.outcomes, strict=False
+    ):
+        if outcome == _ACCEPTED:
+            places[transfer[1]].append(place)
+            places[transfer[2]].append(place)
 
 
 def write_places(tx: Tx, number: int, places: Mapping[str, Sequence[int]]) -> None:
     """This will keep what was noted for the block of numbers that begins with `number`."""
     if places:
-        tx.execute(_WRITE_PLACES, (number // BLOCK, json.dumps(places)))
+        block = number // BLOCK
+        lines = [f"{one}\t{block}\t{{{','.join(map(str, at))}}}\n" for one, at in places.items()]
+        tx.copy_text(_WRITE_PLACES, ("".join(lines),))
 
 
 def audit_places(tx: Tx) -> Iterator[tuple[str, str, str, str]]:

@@ -47,6 +47,7 @@ from lingqu.market.contracts import (
     Signature,
     find_contract_by_grant,
     find_contracts,
+    find_editions,
     find_signatures,
     get_contract,
 )
@@ -180,6 +181,7 @@ __all__ = (
     "find_contract_by_grant",
     "find_contracts",
     "find_deposits",
+    "find_editions",
     "find_members",
     "find_signatures",
     "find_venues",

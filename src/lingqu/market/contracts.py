@@ -236,6 +236,28 @@ def find_contracts(
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """One text that was on the table: which one, what it said, by which digest it was named."""
+
+    number: int
+    text: str
+    digest: str
+
+
+def find_editions(tx: Tx, contract: ContractId) -> tuple[Edition, ...]:
+    """This will give every text of a contract in its order, as it was kept with its fact.
+
+    Raises ContractNotFound.
+    """
+    get_contract(tx, contract)
+    found: dict[int, Edition] = {}
+    for row in CONTRACTS.versions(tx, contract):
+        number = int(row["edition"])
+        found[number] = Edition(number=number, text=row["text"], digest=row["digest"])
+    return tuple(found[one] for one in sorted(found))
+
+
 def find_signatures(tx: Tx, contract: ContractId) -> tuple[Signature, ...]:
     """This will list who signed which text of a contract; raises ContractNotFound."""
     get_contract(tx, contract)

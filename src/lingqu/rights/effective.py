@@ -93,6 +93,8 @@ class EffectiveGrants:
         self._writing = threading.Lock()
         self.listening = False
         """Whether revocations are heard; while False, every check raises NotListening."""
+        self.heard_ns = 0
+        """When the last sign of life came over the connection that listens, on the steady clock."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -188,6 +190,16 @@ class EffectiveGrants:
     def has(self, grant: str) -> bool:
         """Whether the grant is known here."""
         return grant in self._entries
+
+    @property
+    def generation(self) -> int:
+        """It changes with everything that was heard or read: until then every verdict stands."""
+        return self._generation
+
+    def find_end(self, grant: str) -> Instant | None:
+        """This will say when a grant ends by itself, None where it does not or is not known."""
+        entry = self._entries.get(grant)
+        return None if entry is None else entry.end
 
     def check(
         self, grant: str, use: Use, now: Instant, *, at_least: Freshness | None = None

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hides which format a policy came in, and puts into words what it permits and demands.
+"""Puts into words what a policy permits and demands; the face of all exchange of policies.
 
 Used as `rights.exchange`: `read_policy` and `write_policy` for a document in either format,
-`explain_policy` for its words, `obligations_of` and `policy_duties` for what a grant with that
-policy owes, and the two mappings themselves.
+`policy_of` and `issue_by_policy` between a document and a grant with what it owes,
+`explain_policy` for its words, and the two mappings themselves.
 """
 
 from __future__ import annotations
 
-import enum
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-from lingqu.kernel import canon, errors
+from lingqu.kernel import errors
 from lingqu.kernel.lattice import ScopeForm, Tree, Vocabulary
 from lingqu.kernel.money import Money
 from lingqu.kernel.time import format_instant
+from lingqu.rights.formats import PolicyFormat, canonical_bytes, read_policy, write_policy
+from lingqu.rights.granted import PartyDiffers, issue_by_policy, policy_of
 from lingqu.rights.odrl import from_odrl, to_odrl
 from lingqu.rights.owing import obligations_of, policy_duties
 from lingqu.rights.policies import (
@@ -26,8 +26,6 @@ from lingqu.rights.policies import (
     DutyAction,
     Policy,
     PolicyKind,
-    PolicyUnreadable,
-    read_document,
 )
 from lingqu.rights.tc609 import from_tc609, to_tc609
 from lingqu.rights.vocabulary import Label, TreeName, built_in_labels
@@ -37,6 +35,7 @@ __all__ = (
     "POLICY_BYTES_MAX",
     "Duty",
     "DutyAction",
+    "PartyDiffers",
     "Policy",
     "PolicyFormat",
     "PolicyKind",
@@ -46,8 +45,10 @@ __all__ = (
     "explain_reason",
     "from_odrl",
     "from_tc609",
+    "issue_by_policy",
     "obligations_of",
     "policy_duties",
+    "policy_of",
     "read_policy",
     "to_odrl",
     "to_tc609",
@@ -59,37 +60,6 @@ POLICY_BYTES_MAX = BYTES_MAX
 
 _LISTS = {"zh-CN": "、", "en": ", "}
 _OWED = {"zh-CN": "；", "en": "; "}
-
-
-class PolicyFormat(enum.Enum):
-    """The formats of policies that are read and written."""
-
-    ODRL = "odrl"
-    TC609 = "tc609"
-
-
-def read_policy(data: bytes | str, *, vocabulary: Vocabulary) -> tuple[PolicyFormat, Policy]:
-    """This will read a document in either format; what has no exact meaning here is refused.
-
-    Raises the refusals of policies: each has a `place` (JSON pointer), most a `reason`, which
-    `explain_reason` puts into words.
-    """
-    document = read_document(data)
-    if "@context" in document:
-        return PolicyFormat.ODRL, from_odrl(document, vocabulary=vocabulary)
-    if "contractPolicies" in document:
-        return PolicyFormat.TC609, from_tc609(document, vocabulary=vocabulary)
-    raise PolicyUnreadable(reason="format")
-
-
-def write_policy(policy: Policy, wanted: PolicyFormat) -> dict[str, Any]:
-    """This will write a policy in one of the formats. Raises NotExpressible."""
-    return to_odrl(policy) if wanted is PolicyFormat.ODRL else to_tc609(policy)
-
-
-def canonical_bytes(document: dict[str, Any]) -> bytes:
-    """This will give the one text of a written policy (RFC 8785), for digests and signatures."""
-    return canon.encode(document)
 
 
 @functools.cache

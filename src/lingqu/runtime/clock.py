@@ -65,9 +65,13 @@ class RealTime:
             self._latest_us = us
         return _EPOCH + us * _MICROSECOND
 
+    def now_ms(self) -> int:
+        """The moment in milliseconds since 1970, as ids carry it."""
+        return self._source() // 1_000_000
+
     def new_id(self, kind: type[SomeId]) -> SomeId:
         """This will make a new id of `kind` (UUIDv7 by real time and the system's randomness)."""
-        return kind.make(unix_ms=self._source() // 1_000_000, entropy=os.urandom(10))
+        return kind.make(unix_ms=self.now_ms(), entropy=os.urandom(10))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -337,6 +337,10 @@ class Database:
                     connection.execute("SELECT pg_advisory_unlock_all()")
                 connection.autocommit = False
 
+    def locks(self) -> Locks:
+        """This will make a holder of advisory locks for something this process keeps for long."""
+        return Locks(self.conninfo)
+
     def listen(self, channel: str, *, timeout_s: float) -> Iterator[str]:
         """This will give the payloads notified on `channel` until none comes for `timeout_s`."""
         with psycopg.connect(self.conninfo, autocommit=True) as connection:
@@ -375,6 +379,59 @@ class Database:
             raise DatabaseConflict(constraint=error.diag.constraint_name or "") from error
         except psycopg.DataError as error:
             raise BadData(detail=error.sqlstate or "text") from error
+
+
+class Locks:
+    """Advisory locks by name on a connection of their own, which is there while one is held.
+
+    They end with the process, however it ends, so that others can see that it is gone.
+    """
+
+    def __init__(self, conninfo: str) -> None:
+        """Hold nothing yet; only `Database` makes these."""
+        self._conninfo = conninfo
+        self._connection: psycopg.Connection[Any] | None = None
+        self._names: set[str] = set()
+
+    def hold(self, name: str) -> None:
+        """This will hold a lock that nobody else wants. Raises DatabaseUnavailable.
+
+        Where the connection was lost, what it held is held again.
+        """
+        self._names.add(name)
+        try:
+            wanted = [name]
+            if self._connection is None or self._connection.closed:
+                self._connection = psycopg.connect(self._conninfo, autocommit=True)
+                wanted = sorted(self._names)
+            for one in wanted:
+                self._connection.execute(_HOLD, (one,))
+        except psycopg.OperationalError as error:
+            self.release(name)
+            raise DatabaseUnavailable(detail=type(error).__name__) from error
+
+    def release(self, name: str) -> None:
+        """This will let a lock go, and with the last one the connection."""
+        self._names.discard(name)
+        if self._connection is None:
+            return
+        if not self._names or self._connection.broken:
+            self._connection.close()
+            self._connection = None
+            return
+        try:
+            self._connection.execute(_RELEASE, (name,))
+        except psycopg.OperationalError:
+            self._connection.close()  # a lost connection holds nothing
+
+    def release_all(self) -> None:
+        """This will let every lock go."""
+        for name in sorted(self._names):
+            self.release(name)
+
+
+_HOLD = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
+_RELEASE = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 
 
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"

@@ -367,6 +367,13 @@ class Settings:
         "API requests allowed for one caller in a minute",
         unit="1/min",
     )
+    gate_calls_per_minute: int = _field(
+        600_000,
+        _integer(1, 1_000_000_000),
+        "每个调用方每分钟允许的核验调用次数（`lingqu gate serve`）",
+        "Calls at the gate allowed for one caller in a minute (`lingqu gate serve`)",
+        unit="1/min",
+    )
     upload_bytes_max: int = _field(
         32 * 1024 * 1024,
         _integer(1024, 64 * 1024**3),

@@ -10,7 +10,8 @@ join them on.
 
 A **source** says where a resource comes from: files, or a table of the body's own PostgreSQL, read
 where it lies. `land_delivery` passes a **delivery** through the gates into a Delta table, and
-`record_load` makes it a **load**; `find_table` is how everyone else finds what is loaded.
+`record_load` makes it a **load**; `find_table` is how everyone else finds what is loaded. What is
+large is handed over (`handing`) and loaded by a job that can be watched and stopped.
 
 Start reading in `duties`, then `resources`, `tables`, `comparison`, `collection` and `findings`.
 """
@@ -65,6 +66,7 @@ from lingqu.supply.resources import (
     Access,
     BadLevel,
     BadResource,
+    BelowField,
     Description,
     Field,
     FieldKind,
@@ -76,6 +78,7 @@ from lingqu.supply.resources import (
     ResourceNotFound,
     ResourceWithdrawn,
     Ungraded,
+    check_fields,
     describe_resource,
     find_resources,
     get_resource,
@@ -103,6 +106,7 @@ __all__ = (
     "BadLevel",
     "BadResource",
     "BadTable",
+    "BelowField",
     "Comparison",
     "Conflict",
     "DeliveredTable",
@@ -143,6 +147,7 @@ __all__ = (
     "Wanted",
     "check_column",
     "check_duties",
+    "check_fields",
     "compare_loaded",
     "compare_tables",
     "describe_resource",

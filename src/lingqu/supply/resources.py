@@ -10,6 +10,7 @@ takes the level away until somebody has looked again.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +22,15 @@ from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_plain, to_plain
 from lingqu.runtime import Tx
 from lingqu.supply.duties import DutyId, get_duty, lock_open_duty
+from lingqu.trust import rulebook
 
 TITLE_MAX = 100
 SUMMARY_MAX = 2_000
 REASON_MAX = 500
 FIELDS_MAX = 500
 LEVELS = range(1, 6)
+HIGHEST = "grading.grade"
+"""The rule by which data are graded as high as the highest of what they hold."""
 
 
 class ResourceId(Id):
@@ -107,6 +111,12 @@ class BadLevel(errors.Rejected):
     code = "supply.resource.bad_level"
 
 
+class BelowField(errors.Rejected):
+    """A resource is graded at least as high as the highest of its fields."""
+
+    code = "supply.resource.below_field"
+
+
 class Ungraded(errors.Conflict):
     """Nobody has confirmed the security level of the resource as it is described now."""
 
@@ -119,7 +129,8 @@ class Field:
     """One column: its name in deliveries, what it is called, what it holds and means.
 
     The fields with `is_key` together tell every row apart: none of them is empty, and no two rows
-    have the same.
+    have the same. `level` is the security level its body proposes, 1 to 5; a person confirms that
+    of the whole resource.
     """
 
     name: str
@@ -128,6 +139,7 @@ class Field:
     meaning: str = ""
     is_personal: bool = False
     is_key: bool = False
+    level: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,12 +263,16 @@ def revise_resource(tx: Tx, *, resource: ResourceId, description: Description) -
 def grade_resource(tx: Tx, *, resource: ResourceId, level: int, reason: str) -> Resource:
     """This will confirm the security level of a resource as it is described, by a person.
 
-    Raises ResourceNotFound, ResourceWithdrawn, BadLevel, BadResource.
+    Raises ResourceNotFound, ResourceWithdrawn, BadLevel, BelowField, BadResource.
     """
     held = lock_resource(tx, resource)
     trust.authorize(tx, trust.Action.CHANGE, trust.Kind.SECURITY_LEVEL, owner=held.body)
     if level not in LEVELS:
         raise BadLevel(given=str(level)[:20])
+    highest = max((one.level or 0 for one in read_fields(held)), default=0)
+    if level < highest:
+        article = rulebook.of(tx).rule(HIGHEST).citation
+        raise BelowField(level=level, highest=highest).grounded_in(article)
     graded = RESOURCES.update(
         tx,
         held,
@@ -343,20 +359,9 @@ def _checked(description: Description) -> dict[str, Any]:
         raise ReasonMissing
     if not 0 < len(description.fields) <= FIELDS_MAX:
         raise BadResource(part="fields")
-    names = [_text(field.name, "field", TITLE_MAX) for field in description.fields]
-    if len(set(names)) != len(names):
+    fields = [_checked_field(one) for one in description.fields]
+    if len({one.name for one in fields}) != len(fields):
         raise BadResource(part="fields")
-    fields = [
-        Field(
-            name=name,
-            label=_text(field.label, "field", TITLE_MAX),
-            kind=field.kind,
-            meaning=_text(field.meaning, "field", SUMMARY_MAX) if field.meaning.strip() else "",
-            is_personal=field.is_personal,
-            is_key=field.is_key,
-        )
-        for name, field in zip(names, description.fields, strict=True)
-    ]
     return {
         "title": _text(description.title, "title", TITLE_MAX),
         "summary": _text(description.summary, "summary", SUMMARY_MAX),
@@ -367,6 +372,38 @@ def _checked(description: Description) -> dict[str, Any]:
         "reason": _text(reason, "reason", REASON_MAX) if reason else "",
         "fields": canon.encode(to_plain(tuple(fields))).decode(),
     }
+
+
+def check_fields(fields: Sequence[Field]) -> tuple[tuple[int, errors.LingquError], ...]:
+    """This will say which fields of a table could not be described so, and why.
+
+    Gives the place of the field, from 0, and the refusal.
+    """
+    found: list[tuple[int, errors.LingquError]] = []
+    seen: set[str] = set()
+    for place, one in enumerate(fields):
+        try:
+            name = _checked_field(one).name
+            if name in seen:
+                raise BadResource(part="field_name")
+            seen.add(name)
+        except errors.LingquError as refusal:
+            found.append((place, refusal))
+    return tuple(found)
+
+
+def _checked_field(field: Field) -> Field:
+    if field.level is not None and field.level not in LEVELS:
+        raise BadLevel(given=str(field.level)[:20])
+    return Field(
+        name=_text(field.name, "field_name", TITLE_MAX),
+        label=_text(field.label, "field_label", TITLE_MAX),
+        kind=field.kind,
+        meaning=_text(field.meaning, "field_meaning", SUMMARY_MAX) if field.meaning.strip() else "",
+        is_personal=field.is_personal,
+        is_key=field.is_key,
+        level=field.level,
+    )
 
 
 def _text(text: str, part: str, longest: int) -> str:

@@ -221,3 +221,15 @@ COMMENT ON COLUMN supply.catalog_entry.document IS 'SHA-256 of the DCAT document
 
 GRANT SELECT, INSERT ON supply.finding TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE ON supply.open_entry, supply.open_file, supply.open_catalog, supply.catalog_entry TO lingqu_app;
+
+CREATE TABLE supply.delivery (
+    work text PRIMARY KEY REFERENCES trust.work,
+    resource text NOT NULL REFERENCES supply.resource,
+    source text REFERENCES supply.source,
+    mode text NOT NULL,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    size_bytes bigint NOT NULL
+);
+COMMENT ON TABLE supply.delivery IS 'What was handed over and waits to be loaded by its work.';
+GRANT SELECT, INSERT ON supply.delivery TO lingqu_app;

@@ -131,6 +131,7 @@ class Kind(enum.Enum):
     REGISTRAR = "registrar"
     REGISTRATION = "registration"
     OBJECTION = "objection"
+    WORK = "work"
 
 
 class Reach(enum.Enum):
@@ -281,7 +282,7 @@ _CLEARS = {
         _A.OPERATE: (_K.LEDGER_TRANSFER,),
     }),
     **_each(_OWN, {
-        _A.READ: (_K.SETTLEMENT, _K.PAYABLE, _K.FUND),
+        _A.READ: (_K.SETTLEMENT, _K.PAYABLE, _K.FUND, _K.MEMBERSHIP),
         _A.CREATE: (_K.SETTLEMENT, _K.FUND),
     }),
 }  # fmt: skip
@@ -319,7 +320,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
                 _K.REFUSAL, _K.HOLD, _K.MANDATE, _K.CERTIFICATE, _K.PROCEDURE, _K.LEDGER_ACCOUNT,
                 _K.LEDGER_DAY, _K.FINDING, _K.OPERATION, _K.REGISTRATION, _K.GROUND, _K.GRANT,
                 _K.REMOTE_LISTING, _K.FLOW, _K.CASE, _K.REPORT, _K.VENUE, _K.MEMBERSHIP, _K.PRICE,
-                _K.LISTING, _K.CONTRACT, _K.FUND,
+                _K.LISTING, _K.CONTRACT, _K.FUND, _K.WORK,
             ),
             _A.CREATE: (
                 _K.SETTLEMENT, _K.PARTY, _K.ACCOUNT, _K.API_KEY, _K.HOLD, _K.CERTIFICATE,
@@ -334,7 +335,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
             _A.END: (
                 _K.PAYABLE, _K.ACCOUNT, _K.ROLE, _K.API_KEY, _K.SESSION, _K.HOLD, _K.MANDATE,
                 _K.CERTIFICATE, _K.LEDGER_ACCOUNT, _K.LEDGER_DAY, _K.DUTY, _K.RESOURCE, _K.SOURCE,
-                _K.REGISTRAR, _K.GRANT, _K.PEER, _K.REMOTE_LISTING, _K.CASE, _K.PRODUCT,
+                _K.REGISTRAR, _K.GRANT, _K.PEER, _K.REMOTE_LISTING, _K.CASE, _K.PRODUCT, _K.WORK,
             ),
             _A.ERASE: (_K.PARTY,),
             _A.ASSIGN: (_K.ROLE, _K.MANDATE, _K.PROCEDURE, _K.GROUND),
@@ -393,9 +394,9 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
     Role.SERVICE_BODY: _IN_BUSINESS,
     Role.PERSON: _IN_BUSINESS,
     Role.SIGNED_IN: _each(_SELF, {
-        _A.READ: (_K.ACCOUNT,),
+        _A.READ: (_K.ACCOUNT, _K.WORK),
         _A.CHANGE: (_K.ACCOUNT, _K.PROCEDURE),
-        _A.END: (_K.SESSION,),
+        _A.END: (_K.SESSION, _K.WORK),
     }),
     Role.VISITOR: _each(_ANY, {
         _A.SIGN_IN: (_K.SESSION,),
@@ -441,7 +442,8 @@ def holdings(tx: Tx) -> tuple[Holding, ...]:
     """This will give the roles the caller holds; raises CallerUnknown for a closed account."""
     cached = tx.notes.get(_Holdings)
     if cached is None:
-        rows = tx.all(SELECT_HOLDINGS, (tx.caller.account,))
+        known_here = tx.caller.account in _BUILT_IN
+        rows = [] if known_here else tx.all(SELECT_HOLDINGS, (tx.caller.account,))
         cached = take_holdings(tx, rows)
     known: tuple[Holding, ...] = cached.known
     return known

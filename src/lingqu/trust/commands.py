@@ -134,21 +134,35 @@ def execute(
     database: Database,
     what: Command[P, R],
     caller: Caller,
-    command_id: CommandId,
+    command_id: CommandId | None,
     /,
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> R:
     """This will do a command in a transaction of its own, once per `command_id`.
 
+    Without one, an id is made here: nobody can have sent it before, so nothing is looked for.
     Raises what the command raises, after recording the refusal; CommandIdReused where the id was
     used for another request.
     """
     assert not args, "commands take keyword arguments"
+    if command_id is None:
+        return _measured(database, what, caller, new_id(CommandId), kwargs, _do_new)
+    return _measured(database, what, caller, command_id, kwargs, _do)
+
+
+def _measured(
+    database: Database,
+    what: Command[P, R],
+    caller: Caller,
+    command_id: CommandId,
+    kwargs: dict[str, Any],
+    do: Callable[[Tx, Command[P, R], CommandId, dict[str, Any]], R],
+) -> R:
     began = time.perf_counter()
     outcome = "done"
     try:
-        return database.run(caller, lambda tx: _do(tx, what, command_id, kwargs))
+        return database.run(caller, lambda tx: do(tx, what, command_id, kwargs))
     except errors.LingquError as refusal:
         outcome = refusal.family
         if not isinstance(refusal, errors.Unavailable):
@@ -171,6 +185,10 @@ def _do(tx: Tx, what: Command[P, R], command_id: CommandId, kwargs: dict[str, An
     take_holdings(tx, held)
     if known:
         return _replay(tx, what, known[0], kwargs)
+    return _do_new(tx, what, command_id, kwargs)
+
+
+def _do_new(tx: Tx, what: Command[P, R], command_id: CommandId, kwargs: dict[str, Any]) -> R:
     salt = new_salt()
     draft = Draft(
         command=command_id,

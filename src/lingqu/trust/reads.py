@@ -10,7 +10,7 @@ from typing import Literal
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.runtime import REAL_TIME, Tx
-from lingqu.trust.access import AccessDenied, AccountId, Action, Kind, PartyId, is_allowed
+from lingqu.trust.access import AccessDenied, AccountId, Action, Kind, PartyId, Role, is_allowed
 from lingqu.trust.parties import API_KEYS, ASSIGNMENTS, ApiKey, PartyNotFound, RoleAssignment
 
 
@@ -123,17 +123,37 @@ def find_stranger_refusals(tx: Tx, *, page: PageRequest) -> Page[StrangerRefusal
     return Page(items=items, next=cursor(last) if more else None)
 
 
+_CHOICES_MOST = 500
 _ORGANIZATIONS = """
-    SELECT id, name FROM trust.party
-    WHERE id = ANY(%s) AND kind = 'organization' AND name IS NOT NULL
+    SELECT id, name FROM trust.party p
+    WHERE kind = 'organization' AND name IS NOT NULL
+        AND (%(parties)s::text[] IS NULL OR id = ANY(%(parties)s) OR name = ANY(%(called)s))
+        AND (%(role)s::text IS NULL OR EXISTS (
+            SELECT FROM trust.role_assignment r
+            WHERE r.party = p.id AND r.role = %(role)s AND r.ended_at IS NULL
+        ))
+    ORDER BY name, id LIMIT %(most)s
 """
 
 
-def organization_names(tx: Tx, *, parties: Iterable[str]) -> Mapping[str, str]:
-    """This will name organisations by their ids; persons and the erased are left out.
+def organization_names(
+    tx: Tx,
+    *,
+    parties: Iterable[str] | None = None,
+    called: Iterable[str] | None = None,
+    role: Role | None = None,
+) -> Mapping[str, str]:
+    """This will name organisations by their ids, and find those that are `called` so in full.
 
-    Who answers for data, offers it or holds a right to it is public where it is an organisation.
+    Persons and the erased are left out. Who answers for data, offers it or holds a right to it is
+    public where it is an organisation. Without `parties` and `called` the first ones by name are
+    given, to choose from; with `role` only those that have somebody in that office.
     """
-    wanted = sorted({*parties})
-    rows = tx.all(_ORGANIZATIONS, (wanted,)) if wanted else []
-    return {row["id"]: row["name"] for row in rows}
+    words = sorted({*(called or ())})
+    wanted = None if parties is None and called is None else sorted({*(parties or ())})
+    if wanted == [] and not words:
+        return {}
+    most = _CHOICES_MOST if wanted is None else len(wanted) + _CHOICES_MOST * bool(words)
+    office = None if role is None else role.value
+    asked = {"parties": wanted, "called": words, "role": office, "most": most}
+    return {row["id"]: row["name"] for row in tx.all(_ORGANIZATIONS, asked)}

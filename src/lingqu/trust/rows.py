@@ -20,9 +20,11 @@ from lingqu.kernel import canon, errors, merkle
 from lingqu.kernel.values import from_row, to_plain
 from lingqu.runtime import Row, Tx
 from lingqu.trust.facts import Draft, RowVersion, draft_of, new_salt, row_content
-from lingqu_verify.canon import MAX_INTEGER
 
 V = TypeVar("V")
+_VERSIONS = """
+    SELECT content FROM trust.row_version WHERE table_name = %s AND key = %s ORDER BY version
+"""
 
 
 class AuditClass(enum.Enum):
@@ -217,6 +219,12 @@ class Table(Generic[V]):
         rows = tx.all(f"SELECT {names} FROM {self.name} {tail}", parameters)  # noqa: S608  # declared names, constant tail
         return tuple(self.value(row) for row in rows)
 
+    def versions(self, tx: Tx, key: str) -> tuple[Mapping[str, Any], ...]:
+        """This will read every version of a row as it was kept, oldest first, in plain values."""
+        kept = tx.all(_VERSIONS, (self.name, str(key)))
+        found = [canon.decode(row["content"].encode()) for row in kept]
+        return tuple(one["row"] for one in found if one["row"] is not None)
+
     def value(self, row: Row) -> V:
         """This will turn a database row into the stored value."""
         return from_row(self._value, row)
@@ -280,35 +288,33 @@ class BatchTable:
         """Declare the table and its own columns."""
         self.name = name
         self._columns = tuple(columns)
-        names = ", ".join(self._columns)
-        self._populate = (
-            f"INSERT INTO {name} (batch, position, {names}) SELECT %s, position, {names}"  # noqa: S608  # declared names only
-            f" FROM json_populate_recordset(NULL::{name}, %s::json)"
-        )
         _add(Declaration(name, AuditClass.BATCH, "batch", (self._columns,)))
 
-    def append_later(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
-        """This will add a small batch of plain JSON values with the next statement or the commit.
+    def line(self, row: Sequence[object]) -> tuple[str, bytes]:
+        """This will give one row of plain JSON values as a line to `store`, and its leaf hash."""
+        return ",".join(map(_quoted, row)), batch_leaf(row)
 
-        It costs no wait of its own; what the table refuses is raised there.
+    def root(self, batch: str, leaves: Sequence[bytes]) -> BatchRoot:
+        """This will give what the fact of a batch carries, from the leaf hashes of its rows."""
+        found = merkle.root_of(leaves).hex()
+        return BatchRoot(table=self.name, id=batch, count=len(leaves), root=found)
+
+    def store(self, tx: Tx, batches: Iterable[tuple[str, Sequence[str]]]) -> None:
+        """This will add the lines of several batches at once; their facts carry the roots.
+
+        A line is CSV: a row's canonical JSON without its brackets, where that escapes nothing.
         """
-        written = _written(rows)
-        if not rows or written is None:
-            return self.append(tx, batch, rows)
-        tx.later(self._populate, (batch, self._objects(rows)))
-        root = merkle.root_of(merkle.leaf_hash(f"[{one}]".encode()) for one in written).hex()
-        return BatchRoot(table=self.name, id=batch, count=len(rows), root=root)
-
-    def _objects(self, rows: Sequence[Sequence[object]]) -> str:
-        names = ("position", *self._columns)
-        return _write_rows(
-            [dict(zip(names, (at, *row), strict=True)) for at, row in enumerate(rows)]
-        )
+        names = ", ".join(("batch", "position", *self._columns))
+        text = "".join([
+            f"{batch},{at},{line}\n" for batch, lines in batches for at, line in enumerate(lines)
+        ])  # fmt: skip
+        tx.copy_text(f"COPY {self.name} ({names}) FROM STDIN (FORMAT csv, NULL 'null')", (text,))
 
     def append(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
         """This will add the rows of one batch; its fact must carry the root this gives."""
-        if all(set(map(type, column)) <= _SIMPLE for column in zip(*rows, strict=True)):
-            return self.append_pieces(tx, batch, (rows,))
+        columns = [*zip(*rows, strict=True)]
+        if all(set(map(type, column)) <= _SIMPLE for column in columns):
+            return self.append_pieces(tx, batch, (columns,))
         names = ", ".join(("batch", "position", *self._columns))
         tx.copy_in(
             f"COPY {self.name} ({names}) FROM STDIN",
@@ -322,12 +328,13 @@ class BatchTable:
     ) -> BatchRoot:
         """This will add the rows of one batch piece by piece, the database beside us at work.
 
-        For large batches of plain JSON values. Making a piece must not ask the database anything.
+        For large batches of plain JSON values. A piece is its columns, all equally long; making it
+        must not ask the database anything.
         """
         names = ", ".join(("batch", "position", *self._columns))
         frontier = merkle.Frontier()
         tx.copy_text(
-            f"COPY {self.name} ({names}) FROM STDIN (FORMAT csv, NULL 'null')",
+            f"COPY {self.name} ({names}) FROM STDIN (DELIMITER ',')",
             _lines(batch, pieces, frontier),
         )
         return BatchRoot(table=self.name, id=batch, count=frontier.size, root=frontier.root().hex())
@@ -342,45 +349,48 @@ _SIMPLE = frozenset({str, int, bool, type(None)})
 def _lines(
     batch: str, pieces: Iterable[Sequence[Sequence[object]]], frontier: merkle.Frontier
 ) -> Iterator[str]:
-    """Each piece as lines of CSV; the hash of each row goes into the frontier."""
-    for rows in pieces:
-        written = _written(rows)
-        start = frontier.size
-        if written is not None:
-            yield "".join([f"{batch},{start + at},{one}\n" for at, one in enumerate(written)])
-            frontier.extend([merkle.leaf_hash(f"[{one}]".encode()) for one in written])
-        elif rows:
-            cells = (",".join(map(_cell, (batch, start + at, *row))) for at, row in enumerate(rows))
-            yield "".join([f"{line}\n" for line in cells])
-            frontier.extend(map(batch_leaf, rows))
+    """Each piece as lines of COPY; the hash of each row goes into the frontier."""
+    for columns in pieces:
+        written, start = _written(columns), frontier.size
+        lines = [f"{batch},{at},{one}\n" for at, one in enumerate(written, start)]
+        text = _copied("".join(lines), len(lines) * (len(columns) + 1))
+        if not text:
+            rows = enumerate(zip(*columns, strict=True), start)
+            text = "".join([f"{','.join(map(_cell, (batch, at, *row)))}\n" for at, row in rows])
+        yield text
+        frontier.extend(merkle.leaf_hashes([f"[{one}]".encode() for one in written]))
 
 
-def _written(rows: Sequence[Sequence[object]]) -> list[str] | None:
-    """The canonical JSON of each row without its brackets, all at once; None where it is not easy.
+def _copied(lines: str, commas: int) -> str:
+    """The JSON of many rows as COPY takes it; empty where a text needs more than its quotes off."""
+    if "\\" in lines or lines.count(",") != commas:
+        return ""
+    return lines.replace(",null", ",\\N").replace('"', "")
 
-    Easy are rows of plain JSON values without a character that JSON escapes: their text is a line
-    of CSV too.
-    """
-    for column in zip(*rows, strict=True):
-        kinds = set(map(type, column))
-        if not kinds <= _SIMPLE:
-            return None
-        if int in kinds:
-            whole = column if kinds == {int} else [one for one in column if type(one) is int]
-            if max(whole) > MAX_INTEGER or min(whole) < -MAX_INTEGER:
-                return None
-    text = _write_rows(rows)
-    if not rows or "\\" in text or text.count("],[") != len(rows) - 1:
-        return None
-    return text[2:-2].split("],[")
+
+def _written(columns: Sequence[Sequence[object]]) -> list[str]:
+    """The canonical JSON of each row without its brackets. Raises NotCanonical."""
+    texts = map(canon.encode_scalars, columns)
+    return [*map(",".join, zip(*texts, strict=True))]
 
 
 def _cell(value: object) -> str:
-    """A plain JSON value in a line of CSV."""
+    """A plain JSON value in a line of COPY."""
     if isinstance(value, str):
-        quoted = value.replace('"', '""')
-        return f'"{quoted}"'
+        return "".join([_ESCAPED.get(one, one) for one in value])
     assert type(value) in _SIMPLE, "large batches are of plain JSON values"
+    return "\\N" if value is None else _write_rows(value)
+
+
+_ESCAPED = {"\\": "\\\\", ",": "\\,", "\n": "\\n", "\r": "\\r"}
+
+
+def _quoted(value: object) -> str:
+    """A plain JSON value in a line of CSV, where nothing missing is `null`."""
+    if isinstance(value, str):
+        told = value.replace('"', '""')
+        return f'"{told}"'
+    assert type(value) in _SIMPLE, "batches are of plain JSON values"
     return _write_rows(value)
 
 

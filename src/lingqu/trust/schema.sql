@@ -533,3 +533,40 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
 $$;
 REVOKE ALL ON FUNCTION trust.empty_attachment(text, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION trust.empty_attachment(text, bigint) TO lingqu_app;
+
+CREATE TABLE trust.work (
+    id text PRIMARY KEY,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    owner text NOT NULL REFERENCES trust.party,
+    account text NOT NULL,
+    title text NOT NULL,
+    state text NOT NULL DEFAULT 'waiting'
+        CHECK (state IN ('waiting', 'running', 'done', 'refused', 'cancelled')),
+    done bigint NOT NULL DEFAULT 0,
+    total bigint NOT NULL DEFAULT 0,
+    result text NOT NULL DEFAULT '',
+    code text NOT NULL DEFAULT '',
+    parameters text NOT NULL DEFAULT '{}',
+    asked_at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    stop_at timestamptz
+);
+CREATE INDEX work_account ON trust.work (account, id);
+COMMENT ON TABLE trust.work IS 'Long work that somebody waits for; what it makes true is a command.';
+GRANT SELECT, INSERT, UPDATE ON trust.work TO lingqu_app;
+
+CREATE INDEX party_name ON trust.party (name) WHERE kind = 'organization';
+
+-- Whoever remembers who a key is, and what it may do, hears at once that this changed.
+CREATE FUNCTION trust.tell_access() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('lingqu_access', CASE TG_TABLE_NAME WHEN 'account' THEN to_jsonb(NEW) ->> 'id' ELSE to_jsonb(NEW) ->> 'account' END);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION trust.tell_access() IS 'Notifies listeners of lingqu_access which account was changed.';
+CREATE TRIGGER api_key_tells AFTER UPDATE ON trust.api_key FOR EACH ROW EXECUTE FUNCTION trust.tell_access();
+CREATE TRIGGER account_tells AFTER UPDATE ON trust.account FOR EACH ROW EXECUTE FUNCTION trust.tell_access();
+CREATE TRIGGER role_assignment_tells AFTER INSERT OR UPDATE ON trust.role_assignment FOR EACH ROW EXECUTE FUNCTION trust.tell_access();
+CREATE TRIGGER mandate_tells AFTER INSERT OR UPDATE ON trust.mandate FOR EACH ROW EXECUTE FUNCTION trust.tell_access();

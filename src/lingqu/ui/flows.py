@@ -15,6 +15,7 @@ from lingqu.runtime.calendar import Calendar
 from lingqu.trust.procedures import Clock
 
 _HIGH, _GAP_X, _GAP_Y, _PAD = 34, 46, 18, 8
+_LOOP = 24
 _WIDE, _NARROW = 13, 7
 _DAYS_DRAWN = 46
 _NODE = Markup(
@@ -121,7 +122,7 @@ def _placed(ranks: Mapping[str, int], words: Mapping[str, str]) -> tuple[dict[st
         for place, name in enumerate(names):
             boxes[name] = _Box(x=x, y=top + place * (_HIGH + _GAP_Y), width=width)
         x += width + _GAP_X
-    return boxes, x - _GAP_X + _PAD, height
+    return boxes, x - _GAP_X + _PAD + _LOOP, height
 
 
 def _width(text: str) -> int:

@@ -20,8 +20,10 @@ from litestar.response import Stream
 from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
+from lingqu.kernel.time import Instant
 from lingqu.runtime import Caller
-from lingqu.trust import procedures
+from lingqu.trust import jobs, procedures
+from lingqu.ui.pages.notices import count_notices
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.refusals import PageNotFound
 from lingqu.wiring import App
@@ -69,22 +71,35 @@ def count_todos(app: App, caller: Caller) -> int:
         return len(procedures.find_todos(tx, limit=TODOS_MAX))
 
 
+def _standing(app: App, caller: Caller, work: jobs.WorkId) -> jobs.Work:
+    with app.database.reading(caller) as tx:
+        return jobs.get_work(tx, work)
+
+
 @get("/live", sync_to_thread=False)
 def live(desk: FromDesk, state: State) -> Stream:
-    """This will stream what changes to an open page; for whoever has signed in."""
+    """This will stream what changes to an open page; for whoever has signed in.
+
+    A page that waits for a work names it, and hears of it until it has ended.
+    """
     desk.require()
+    named = desk.argument("work")
+    work = jobs.WorkId(named) if named else None
     watch: Watch = state["watch"]
     if watch.listeners >= LISTENERS_MAX:
         raise PageNotFound
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    events = _events(watch, desk.visit.caller)
+    events = _events(watch, desk.visit.caller, work, desk.seen)
     return Stream(events, media_type="text/event-stream", headers=headers)
 
 
-async def _events(watch: Watch, caller: Caller) -> AsyncIterator[str]:
+async def _events(
+    watch: Watch, caller: Caller, work: jobs.WorkId | None, since: Instant | None
+) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     began = beaten = loop.time()
     seen: str | None = None
+    told: jobs.Work | None = None
     watch.listeners += 1
     try:
         while loop.time() - began < OPEN_MAX_S and not watch.stop.is_set():
@@ -93,11 +108,22 @@ async def _events(watch: Watch, caller: Caller) -> AsyncIterator[str]:
             if newest != seen:
                 try:
                     todos = await asyncio.to_thread(count_todos, watch.app, caller)
+                    notices = await asyncio.to_thread(count_notices, watch.app, caller, since)
                 except errors.LingquError:
                     return
-                said = json.dumps({"todos": todos, "first": seen is None})
+                said = json.dumps({"todos": todos, "notices": notices, "first": seen is None})
                 yield f"event: news\ndata: {said}\n\n"
                 seen = newest
+            if work is not None:
+                try:
+                    held = await asyncio.to_thread(_standing, watch.app, caller, work)
+                except errors.LingquError:
+                    return
+                if held != told:
+                    said = json.dumps({"state": held.state.value, "percent": held.percent})
+                    yield f"event: work\ndata: {said}\n\n"
+                told = held
+                work = None if held.state.is_over else work
             elif now - beaten > BEAT_EVERY_S:
                 beaten = now
                 yield ": here\n\n"

@@ -33,10 +33,25 @@ RUNNING = frozenset({Role.ADMINISTRATOR})
 PROVIDING = frozenset({
     Role.PROVIDER, Role.IMPLEMENTER, Role.OPERATOR, Role.CHIEF_DATA_OFFICER, Role.MEMBER,
 })  # fmt: skip
+DELIVERING = frozenset({Role.PROVIDER, Role.IMPLEMENTER, Role.MEMBER})
 TRADING = frozenset({Role.OPERATOR, Role.MERCHANT, Role.BUYER, Role.VENUE, Role.MEMBER})
 HOLDING = frozenset({Role.PROVIDER, Role.IMPLEMENTER, *TRADING}) - {Role.VENUE}
 BOOKS = frozenset({Role.CLEARING, Role.TREASURY, *TRADING})
 DECIDING = frozenset({Role.CLERK, Role.REVIEWER, Role.PRICE_AUTHORITY, Role.SERVICE_BODY})
+OPERATING = frozenset({Role.IMPLEMENTER, Role.OPERATOR, Role.MEMBER}) | WATCHING | RUNNING
+REGISTERING = frozenset({
+    Role.PROVIDER, Role.IMPLEMENTER, Role.OPERATOR, Role.MERCHANT, Role.MEMBER, Role.CLERK,
+    Role.REVIEWER,
+}) | RUNNING  # fmt: skip
+MAKING = frozenset({Role.OPERATOR, Role.MERCHANT, Role.MEMBER}) | WATCHING | RUNNING
+OFFERING = frozenset({Role.OPERATOR, Role.MERCHANT, Role.MEMBER, Role.VENUE}) | WATCHING
+PRICING = (
+    frozenset({
+        Role.OPERATOR, Role.MERCHANT, Role.MEMBER, Role.IMPLEMENTER, Role.PRICE_AUTHORITY,
+    })
+    | WATCHING
+)  # fmt: skip
+SETTLING = frozenset({Role.VENUE, Role.CLEARING}) | WATCHING | RUNNING
 OFFICES = frozenset({*PROVIDING, *TRADING, *DECIDING, *BOOKS})
 
 SECTIONS = (
@@ -45,6 +60,7 @@ SECTIONS = (
         entries=(
             Entry(path="/", label="ui.nav.desk", is_live=True),
             Entry(path="/trust/procedures", label="ui.nav.procedures"),
+            Entry(path="/trust/works", label="ui.nav.works", roles=DELIVERING | RUNNING),
         ),
     ),
     Section(
@@ -52,6 +68,26 @@ SECTIONS = (
         entries=(
             Entry(path="/supply/resources", label="ui.nav.resources"),
             Entry(path="/supply/duties", label="ui.nav.duties"),
+            Entry(
+                path="/supply/sources",
+                label="ui.nav.sources",
+                roles=DELIVERING | WATCHING | RUNNING,
+            ),
+            Entry(
+                path="/supply/loads", label="ui.nav.loads", roles=DELIVERING | WATCHING | RUNNING
+            ),
+            Entry(
+                path="/supply/findings",
+                label="ui.nav.findings",
+                roles=DELIVERING | WATCHING | RUNNING,
+            ),
+            Entry(path="/supply/opening", label="ui.nav.opening"),
+            Entry(path="/supply/open", label="ui.nav.open_files"),
+            Entry(
+                path="/supply/catalogs",
+                label="ui.nav.catalogs",
+                roles=frozenset({Role.IMPLEMENTER}) | RUNNING,
+            ),
             Entry(path="/supply/compare", label="ui.nav.compare", roles=PROVIDING | RUNNING),
         ),
     ),
@@ -59,13 +95,24 @@ SECTIONS = (
         label="ui.nav.section.rights",
         entries=(
             Entry(path="/rights/grants", label="ui.nav.grants", roles=HOLDING | WATCHING | RUNNING),
+            Entry(path="/rights/operation", label="ui.nav.operation", roles=OPERATING),
+            Entry(path="/rights/registrations", label="ui.nav.registrations", roles=REGISTERING),
             Entry(path="/rights/registry", label="ui.nav.registry"),
         ),
+    ),
+    Section(
+        label="ui.nav.section.gate",
+        entries=(Entry(path="/gate/products", label="ui.nav.products", roles=MAKING),),
     ),
     Section(
         label="ui.nav.section.market",
         entries=(
             Entry(path="/market/listings", label="ui.nav.listings"),
+            Entry(path="/market/offers", label="ui.nav.offers", roles=OFFERING),
+            Entry(path="/market/prices", label="ui.nav.prices", roles=PRICING),
+            Entry(
+                path="/market/members", label="ui.nav.members", roles=TRADING | WATCHING | RUNNING
+            ),
             Entry(
                 path="/market/contracts",
                 label="ui.nav.contracts",
@@ -78,11 +125,26 @@ SECTIONS = (
         entries=(
             Entry(path="/supervision/flows", label="ui.nav.flows", roles=WATCHING),
             Entry(path="/supervision/attempts", label="ui.nav.attempts", roles=WATCHING),
+            Entry(path="/supervision/cases", label="ui.nav.cases", roles=WATCHING),
+            Entry(path="/supervision/reconciliations", label="ui.nav.compared", roles=WATCHING),
+            Entry(path="/supervision/reports", label="ui.nav.reports", roles=WATCHING),
         ),
     ),
     Section(
         label="ui.nav.section.ledger",
         entries=(
+            Entry(
+                path="/market/funds",
+                label="ui.nav.funds",
+                roles=TRADING | WATCHING | frozenset({Role.CLEARING}),
+            ),
+            Entry(path="/market/settlements", label="ui.nav.settlements", roles=SETTLING),
+            Entry(
+                path="/market/payables",
+                label="ui.nav.payables",
+                roles=SETTLING | frozenset({Role.TREASURY}),
+            ),
+            Entry(path="/market/contributions", label="ui.nav.contributions", roles=SETTLING),
             Entry(
                 path="/ledger/accounts",
                 label="ui.nav.ledger_accounts",
@@ -109,6 +171,7 @@ SECTIONS = (
         label="ui.nav.section.system",
         entries=(
             Entry(path="/trust/parties", label="ui.nav.parties"),
+            Entry(path="/trust/jobs", label="ui.nav.jobs", roles=RUNNING),
             Entry(path="/system", label="ui.nav.system", roles=RUNNING),
         ),
     ),
@@ -118,6 +181,7 @@ SECTIONS = (
 PUBLIC = (
     Entry(path="/market/listings", label="ui.nav.listings"),
     Entry(path="/supply/resources", label="ui.nav.resources"),
+    Entry(path="/supply/open", label="ui.nav.open_files"),
     Entry(path="/rights/registry", label="ui.nav.registry"),
     Entry(path="/trust/rules", label="ui.nav.rules"),
     Entry(path="/trust/verify", label="ui.nav.verify"),

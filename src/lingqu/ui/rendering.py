@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from lingqu import trust
 from lingqu.kernel import errors
-from lingqu.kernel.charts import Label
+from lingqu.kernel.charts import Label, Role
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx, new_id
 from lingqu.runtime.i18n import (
@@ -111,6 +111,8 @@ class Desk:
     state: dict[str, Any]
     views: tuple[SavedView, ...] = ()
     """The saved views this browser brings, of all lists."""
+    seen: Instant | None = None
+    """Until when the visitor has seen what moved in their matters, as the browser says."""
     address: str = ""
     """Scheme and host of the request, for an address outside that leads back here."""
 
@@ -135,6 +137,11 @@ class Desk:
     def label(self, label: Label) -> str:
         """This will give the words of something that carries them in both languages."""
         return label.en if self.visit.language == "en" else label.zh
+
+    def labels(self, named: Iterable[Role]) -> str:
+        """This will list things that carry their words."""
+        comma = ", " if self.visit.language == "en" else "、"
+        return comma.join(self.label(one.label) for one in named)
 
     def cite(self, rule: str) -> Cited | None:
         """This will cite a rule of the rulebook in force; None where it is not known here."""
@@ -194,6 +201,10 @@ class Desk:
         code = _BUILT_IN.get(account)
         return shorten(account) if code is None else self.text(code)
 
+    def either(self, code: str, other: str) -> str:
+        """This will give a text by its code; where there is none, the other words."""
+        return self.text(code) if code in catalog() else other
+
     def field(self, name: str) -> str:
         """This will name a field of a fact."""
         code = f"ui.field.{name}"
@@ -212,6 +223,15 @@ class Desk:
         if roles and not identity.has(*roles):
             raise trust.AccessDenied(action=trust.Action.READ.value, kind=kind.value)
         return identity
+
+    def reach(self, tx: Tx, kind: trust.Kind, action: trust.Action) -> tuple[trust.PartyId, ...]:
+        """This will give the parties of the visitor for whose things of a kind the act is allowed.
+
+        Raises SignInRequired.
+        """
+        mine = self.require()
+        held = (trust.PartyId(one) for one in mine.parties or (mine.party,))
+        return tuple(one for one in held if trust.is_allowed(tx, action, kind, owner=one))
 
     def reading(self) -> AbstractContextManager[Tx]:
         """This will open a read for whoever asks."""

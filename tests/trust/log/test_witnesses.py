@@ -135,7 +135,8 @@ def test_a_witness_that_was_away_catches_up(world, witness, until):
         assert sequencer.status().size == 7
         witness.start()
         until(lambda: [c.size for c in cosigned(world)] == [7])
-        assert sequencer.status().witnesses[0].error is None
+        # What was cosigned is seen in the table a moment before the status tells it.
+        until(lambda: sequencer.status().witnesses[0].error is None)
 
 
 def test_a_restored_installation_without_its_files_is_stopped_by_the_witness(world, witness, until):

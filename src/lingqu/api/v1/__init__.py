@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from litestar import Router
 
+from lingqu.api.routes import commands_of, questions_of
 from lingqu.api.v1 import (
     collection,
     divisions,
     findings,
     gate,
+    gate_consents,
     gate_lists,
     holds,
     identity,
@@ -44,25 +46,18 @@ _WORDS = (
     market,
     settlement,
     gate,
+    gate_consents,
     gate_lists,
     supervision,
     interop,
+    divisions,
+    policies,
 )
 
-COMMAND_ROUTES = {name: route for word in _WORDS for name, route in word.COMMAND_ROUTES.items()}
-"""Every command that is not internal, with its route."""
-READING_ROUTES = (
-    *policies.READING_ROUTES,
-    *findings.READING_ROUTES,
-    *gate.READING_ROUTES,
-    *settlement.READING_ROUTES,
-    *gate_lists.READING_ROUTES,
-)
-"""Every POST that is a read: its question is a document, so it is no command."""
 WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 """Commands that no route can do, and why."""
 UPLOAD_PATHS = (
-    collection.UPLOAD_PATH,
+    *collection.UPLOAD_PATHS,
     settlement.UPLOAD_PATH,
     *gate_lists.UPLOAD_PATHS,
 )
@@ -71,4 +66,10 @@ UPLOAD_PATHS = (
 
 def routers() -> tuple[Router, ...]:
     """This will give all routes."""
-    return tuple(router for word in (*_WORDS, divisions, policies) for router in word.routers())
+    return tuple(router for word in _WORDS for router in word.routers())
+
+
+COMMAND_ROUTES = commands_of(routers())
+"""Every command that is not internal, with its route."""
+READING_ROUTES = questions_of(routers())
+"""Every POST that is a read: its question is a document, so it is no command."""

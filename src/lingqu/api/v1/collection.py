@@ -8,24 +8,22 @@ import binascii
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import supply, trust
-from lingqu.api.v1.supply import After, Body, ModeName, Size
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
+from lingqu.api.v1.shapes import WorkView, work_view
+from lingqu.api.v1.supply import Body, ModeName
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.errands import deliver_file, deliver_source
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import format_instant
-from lingqu.supply import collection
+from lingqu.supply import collection, handing
+from lingqu.trust import jobs
 
-COMMAND_ROUTES = {
-    "supply.source.register": "POST /api/v1/supply/sources",
-    "supply.source.end": "POST /api/v1/supply/sources/{source}/end",
-    "supply.load.record": "POST /api/v1/supply/loads",
-}
-UPLOAD_PATH = "/api/v1/supply/loads"
+UPLOAD_PATHS = ("/api/v1/supply/loads", "/api/v1/supply/deliveries")
 """Where longer bodies are taken than elsewhere."""
 REJECTIONS_SHOWN = 1000
 
@@ -89,6 +87,20 @@ class Deliver(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     mode: LoadModeName = "replace"
 
 
+class HandOver(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A delivery to be loaded in the background, under a work's id the caller made (`wrk_...`).
+
+    A file in base64, or none where `source` is a database that is read.
+    """
+
+    work: str
+    resource: str
+    source: str | None = None
+    name: str = "delivery.csv"
+    content: str | None = None
+    mode: LoadModeName = "replace"
+
+
 class LoadView(msgspec.Struct, kw_only=True):
     """One delivery as it was loaded; `content` is the SHA-256 of what was delivered."""
 
@@ -130,7 +142,7 @@ class RejectionList(msgspec.Struct, kw_only=True):
     items: list[RejectionView]
 
 
-@get("/sources", sync_to_thread=True, summary="List sources")
+@reads("/sources", "List sources")
 def find_sources(
     platform: FromPlatform,
     visit: FromVisit,
@@ -150,12 +162,7 @@ def find_sources(
     return SourcePage(items=[source_view(one) for one in page.items], next=page.next)
 
 
-@post(
-    "/sources",
-    sync_to_thread=True,
-    command="supply.source.register",
-    summary="Register a source",
-)
+@makes("/sources", "supply.source.register", "Register a source")
 def register_source(write: FromWrite, data: JSONBody[RegisterSource]) -> SourceView:
     """This will say where a resource comes from; how to sign in there is never sent here."""
     made = write.execute(
@@ -170,20 +177,14 @@ def register_source(write: FromWrite, data: JSONBody[RegisterSource]) -> SourceV
     return source_view(made)
 
 
-@post(
-    "/sources/{source:str}/end",
-    sync_to_thread=True,
-    status_code=200,
-    command="supply.source.end",
-    summary="End a source",
-)
+@does("/sources/{source:str}/end", "supply.source.end", "End a source")
 def end_source(write: FromWrite, source: FromPath[str]) -> SourceView:
     """This will end a source; what was taken from it stays."""
     ended = write.execute(collection.end_source, source=collection.SourceId(source))
     return source_view(ended)
 
 
-@post("/loads", sync_to_thread=True, command="supply.load.record", summary="Deliver and load")
+@makes("/loads", "supply.load.record", "Deliver and load")
 def deliver(write: FromWrite, data: JSONBody[Deliver]) -> LoadView:
     """This will pass a delivery through the gates and load what is accepted, whole and once."""
     write.visit.commanded = True
@@ -193,10 +194,7 @@ def deliver(write: FromWrite, data: JSONBody[Deliver]) -> LoadView:
         return load_view(deliver_source(app, caller, write.command, source=source))
     if data.content is None or data.resource is None:
         raise DeliveryUnreadable(file=data.name[:60])
-    try:
-        content = base64.b64decode(data.content, validate=True)
-    except (binascii.Error, ValueError):
-        raise DeliveryUnreadable(file=data.name[:60]) from None
+    content = _content(data.name, data.content)
     made = deliver_file(
         app,
         caller,
@@ -210,7 +208,42 @@ def deliver(write: FromWrite, data: JSONBody[Deliver]) -> LoadView:
     return load_view(made)
 
 
-@get("/loads", sync_to_thread=True, summary="List loads")
+@makes(
+    "/deliveries",
+    "supply.delivery.hand_over",
+    "Deliver, to be loaded in the background",
+    status=202,
+)
+def hand_over(write: FromWrite, data: JSONBody[HandOver]) -> WorkView:
+    """This will keep a delivery and have it loaded; its work says how far it is."""
+    work, source = jobs.WorkId(data.work), None
+    if data.source is not None:
+        source = collection.SourceId(data.source)
+    resource = supply.ResourceId(data.resource)
+    with write.platform.database.reading(write.visit.caller) as tx:
+        # Nobody leaves files here who may not deliver.
+        load = collection.LoadId.of(work.uuid)
+        collection.plan_load(tx, load=load, resource=resource, source=source)
+    sha256, size = "", 0
+    if data.content is not None:
+        content = _content(data.name, data.content)
+        kept = write.platform.blobs.put(
+            content, limit_bytes=write.platform.settings.upload_bytes_max
+        )
+        sha256, size = kept.sha256, kept.size
+    handed = handing.Handed(
+        resource=resource,
+        mode=collection.LoadMode(data.mode),
+        source=source,
+        name=data.name[:100],
+        sha256=sha256,
+        size_bytes=size,
+    )
+    made = write.execute(handing.hand_over, work=work, handed=handed)
+    return work_view(made)
+
+
+@reads("/loads", "List loads")
 def find_loads(
     platform: FromPlatform,
     visit: FromVisit,
@@ -230,14 +263,14 @@ def find_loads(
     return LoadPage(items=[load_view(one) for one in page.items], next=page.next)
 
 
-@get("/loads/{load:str}", sync_to_thread=True, summary="Read a load")
+@reads("/loads/{load:str}", "Read a load")
 def get_load(platform: FromPlatform, visit: FromVisit, load: FromPath[str]) -> LoadView:
     """This will read one load."""
     with platform.database.reading(visit.caller) as tx:
         return load_view(collection.get_load(tx, collection.LoadId(load)))
 
 
-@get("/loads/{load:str}/rejections", sync_to_thread=True, summary="List rejected rows")
+@reads("/loads/{load:str}/rejections", "List rejected rows")
 def find_rejections(platform: FromPlatform, visit: FromVisit, load: FromPath[str]) -> RejectionList:
     """This will list the rows of a load that were not accepted, for the body that delivered."""
     with platform.database.reading(visit.caller) as tx:
@@ -248,6 +281,13 @@ def find_rejections(platform: FromPlatform, visit: FromVisit, load: FromPath[str
             for one in found
         ]
     )
+
+
+def _content(name: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise DeliveryUnreadable(file=name[:60]) from None
 
 
 def source_view(source: collection.Source) -> SourceView:
@@ -288,16 +328,9 @@ def load_view(load: collection.Load) -> LoadView:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     handlers: list[Any] = [
-        find_sources, register_source, end_source, deliver, find_loads, get_load, find_rejections,
+        find_sources, register_source, end_source, deliver, hand_over, find_loads, get_load,
+        find_rejections,
     ]  # fmt: skip
-    return (
-        Router(
-            "/api/v1/supply",
-            route_handlers=handlers,
-            guards=[signed_in],
-            tags=["supply"],
-            security=[{"key": []}, {"session": []}],
-        ),
-    )
+    return routes_of("/api/v1/supply", "supply", handlers)

@@ -7,11 +7,12 @@ from datetime import date, timedelta
 from typing import Annotated, Literal
 
 import msgspec
-from litestar import Router, get
+from litestar import Router
 from litestar.params import FromPath, QueryParameter
 
 from lingqu import trust
 from lingqu.api.refusals import RequestMalformed
+from lingqu.api.routes import reads, routes_of
 from lingqu.api.writes import FromPlatform
 from lingqu.trust import divisions
 from lingqu.wiring import App
@@ -66,7 +67,7 @@ class DivisionList(msgspec.Struct, kw_only=True):
     items: list[DivisionView]
 
 
-@get("/divisions", sync_to_thread=True, summary="Find administrative divisions")
+@reads("/divisions", "Find administrative divisions", is_open=True)
 def find_divisions(
     platform: FromPlatform,
     text: Annotated[str, QueryParameter(name="text", max_length=40)] = "",
@@ -86,7 +87,7 @@ def find_divisions(
     return DivisionList(items=[division_view(one) for one in found])
 
 
-@get("/divisions/{code:str}", sync_to_thread=True, summary="Read an administrative division")
+@reads("/divisions/{code:str}", "Read an administrative division", is_open=True)
 def get_division(
     platform: FromPlatform, code: FromPath[str], on: On = None, book: InBook = "civil_affairs"
 ) -> DivisionStory:
@@ -137,5 +138,5 @@ def _day(platform: App, on: str | None) -> date:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes, which need no one who is known."""
-    return (Router("/api/v1/trust", route_handlers=[find_divisions, get_division], tags=["trust"]),)
+    """This will give the routes."""
+    return routes_of("/api/v1/trust", "trust", [find_divisions, get_division])

@@ -6,20 +6,17 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody
 
 from lingqu import supply, trust
-from lingqu.api.v1.supply import After, Body, Size
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.routes import After, Size, asks, makes, reads, routes_of
+from lingqu.api.v1.supply import Body
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.errands import Look, look_at
 from lingqu.kernel import canon
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import format_instant
-
-COMMAND_ROUTES = {"supply.finding.open": "POST /api/v1/supply/findings"}
-READING_ROUTES = ("POST /api/v1/supply/findings/look",)
-"""Looking changes nothing; what is looked at is too much for a URL."""
 
 KindName = Literal["comparison", "one_value", "filled", "unique"]
 Column = Annotated[str, msgspec.Meta(max_length=128)]
@@ -97,7 +94,7 @@ class FindingPage(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-@post("/findings/look", sync_to_thread=True, status_code=200, summary="Look at loaded tables")
+@asks("/findings/look", "Look at loaded tables")
 def look(platform: FromPlatform, visit: FromVisit, data: JSONBody[LookShape]) -> ObservationView:
     """This will compare two loaded code books, or hold a column to a rule; nothing is stored."""
     seen = look_at(platform, visit.caller, look_of(data))
@@ -117,12 +114,7 @@ def look(platform: FromPlatform, visit: FromVisit, data: JSONBody[LookShape]) ->
     )
 
 
-@post(
-    "/findings",
-    sync_to_thread=True,
-    command="supply.finding.open",
-    summary="Open a finding",
-)
+@makes("/findings", "supply.finding.open", "Open a finding")
 def open_finding(write: FromWrite, data: JSONBody[OpenFinding]) -> FindingView:
     """This will look, record what was found, and begin its rectification."""
     seen = look_at(write.platform, write.visit.caller, look_of(data.look))
@@ -138,7 +130,7 @@ def open_finding(write: FromWrite, data: JSONBody[OpenFinding]) -> FindingView:
     return finding_view(made)
 
 
-@get("/findings", sync_to_thread=True, summary="List findings")
+@reads("/findings", "List findings")
 def find_findings(
     platform: FromPlatform,
     visit: FromVisit,
@@ -153,7 +145,7 @@ def find_findings(
     return FindingPage(items=[finding_view(one) for one in page.items], next=page.next)
 
 
-@get("/findings/{finding:str}", sync_to_thread=True, summary="Read a finding")
+@reads("/findings/{finding:str}", "Read a finding")
 def get_finding(platform: FromPlatform, visit: FromVisit, finding: FromPath[str]) -> FindingView:
     """This will read one finding, for the bodies it names and whoever supervises."""
     with platform.database.reading(visit.caller) as tx:
@@ -198,14 +190,6 @@ def finding_view(finding: supply.Finding) -> FindingView:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     handlers: list[Any] = [look, open_finding, find_findings, get_finding]
-    return (
-        Router(
-            "/api/v1/supply",
-            route_handlers=handlers,
-            guards=[signed_in],
-            tags=["supply"],
-            security=[{"key": []}, {"session": []}],
-        ),
-    )
+    return routes_of("/api/v1/supply", "supply", handlers)

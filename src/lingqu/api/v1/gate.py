@@ -5,37 +5,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import errands, gate, rights, trust
+from lingqu.api.routes import After, Size, asks, does, makes, reads, routes_of
 from lingqu.api.v1 import gate_shapes as shapes
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
-from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
+from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import parse_instant
 
-COMMAND_ROUTES = {
-    "gate.product.define": "POST /api/v1/gate/products",
-    "gate.product.revise": "POST /api/v1/gate/products/{product}/revise",
-    "gate.product.withdraw": "POST /api/v1/gate/products/{product}/withdraw",
-    "gate.snapshot.publish": "POST /api/v1/gate/products/{product}/snapshots",
-}
-READING_ROUTES = (
-    "POST /api/v1/gate/calls",
-    "POST /api/v1/gate/explain",
-)
-"""A call carries its own id and is metered by the gate; an explanation changes nothing."""
 
-Size = Annotated[
-    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
-]
-After = Annotated[
-    str | None,
-    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
-]
-
-
-@get("/products", sync_to_thread=True, summary="List products")
+@reads("/products", "List products")
 def find_products(
     platform: FromPlatform,
     visit: FromVisit,
@@ -57,7 +38,7 @@ def find_products(
     )
 
 
-@post("/products", sync_to_thread=True, command="gate.product.define", summary="Define a product")
+@makes("/products", "gate.product.define", "Define a product")
 def define_product(write: FromWrite, data: JSONBody[shapes.DefineProduct]) -> shapes.ProductView:
     """This will define a product under its product grant."""
     form = gate.Form(data.form)
@@ -75,7 +56,7 @@ def define_product(write: FromWrite, data: JSONBody[shapes.DefineProduct]) -> sh
     return shapes.product_view(made)
 
 
-@get("/products/{product:str}", sync_to_thread=True, summary="Read a product and its policy")
+@reads("/products/{product:str}", "Read a product and its policy")
 def get_product(
     platform: FromPlatform, visit: FromVisit, product: FromPath[str]
 ) -> shapes.ProductView:
@@ -84,13 +65,7 @@ def get_product(
         return shapes.product_view(gate.get_product(tx, gate.ProductId(product)))
 
 
-@post(
-    "/products/{product:str}/revise",
-    sync_to_thread=True,
-    status_code=200,
-    command="gate.product.revise",
-    summary="Give a product another policy",
-)
+@does("/products/{product:str}/revise", "gate.product.revise", "Give a product another policy")
 def revise_product(
     platform: FromPlatform,
     write: FromWrite,
@@ -105,13 +80,7 @@ def revise_product(
     return shapes.product_view(write.execute(gate.revise_product, product=wanted, policy=policy))
 
 
-@post(
-    "/products/{product:str}/withdraw",
-    sync_to_thread=True,
-    status_code=200,
-    command="gate.product.withdraw",
-    summary="Withdraw a product",
-)
+@does("/products/{product:str}/withdraw", "gate.product.withdraw", "Withdraw a product")
 def withdraw_product(write: FromWrite, product: FromPath[str]) -> shapes.ProductView:
     """This will stop a product from answering."""
     return shapes.product_view(
@@ -119,12 +88,7 @@ def withdraw_product(write: FromWrite, product: FromPath[str]) -> shapes.Product
     )
 
 
-@post(
-    "/products/{product:str}/snapshots",
-    sync_to_thread=True,
-    command="gate.snapshot.publish",
-    summary="Publish a snapshot",
-)
+@makes("/products/{product:str}/snapshots", "gate.snapshot.publish", "Publish a snapshot")
 def publish_product(
     platform: FromPlatform, write: FromWrite, product: FromPath[str]
 ) -> shapes.SnapshotView:
@@ -136,7 +100,7 @@ def publish_product(
     return shapes.snapshot_view(made)
 
 
-@get("/products/{product:str}/snapshots", sync_to_thread=True, summary="List snapshots")
+@reads("/products/{product:str}/snapshots", "List snapshots")
 def find_snapshots(
     platform: FromPlatform, visit: FromVisit, product: FromPath[str]
 ) -> shapes.SnapshotList:
@@ -148,7 +112,7 @@ def find_snapshots(
     return shapes.SnapshotList(items=[shapes.snapshot_view(one) for one in found])
 
 
-@post("/calls", sync_to_thread=True, status_code=200, summary="Call a product")
+@asks("/calls", "Call a product")
 def call_product(
     platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.CallShape]
 ) -> shapes.AnswerView:
@@ -159,7 +123,7 @@ def call_product(
     return shapes.answer_view(platform.desk.ask(request, asker))
 
 
-@post("/explain", sync_to_thread=True, status_code=200, summary="Explain a decision")
+@asks("/explain", "Explain a decision")
 def explain_call(
     platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.CallShape]
 ) -> shapes.ExplanationView:
@@ -171,7 +135,41 @@ def explain_call(
     return shapes.explanation_view(told)
 
 
-@get("/calls", sync_to_thread=True, summary="List metered calls")
+@asks("/queries", "Ask a governed query")
+def ask_query(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+) -> shapes.AnswerView:
+    """This will answer a query under a grant once it is metered; the same id again is free."""
+    request = shapes.read_query(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+    return shapes.answer_view(platform.asking.ask(request, asker))
+
+
+@asks("/queries/explain", "Explain a query")
+def explain_query(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+) -> shapes.ExplanationView:
+    """This will say how a query would be decided now, rule by rule, without running it."""
+    request = shapes.read_query(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+        told = platform.asking.explain(tx, request, may_call=asker.may_call)
+    return shapes.explanation_view(told)
+
+
+@asks("/queries/stop", "Stop a running query")
+def stop_query(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+) -> shapes.StoppedView:
+    """This will stop one's own query while it runs here; it is metered as refused."""
+    request = shapes.read_query(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+    return shapes.StoppedView(stopped=asker.may_call and platform.asking.cancel(request))
+
+
+@reads("/calls", "List metered calls")
 def find_calls(
     platform: FromPlatform,
     visit: FromVisit,
@@ -198,18 +196,10 @@ def find_calls(
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     handlers: list[Any] = [
         find_products, define_product, get_product, revise_product, withdraw_product,
-        publish_product, find_snapshots, call_product, explain_call, find_calls,
+        publish_product, find_snapshots, call_product, explain_call, find_calls, ask_query,
+        explain_query, stop_query,
     ]  # fmt: skip
-    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-    return (
-        Router(
-            "/api/v1/gate",
-            route_handlers=handlers,
-            guards=[signed_in],
-            tags=["gate"],
-            security=security,
-        ),
-    )
+    return routes_of("/api/v1/gate", "gate", handlers)

@@ -7,27 +7,21 @@ import base64
 import binascii
 from typing import Annotated, Any
 
-from litestar import Response, Router, get, post
+from litestar import Response, Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import gate, rights, supply, trust
+from lingqu.api.routes import After, Size, asks, does, makes, reads, routes_of
 from lingqu.api.v1 import gate_shapes as shapes
-from lingqu.api.v1.supply import After, Size
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.gate import lists
 from lingqu.kernel.paging import PageRequest
 
-COMMAND_ROUTES = {
-    "gate.file.submit": "POST /api/v1/gate/files",
-    "gate.sample.record": "POST /api/v1/gate/products/{product}/samples",
-}
-READING_ROUTES = ("POST /api/v1/gate/reconciliations",)
-"""A question too long for a URL: it changes nothing."""
 UPLOAD_PATHS = ("/api/v1/gate/files", "/api/v1/gate/reconciliations", "/api/v1/gate/calls")
 """Where longer bodies are taken than elsewhere."""
 
 
-@post("/files", sync_to_thread=True, command="gate.file.submit", summary="Hand a table in")
+@makes("/files", "gate.file.submit", "Hand a table in")
 def submit_file(write: FromWrite, data: JSONBody[shapes.SubmitFile]) -> shapes.FileJobView:
     """This will queue a table of subjects; fetch it with its answers later."""
     job = lists.FileJobId(data.job)
@@ -47,7 +41,7 @@ def submit_file(write: FromWrite, data: JSONBody[shapes.SubmitFile]) -> shapes.F
     return shapes.file_view(made)
 
 
-@get("/files", sync_to_thread=True, summary="List file jobs")
+@reads("/files", "List file jobs")
 def find_files(
     platform: FromPlatform,
     visit: FromVisit,
@@ -60,25 +54,44 @@ def find_files(
         page = lists.find_files(
             tx, page=PageRequest(size=size, after=after), grant=rights.GrantId(grant)
         )
-    return shapes.FileJobPage(items=[shapes.file_view(one) for one in page.items], next=page.next)
+        items = [shapes.file_view(one, lists.find_progress(tx, one.id)) for one in page.items]
+    return shapes.FileJobPage(items=items, next=page.next)
 
 
-@get("/files/{job:str}", sync_to_thread=True, summary="Read a file job")
+@reads("/files/{job:str}", "Read a file job")
 def get_file(platform: FromPlatform, visit: FromVisit, job: FromPath[str]) -> shapes.FileJobView:
     """This will say how far a file is."""
     with platform.database.reading(visit.caller) as tx:
-        return shapes.file_view(lists.get_file(tx, lists.FileJobId(job)))
+        found = lists.get_file(tx, lists.FileJobId(job))
+        return shapes.file_view(found, lists.find_progress(tx, found.id))
 
 
-@get("/files/{job:str}/answers", sync_to_thread=True, summary="Fetch a table with its answers")
-def fetch_file(platform: FromPlatform, visit: FromVisit, job: FromPath[str]) -> Response[bytes]:
-    """This will give the table with its answers, in the form it came in."""
+@does("/files/{job:str}/cancel", "gate.file.cancel", "Cancel a file job")
+def cancel_file(write: FromWrite, job: FromPath[str]) -> shapes.FileJobView:
+    """This will stop a file before its next part; what was answered by then stays metered."""
+    ended = write.execute(lists.cancel_file, job=lists.FileJobId(job))
+    write.platform.file_room.forget(ended)
+    return shapes.file_view(ended)
+
+
+@reads("/files/{job:str}/answers", "Fetch a table with its answers")
+def fetch_file(
+    platform: FromPlatform,
+    visit: FromVisit,
+    job: FromPath[str],
+    so_far: Annotated[bool, QueryParameter(name="so_far")] = False,  # noqa: FBT002  # of a URL
+) -> Response[bytes]:
+    """This will give the table with its answers, in the form it came in.
+
+    With `so_far`, what is answered already of a file that still waits, as CSV.
+    """
     with platform.database.reading(visit.caller) as tx:
         found = lists.get_file(tx, lists.FileJobId(job))
+    room, form = platform.file_room, lists.FileFormat.CSV if so_far else found.format
     return Response(
-        platform.file_room.fetch(found),
-        media_type=_MEDIA_TYPES[found.format],
-        headers={"Content-Disposition": f'attachment; filename="{job}.{found.format.value}"'},
+        room.fetch_so_far(found) if so_far else room.fetch(found),
+        media_type=_MEDIA_TYPES[form],
+        headers={"Content-Disposition": f'attachment; filename="{job}.{form.value}"'},
     )
 
 
@@ -88,7 +101,7 @@ _MEDIA_TYPES = {
 }
 
 
-@post("/products/{product:str}/samples", sync_to_thread=True, summary="Try a free sample")
+@makes("/products/{product:str}/samples", "gate.sample.record", "Try a free sample")
 def try_sample(
     platform: FromPlatform,
     write: FromWrite,
@@ -111,7 +124,7 @@ def try_sample(
     return shapes.sample_view(told)
 
 
-@get("/products/{product:str}/file", sync_to_thread=True, summary="Fetch an open file")
+@reads("/products/{product:str}/file", "Fetch an open file")
 def fetch_open_file(
     platform: FromPlatform, visit: FromVisit, product: FromPath[str]
 ) -> Response[bytes]:
@@ -125,12 +138,7 @@ def fetch_open_file(
     )
 
 
-@post(
-    "/reconciliations",
-    sync_to_thread=True,
-    status_code=200,
-    summary="Compare a list with one's own table",
-)
+@asks("/reconciliations", "Compare a list with one's own table")
 def reconcile(
     platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.Reconcile]
 ) -> shapes.ReconciledView:
@@ -156,18 +164,9 @@ def _decoded(content: str) -> bytes:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     handlers: list[Any] = [
-        submit_file, find_files, get_file, fetch_file, try_sample, fetch_open_file,
+        submit_file, find_files, get_file, cancel_file, fetch_file, try_sample, fetch_open_file,
         reconcile,
     ]  # fmt: skip
-    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-    return (
-        Router(
-            "/api/v1/gate",
-            route_handlers=handlers,
-            guards=[signed_in],
-            tags=["gate"],
-            security=security,
-        ),
-    )
+    return routes_of("/api/v1/gate", "gate", handlers)

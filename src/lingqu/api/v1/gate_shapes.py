@@ -13,8 +13,8 @@ from lingqu.gate import lists
 from lingqu.kernel import canon
 from lingqu.kernel.time import format_instant
 
-FormName = Literal["verification", "count", "open_file"]
-AnswerName = Literal["yes", "no", "once", "unknown"]
+FormName = Literal["verification", "count", "open_file", "query"]
+AnswerName = Literal["yes", "no", "once", "unknown", "band", "several"]
 
 
 class DefineProduct(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -93,10 +93,14 @@ class SnapshotList(msgspec.Struct, kw_only=True):
 
 
 class SubjectShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A subject by its key, with the value to compare where the predicate takes one."""
+    """A subject by its key, with the value to compare where the predicate takes one.
+
+    Where several predicates are combined, `values` gives the value of each that takes one.
+    """
 
     key: Annotated[str, msgspec.Meta(max_length=200)]
     value: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    values: dict[str, Annotated[str, msgspec.Meta(max_length=200)]] = {}
 
 
 class CallShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -111,11 +115,43 @@ class CallShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     territory: Annotated[str, msgspec.Meta(max_length=60)] = ""
 
 
-class SubjectAnswerView(msgspec.Struct, kw_only=True):
-    """The answer about one subject, in the order of the request."""
+class QueryShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A governed query under an id the caller made; `rho` is the budget it may cost under noise."""
+
+    call: str
+    grant: str
+    product: str
+    purpose: Annotated[str, msgspec.Meta(max_length=60)]
+    query: Annotated[str, msgspec.Meta(min_length=1, max_length=100_000)]
+    mode: Literal["", "cube", "ad_hoc", "dp"] = ""
+    rho: Annotated[int, msgspec.Meta(ge=0, le=10**12)] = 0
+    territory: Annotated[str, msgspec.Meta(max_length=60)] = ""
+
+
+class StoppedView(msgspec.Struct, kw_only=True):
+    """Whether a query was running here and was stopped."""
+
+    stopped: bool
+
+
+class PartAnswerView(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one of several predicates says; `band` names the band it lies in."""
+
+    predicate: str
+    answer: AnswerName
+    band: str = ""
+
+
+class SubjectAnswerView(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The answer about one subject, in the order of the request.
+
+    `band` names the band the fact lies in, `parts` are the answers of several predicates.
+    """
 
     answer: AnswerName
     evidence: list[dict[str, str]]
+    band: str = ""
+    parts: list[PartAnswerView] = []
 
 
 class ReceiptView(msgspec.Struct, kw_only=True):
@@ -190,16 +226,35 @@ class CallPage(msgspec.Struct, kw_only=True):
     next: str | None
 
 
+_grant_of = functools.lru_cache(maxsize=10_000)(rights.GrantId)
+_product_of = functools.lru_cache(maxsize=10_000)(gate.ProductId)
+"""The same few are named again and again."""
+
+
 def read_call(data: CallShape) -> gate.CallRequest:
     """This will read a call; raises BadId."""
+    return gate.CallRequest(
+        call=gate.CallId(data.call),
+        grant=_grant_of(data.grant),
+        product=_product_of(data.product),
+        purpose=data.purpose,
+        subjects=data.subjects,
+        predicate=data.predicate,
+        territory=data.territory,
+    )
+
+
+def read_query(data: QueryShape) -> gate.CallRequest:
+    """This will read a query; raises BadId."""
     return gate.CallRequest(
         call=gate.CallId(data.call),
         grant=rights.GrantId(data.grant),
         product=gate.ProductId(data.product),
         purpose=data.purpose,
-        subjects=tuple(gate.Subject(key=one.key, value=one.value) for one in data.subjects),
-        predicate=data.predicate,
         territory=data.territory,
+        query=data.query,
+        mode=data.mode,
+        rho=data.rho,
     )
 
 
@@ -260,7 +315,17 @@ def answer_view(one: gate.CallAnswer) -> AnswerView:
         snapshot=one.snapshot,
         as_of=_written(one.as_of),
         answers=[
-            SubjectAnswerView(answer=answer.answer.value, evidence=list(answer.evidence))
+            SubjectAnswerView(
+                answer=answer.answer.value,
+                evidence=list(answer.evidence),
+                band=answer.band,
+                parts=[
+                    PartAnswerView(
+                        predicate=part.predicate, answer=part.answer.value, band=part.band
+                    )
+                    for part in answer.parts
+                ],
+            )
             for answer in one.answers
         ],
         released=one.released,
@@ -268,6 +333,28 @@ def answer_view(one: gate.CallAnswer) -> AnswerView:
         receipt=ReceiptView(batch=one.batch, digest=one.digest),
         repeated=one.repeated,
     )
+
+
+_encoder = msgspec.json.Encoder(enc_hook=str)
+"""Ids are texts of their own classes."""
+_PLAIN = {
+    one: f'{{"answer":"{one.value}","evidence":[]}}'
+    for one in (gate.Answer.YES, gate.Answer.NO, gate.Answer.UNKNOWN)
+}
+
+
+def write_answer(one: gate.CallAnswer) -> bytes:
+    """This will write an answer with its receipt as JSON; one that says only yes or no, at once."""
+    if one.released is not None or any(answer.answer not in _PLAIN for answer in one.answers):
+        return _encoder.encode(answer_view(one))
+    answers = ",".join([_PLAIN[answer.answer] for answer in one.answers])
+    repeated = "true" if one.repeated else "false"
+    return (
+        f'{{"call":"{one.call}","grant":"{one.grant}","product":"{one.product}",'
+        f'"snapshot":"{one.snapshot}","as_of":"{_written(one.as_of)}","answers":[{answers}],'
+        f'"released":null,"units":{one.units},"receipt":{{"batch":"{one.batch}",'
+        f'"digest":"{one.digest}"}},"repeated":{repeated}}}'
+    ).encode()
 
 
 def explanation_view(told: gate.Explained) -> ExplanationView:
@@ -323,7 +410,10 @@ class SubmitFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class FileJobView(msgspec.Struct, kw_only=True):
-    """How far a file is; `refusal` is the code of one that was refused."""
+    """How far a file is; `refusal` is the code of one that was refused.
+
+    `rows` counts what was answered; while it waits, `answered` of `listed` rows are.
+    """
 
     id: str
     grant: str
@@ -332,8 +422,10 @@ class FileJobView(msgspec.Struct, kw_only=True):
     purpose: str
     predicate: str
     format: Literal["csv", "xlsx"]
-    state: Literal["waiting", "done", "refused"]
+    state: Literal["waiting", "done", "refused", "cancelled"]
     rows: int
+    listed: int
+    answered: int
     refusal: str | None
     submitted_at: str
     ended_at: str | None
@@ -406,8 +498,9 @@ class ReconciledView(msgspec.Struct, kw_only=True):
     as_of: str
 
 
-def file_view(one: lists.FileJob) -> FileJobView:
-    """This will show a file job."""
+def file_view(one: lists.FileJob, progress: lists.FileProgress | None = None) -> FileJobView:
+    """This will show a file job and how far it is."""
+    told = progress or lists.FileProgress()
     return FileJobView(
         id=one.id,
         grant=one.grant_id,
@@ -418,6 +511,8 @@ def file_view(one: lists.FileJob) -> FileJobView:
         format=one.format.value,
         state=one.state.value,
         rows=one.rows,
+        listed=told.rows,
+        answered=told.answered,
         refusal=one.refusal,
         submitted_at=format_instant(one.submitted_at),
         ended_at=None if one.ended_at is None else format_instant(one.ended_at),

@@ -6,19 +6,15 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from lingqu.api.routes import does, makes, reads, routes_of
 from lingqu.api.v1.shapes import instant
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.paging import SIZE_MAX, PageRequest
 from lingqu.kernel.time import format_instant
 from lingqu.trust import holds
-
-COMMAND_ROUTES = {
-    "trust.hold.place": "POST /api/v1/trust/holds",
-    "trust.hold.lift": "POST /api/v1/trust/holds/{hold}/lift",
-}
 
 HoldReasonName = Literal["supervision", "court_order", "dispute", "security", "quality", "payment"]
 
@@ -54,7 +50,7 @@ class HoldPage(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-@get("/holds", sync_to_thread=True, summary="List holds")
+@reads("/holds", "List holds")
 def find_holds(
     platform: FromPlatform,
     visit: FromVisit,
@@ -70,7 +66,7 @@ def find_holds(
     return HoldPage(items=[hold_view(one) for one in page.items], next=page.next)
 
 
-@post("/holds", sync_to_thread=True, command="trust.hold.place", summary="Place a hold")
+@makes("/holds", "trust.hold.place", "Place a hold")
 def place_hold(write: FromWrite, data: JSONBody[PlaceHold]) -> HoldView:
     """This will stop a thing until the hold is lifted."""
     placed = write.execute(
@@ -84,13 +80,7 @@ def place_hold(write: FromWrite, data: JSONBody[PlaceHold]) -> HoldView:
     return hold_view(placed)
 
 
-@post(
-    "/holds/{hold:str}/lift",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.hold.lift",
-    summary="Lift a hold",
-)
+@does("/holds/{hold:str}/lift", "trust.hold.lift", "Lift a hold")
 def lift_hold(write: FromWrite, hold: FromPath[str]) -> HoldView:
     """This will end a hold."""
     return hold_view(write.execute(holds.lift_hold, hold=holds.HoldId(hold)))
@@ -112,13 +102,5 @@ def hold_view(value: holds.Hold) -> HoldView:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
-    return (
-        Router(
-            "/api/v1/trust",
-            route_handlers=[find_holds, place_hold, lift_hold],
-            guards=[signed_in],
-            tags=["trust"],
-            security=[{"key": []}, {"session": []}],
-        ),
-    )
+    """This will give the routes."""
+    return routes_of("/api/v1/trust", "trust", [find_holds, place_hold, lift_hold])

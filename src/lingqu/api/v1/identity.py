@@ -6,30 +6,17 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody
 
 from lingqu import trust
+from lingqu.api.routes import does, makes, reads, routes_of
 from lingqu.api.v1 import shapes
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.time import format_instant, parse_instant
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import REAL_TIME
 from lingqu.trust import identity
-
-COMMAND_ROUTES = {
-    "trust.organization.register": "POST /api/v1/trust/organizations",
-    "trust.organization.describe": "POST /api/v1/trust/organizations/{party}/describe",
-    "trust.mandate.give": "POST /api/v1/trust/mandates",
-    "trust.mandate.end": "POST /api/v1/trust/mandates/{mandate}/end",
-    "trust.account.unlock": "POST /api/v1/trust/accounts/{account}/unlock",
-    "trust.second_factor.enable": "POST /api/v1/trust/accounts/{account}/second-factor/enable",
-    "trust.second_factor.disable": "POST /api/v1/trust/accounts/{account}/second-factor/disable",
-    "trust.login_link.make": "POST /api/v1/trust/login-links",
-    "trust.login_link.end": "POST /api/v1/trust/login-links/{link}/end",
-    "trust.certificate.register": "POST /api/v1/trust/certificates",
-    "trust.certificate.revoke": "POST /api/v1/trust/certificates/{certificate}/revoke",
-}
 
 OrganizationKindName = Literal[
     "government", "public_institution", "mass_organization", "enterprise", "sole_trader",
@@ -155,7 +142,7 @@ class SecondFactorView(msgspec.Struct, kw_only=True):
     recovery_codes: list[str] | None
 
 
-@get("/organizations/{party:str}", sync_to_thread=True, summary="Read an organization")
+@reads("/organizations/{party:str}", "Read an organization")
 def get_organization(
     platform: FromPlatform, visit: FromVisit, party: FromPath[str]
 ) -> OrganizationView:
@@ -166,12 +153,7 @@ def get_organization(
         return organization_view(identity.get_organization(tx, wanted))
 
 
-@post(
-    "/organizations",
-    sync_to_thread=True,
-    command="trust.organization.register",
-    summary="Register an organization",
-)
+@makes("/organizations", "trust.organization.register", "Register an organization")
 def register_organization(
     write: FromWrite, data: JSONBody[RegisterOrganization]
 ) -> OrganizationView:
@@ -185,12 +167,8 @@ def register_organization(
     return organization_view(made)
 
 
-@post(
-    "/organizations/{party:str}/describe",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.organization.describe",
-    summary="Describe an organization",
+@does(
+    "/organizations/{party:str}/describe", "trust.organization.describe", "Describe an organization"
 )
 def describe_organization(
     write: FromWrite, party: FromPath[str], data: JSONBody[DescribeOrganization]
@@ -201,7 +179,7 @@ def describe_organization(
     return organization_view(made)
 
 
-@get("/parties/{party:str}/mandates", sync_to_thread=True, summary="List a party's mandates")
+@reads("/parties/{party:str}/mandates", "List a party's mandates")
 def find_mandates(platform: FromPlatform, visit: FromVisit, party: FromPath[str]) -> MandateList:
     """This will list mandates for a party or of its accounts."""
     wanted = trust.PartyId(party)
@@ -210,7 +188,7 @@ def find_mandates(platform: FromPlatform, visit: FromVisit, party: FromPath[str]
     return MandateList(items=[mandate_view(one) for one in found])
 
 
-@post("/mandates", sync_to_thread=True, command="trust.mandate.give", summary="Give a mandate")
+@makes("/mandates", "trust.mandate.give", "Give a mandate")
 def give_mandate(write: FromWrite, data: JSONBody[GiveMandate]) -> MandateView:
     """This will let an account act for a party in some roles for a period."""
     given = write.execute(
@@ -226,38 +204,24 @@ def give_mandate(write: FromWrite, data: JSONBody[GiveMandate]) -> MandateView:
     return mandate_view(given)
 
 
-@post(
-    "/mandates/{mandate:str}/end",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.mandate.end",
-    summary="End a mandate",
-)
+@does("/mandates/{mandate:str}/end", "trust.mandate.end", "End a mandate")
 def end_mandate(write: FromWrite, mandate: FromPath[str]) -> MandateView:
     """This will end a mandate before its time."""
     wanted = identity.MandateId(mandate)
     return mandate_view(write.execute(identity.end_mandate, mandate=wanted))
 
 
-@post(
-    "/accounts/{account:str}/unlock",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.account.unlock",
-    summary="Unlock an account",
-)
+@does("/accounts/{account:str}/unlock", "trust.account.unlock", "Unlock an account")
 def unlock_account(write: FromWrite, account: FromPath[str]) -> shapes.AccountRef:
     """This will let an account try to sign in again at once."""
     write.execute(identity.unlock_account, account=trust.AccountId(account))
     return shapes.AccountRef(account=account)
 
 
-@post(
+@does(
     "/accounts/{account:str}/second-factor/enable",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.second_factor.enable",
-    summary="Switch a second factor on",
+    "trust.second_factor.enable",
+    "Switch a second factor on",
 )
 def enable_second_factor(
     write: FromWrite, account: FromPath[str], data: JSONBody[EnableSecondFactor]
@@ -278,12 +242,10 @@ def enable_second_factor(
     return SecondFactorView(account=account, recovery_codes=list(ready.codes) if fresh else None)
 
 
-@post(
+@does(
     "/accounts/{account:str}/second-factor/disable",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.second_factor.disable",
-    summary="Switch a second factor off",
+    "trust.second_factor.disable",
+    "Switch a second factor off",
 )
 def disable_second_factor(write: FromWrite, account: FromPath[str]) -> shapes.AccountRef:
     """This will stop asking for one-time codes and forget the secret."""
@@ -291,7 +253,7 @@ def disable_second_factor(write: FromWrite, account: FromPath[str]) -> shapes.Ac
     return shapes.AccountRef(account=account)
 
 
-@post("/login-links", sync_to_thread=True, command="trust.login_link.make", summary="Link a login")
+@makes("/login-links", "trust.login_link.make", "Link a login")
 def link_login(write: FromWrite, data: JSONBody[LinkLogin]) -> LinkRef:
     """This will let a login at an identity provider open an account."""
     made = write.execute(
@@ -304,20 +266,14 @@ def link_login(write: FromWrite, data: JSONBody[LinkLogin]) -> LinkRef:
     return LinkRef(link=made)
 
 
-@post(
-    "/login-links/{link:str}/end",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.login_link.end",
-    summary="Unlink a login",
-)
+@does("/login-links/{link:str}/end", "trust.login_link.end", "Unlink a login")
 def unlink_login(write: FromWrite, link: FromPath[str]) -> LinkRef:
     """This will stop a login from opening its account."""
     write.execute(identity.unlink_login, link=identity.LoginLinkId(link))
     return LinkRef(link=link)
 
 
-@get("/parties/{party:str}/certificates", sync_to_thread=True, summary="List certificates")
+@reads("/parties/{party:str}/certificates", "List certificates")
 def find_certificates(
     platform: FromPlatform, visit: FromVisit, party: FromPath[str]
 ) -> CertificateList:
@@ -328,12 +284,7 @@ def find_certificates(
     return CertificateList(items=[certificate_view(one) for one in found])
 
 
-@post(
-    "/certificates",
-    sync_to_thread=True,
-    command="trust.certificate.register",
-    summary="Register a certificate",
-)
+@makes("/certificates", "trust.certificate.register", "Register a certificate")
 def register_certificate(write: FromWrite, data: JSONBody[RegisterCertificate]) -> CertificateView:
     """This will let a machine act as an account by a client certificate."""
     made = write.execute(
@@ -347,13 +298,7 @@ def register_certificate(write: FromWrite, data: JSONBody[RegisterCertificate]) 
     return certificate_view(made)
 
 
-@post(
-    "/certificates/{certificate:str}/revoke",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.certificate.revoke",
-    summary="Revoke a certificate",
-)
+@does("/certificates/{certificate:str}/revoke", "trust.certificate.revoke", "Revoke a certificate")
 def revoke_certificate(write: FromWrite, certificate: FromPath[str]) -> CertificateView:
     """This will stop a certificate from working."""
     wanted = identity.CertificateId(certificate)
@@ -411,18 +356,10 @@ def certificate_view(value: identity.Certificate) -> CertificateView:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     handlers: list[Any] = [
         get_organization, register_organization, describe_organization, find_mandates, give_mandate,
         end_mandate, unlock_account, enable_second_factor, disable_second_factor, link_login,
         unlink_login, find_certificates, register_certificate, revoke_certificate,
     ]  # fmt: skip
-    return (
-        Router(
-            "/api/v1/trust",
-            route_handlers=handlers,
-            guards=[signed_in],
-            tags=["trust"],
-            security=[{"key": []}, {"session": []}],
-        ),
-    )
+    return routes_of("/api/v1/trust", "trust", handlers)

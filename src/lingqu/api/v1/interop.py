@@ -6,36 +6,18 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, Router, get, post
+from litestar import Response, Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import interop, trust
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
 from lingqu.api.v1.shapes import instant
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.errands import public_address
 from lingqu.kernel.money import Money
-from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import format_instant
 from lingqu.wiring import App
-
-COMMAND_ROUTES = {
-    "interop.peer.register": "POST /api/v1/interop/peers",
-    "interop.peer.end": "POST /api/v1/interop/peers/{peer}/end",
-    "interop.offer.prepare": "POST /api/v1/interop/offers",
-    "interop.offer.deliver": "POST /api/v1/interop/offers/{offer}/deliver",
-    "interop.offer.reconcile": "POST /api/v1/interop/offers/{offer}/reconcile",
-    "interop.offer.close": "POST /api/v1/interop/offers/{offer}/close",
-    "interop.listing.receive": "POST /api/v1/interop/listings",
-}
-
-Size = Annotated[
-    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
-]
-After = Annotated[
-    str | None,
-    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
-]
-KNOWN: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
 
 
 class OwnKeyView(msgspec.Struct, kw_only=True):
@@ -203,14 +185,14 @@ class ReceivedPage(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-@get("/key", sync_to_thread=True, summary="Read our key for documents")
+@reads("/key", "Read our key for documents", is_open=True)
 def get_key(platform: FromPlatform) -> OwnKeyView:
     """This will give the key that others check our documents with; open to everyone."""
     key = interop.own_key(platform.keyring, platform.installation.origin)
     return OwnKeyView(origin=key.name, verifier_key=str(key), fingerprint=key.fingerprint)
 
 
-@get("/catalog", sync_to_thread=True, summary="Harvest the catalog as DCAT")
+@reads("/catalog", "Harvest the catalog as DCAT", is_open=True)
 def get_catalog(platform: FromPlatform) -> Response[bytes]:
     """This will give open files and listed products as DCAT in JSON-LD; open to everyone."""
     return _catalog(platform)
@@ -223,13 +205,13 @@ def _catalog(platform: App) -> Response[bytes]:
     return Response(text.encode(), media_type="application/ld+json", headers=headers)
 
 
-@get("/dcat/catalog.jsonld", sync_to_thread=True, include_in_schema=False)
+@reads("/dcat/catalog.jsonld", "Harvest the catalog as DCAT", include_in_schema=False, is_open=True)
 def get_dcat(platform: FromPlatform) -> Response[bytes]:
     """This will give the same under the address where harvesters look for it."""
     return _catalog(platform)
 
 
-@get("/peers", sync_to_thread=True, summary="List peers")
+@reads("/peers", "List peers", is_open=True)
 def find_peers(platform: FromPlatform, size: Size = 50, after: After = None) -> PeerPage:
     """This will list other installations that are known, newest first; open to everyone."""
     with platform.database.reading(trust.VISITOR) as tx:
@@ -237,14 +219,7 @@ def find_peers(platform: FromPlatform, size: Size = 50, after: After = None) -> 
     return PeerPage(items=[peer_view(one) for one in page.items], next=page.next)
 
 
-@post(
-    "/peers",
-    sync_to_thread=True,
-    command="interop.peer.register",
-    summary="Register a peer",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/peers", "interop.peer.register", "Register a peer")
 def register_peer(write: FromWrite, data: JSONBody[RegisterPeer]) -> PeerView:
     """This will make another installation known by its key, compared by another way."""
     made = write.execute(
@@ -259,21 +234,13 @@ def register_peer(write: FromWrite, data: JSONBody[RegisterPeer]) -> PeerView:
     return peer_view(made)
 
 
-@post(
-    "/peers/{peer:str}/end",
-    sync_to_thread=True,
-    status_code=200,
-    command="interop.peer.end",
-    summary="End a peer",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/peers/{peer:str}/end", "interop.peer.end", "End a peer")
 def end_peer(write: FromWrite, peer: FromPath[str]) -> PeerView:
     """This will stop all exchange with another installation."""
     return peer_view(write.execute(interop.end_peer, peer=interop.PeerId(peer)))
 
 
-@get("/offers", sync_to_thread=True, summary="List offers", guards=[signed_in], security=KNOWN)
+@reads("/offers", "List offers")
 def find_offers(
     platform: FromPlatform,
     visit: FromVisit,
@@ -288,13 +255,7 @@ def find_offers(
     return OfferPage(items=[offer_view(one) for one in page.items], next=page.next)
 
 
-@get(
-    "/offers/{offer:str}",
-    sync_to_thread=True,
-    summary="Read an offer",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@reads("/offers/{offer:str}", "Read an offer")
 def get_offer(platform: FromPlatform, visit: FromVisit, offer: FromPath[str]) -> OfferView:
     """This will read one offer and what its venue said last."""
     wanted = interop.OfferId(offer)
@@ -302,13 +263,7 @@ def get_offer(platform: FromPlatform, visit: FromVisit, offer: FromPath[str]) ->
         return offer_view(interop.get_offer(tx, wanted))
 
 
-@get(
-    "/offers/{offer:str}/document",
-    sync_to_thread=True,
-    summary="Sign an offer",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@reads("/offers/{offer:str}/document", "Sign an offer")
 def sign_offer(platform: FromPlatform, visit: FromVisit, offer: FromPath[str]) -> OfferDocument:
     """This will give the signed document of an offer, the same one every time."""
     wanted = interop.OfferId(offer)
@@ -316,14 +271,7 @@ def sign_offer(platform: FromPlatform, visit: FromVisit, offer: FromPath[str]) -
         return OfferDocument(document=interop.signed_offer(tx, platform.keyring, wanted))
 
 
-@post(
-    "/offers",
-    sync_to_thread=True,
-    command="interop.offer.prepare",
-    summary="Prepare an offer",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/offers", "interop.offer.prepare", "Prepare an offer")
 def prepare_offer(write: FromWrite, data: JSONBody[PrepareOffer]) -> OfferView:
     """This will fix what is offered to a venue elsewhere."""
     made = write.execute(
@@ -336,15 +284,7 @@ def prepare_offer(write: FromWrite, data: JSONBody[PrepareOffer]) -> OfferView:
     return offer_view(made)
 
 
-@post(
-    "/offers/{offer:str}/deliver",
-    sync_to_thread=True,
-    status_code=200,
-    command="interop.offer.deliver",
-    summary="Deliver an offer",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/offers/{offer:str}/deliver", "interop.offer.deliver", "Deliver an offer")
 def deliver_offer(
     write: FromWrite, offer: FromPath[str], data: JSONBody[DeliverOffer]
 ) -> OfferView:
@@ -364,15 +304,7 @@ def deliver_offer(
     return offer_view(after)
 
 
-@post(
-    "/offers/{offer:str}/reconcile",
-    sync_to_thread=True,
-    status_code=200,
-    command="interop.offer.reconcile",
-    summary="Reconcile an offer",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/offers/{offer:str}/reconcile", "interop.offer.reconcile", "Reconcile an offer")
 def reconcile_offer(
     write: FromWrite, offer: FromPath[str], data: JSONBody[ReconcileOffer]
 ) -> OfferView:
@@ -387,26 +319,13 @@ def reconcile_offer(
     return offer_view(after)
 
 
-@post(
-    "/offers/{offer:str}/close",
-    sync_to_thread=True,
-    status_code=200,
-    command="interop.offer.close",
-    summary="Give up an offer",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/offers/{offer:str}/close", "interop.offer.close", "Give up an offer")
 def close_offer(write: FromWrite, offer: FromPath[str]) -> OfferView:
     """This will give up an offer; it is not handed over any more."""
     return offer_view(write.execute(interop.close_offer, offer=interop.OfferId(offer)))
 
 
-@post(
-    "/listings",
-    sync_to_thread=True,
-    command="interop.listing.receive",
-    summary="Hand in a signed listing",
-)
+@makes("/listings", "interop.listing.receive", "Hand in a signed listing", is_open=True)
 def receive_listing(write: FromWrite, data: JSONBody[HandIn]) -> SignedStatus:
     """This will take a listing that a known installation signed; the signature is the key."""
     platform = write.platform
@@ -416,7 +335,7 @@ def receive_listing(write: FromWrite, data: JSONBody[HandIn]) -> SignedStatus:
     return SignedStatus(status=status)
 
 
-@get("/listings/{offer:str}/status", sync_to_thread=True, summary="Read how a listing stands")
+@reads("/listings/{offer:str}/status", "Read how a listing stands", is_open=True)
 def get_status(
     platform: FromPlatform,
     offer: FromPath[str],
@@ -429,13 +348,7 @@ def get_status(
     return SignedStatus(status=status)
 
 
-@get(
-    "/received",
-    sync_to_thread=True,
-    summary="List listings that were handed in",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@reads("/received", "List listings that were handed in")
 def find_received(
     platform: FromPlatform,
     visit: FromVisit,
@@ -451,13 +364,7 @@ def find_received(
     return ReceivedPage(items=[received_view(one) for one in page.items], next=page.next)
 
 
-@get(
-    "/received/{listing:str}",
-    sync_to_thread=True,
-    summary="Read a listing that was handed in",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@reads("/received/{listing:str}", "Read a listing that was handed in")
 def get_received(platform: FromPlatform, visit: FromVisit, listing: FromPath[str]) -> ReceivedView:
     """This will read one listing that another installation handed in."""
     wanted = interop.ReceivedListingId(listing)
@@ -574,6 +481,6 @@ def routers() -> tuple[Router, ...]:
         get_status, find_received, get_received,
     ]  # fmt: skip
     return (
-        Router("/api/v1/interop", route_handlers=handlers, tags=["interop"]),
+        *routes_of("/api/v1/interop", "interop", handlers),
         Router("/", route_handlers=[get_dcat]),
     )

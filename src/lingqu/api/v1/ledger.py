@@ -7,26 +7,14 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import ledger
-from lingqu.api.v1.trust import After, Size
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import format_instant
-
-COMMAND_ROUTES = {
-    "ledger.currency.register": "POST /api/v1/ledger/currencies",
-    "ledger.account.open": "POST /api/v1/ledger/accounts",
-    "ledger.account.change_limits": "POST /api/v1/ledger/accounts/{account}/limits",
-    "ledger.account.close": "POST /api/v1/ledger/accounts/{account}/close",
-    "ledger.transfer.submit": "POST /api/v1/ledger/transfers",
-    "ledger.transfer.queue": "POST /api/v1/ledger/queue",
-    "ledger.batch.post": "POST /api/v1/ledger/batches",
-    "ledger.day.close": "POST /api/v1/ledger/days",
-}
-"""Every command that is not internal has one route."""
 
 PhaseName = Literal["posted", "pending", "post", "void"]
 
@@ -222,7 +210,7 @@ class DayCloses(msgspec.Struct, kw_only=True):
     items: list[DayCloseView]
 
 
-@get("/currencies", sync_to_thread=True, summary="List units")
+@reads("/currencies", "List units")
 def find_currencies(platform: FromPlatform, visit: FromVisit) -> CurrencyList:
     """This will list CNY and every registered unit."""
     with platform.database.reading(visit.caller) as tx:
@@ -230,7 +218,7 @@ def find_currencies(platform: FromPlatform, visit: FromVisit) -> CurrencyList:
     return CurrencyList(items=[_currency(one) for one in found])
 
 
-@post("/currencies", sync_to_thread=True, command="ledger.currency.register", summary="Add a unit")
+@makes("/currencies", "ledger.currency.register", "Add a unit")
 def register_currency(write: FromWrite, data: JSONBody[RegisterCurrency]) -> CurrencyView:
     """This will register a unit."""
     made = write.execute(
@@ -243,7 +231,7 @@ def register_currency(write: FromWrite, data: JSONBody[RegisterCurrency]) -> Cur
     return _currency(made)
 
 
-@get("/accounts", sync_to_thread=True, summary="List ledger accounts")
+@reads("/accounts", "List ledger accounts")
 def find_accounts(
     platform: FromPlatform,
     visit: FromVisit,
@@ -260,7 +248,7 @@ def find_accounts(
     return AccountList(items=[_account(one, held) for one, held in page.items], next=page.next)
 
 
-@get("/accounts/{account:str}", sync_to_thread=True, summary="Read a ledger account")
+@reads("/accounts/{account:str}", "Read a ledger account")
 def get_account(platform: FromPlatform, visit: FromVisit, account: FromPath[str]) -> AccountView:
     """This will read one account with its balance."""
     wanted = ledger.LedgerAccountId(account)
@@ -268,9 +256,7 @@ def get_account(platform: FromPlatform, visit: FromVisit, account: FromPath[str]
         return _account(ledger.get_account(tx, wanted), ledger.get_balance(tx, wanted))
 
 
-@post(
-    "/accounts", sync_to_thread=True, command="ledger.account.open", summary="Open a ledger account"
-)
+@makes("/accounts", "ledger.account.open", "Open a ledger account")
 def open_account(write: FromWrite, data: JSONBody[OpenLedgerAccount]) -> AccountView:
     """This will open an account."""
     wanted = ledger.NewAccount(
@@ -285,12 +271,8 @@ def open_account(write: FromWrite, data: JSONBody[OpenLedgerAccount]) -> Account
     return _account(write.execute(ledger.open_account, account=wanted))
 
 
-@post(
-    "/accounts/{account:str}/limits",
-    sync_to_thread=True,
-    status_code=200,
-    command="ledger.account.change_limits",
-    summary="Change an account's limits",
+@does(
+    "/accounts/{account:str}/limits", "ledger.account.change_limits", "Change an account's limits"
 )
 def change_limits(
     write: FromWrite, account: FromPath[str], data: JSONBody[ChangeLimits]
@@ -305,20 +287,14 @@ def change_limits(
     return _account(changed)
 
 
-@post(
-    "/accounts/{account:str}/close",
-    sync_to_thread=True,
-    status_code=200,
-    command="ledger.account.close",
-    summary="Close a ledger account",
-)
+@does("/accounts/{account:str}/close", "ledger.account.close", "Close a ledger account")
 def close_account(write: FromWrite, account: FromPath[str]) -> AccountView:
     """This will close an account that holds nothing."""
     wanted = ledger.LedgerAccountId(account)
     return _account(write.execute(ledger.close_account, account=wanted))
 
 
-@get("/accounts/{account:str}/statement", sync_to_thread=True, summary="Read a statement")
+@reads("/accounts/{account:str}/statement", "Read a statement")
 def find_transfers(
     platform: FromPlatform,
     visit: FromVisit,
@@ -333,14 +309,14 @@ def find_transfers(
     return StatementPage(items=[_line(one) for one in page.items], next=page.next)
 
 
-@post("/transfers", sync_to_thread=True, command="ledger.transfer.submit", summary="Post transfers")
+@makes("/transfers", "ledger.transfer.submit", "Post transfers")
 def submit_transfers(write: FromWrite, data: JSONBody[Submission]) -> VerdictList:
     """This will post transfers at once; a refusal is a verdict and kept like any other."""
     found = write.execute(ledger.submit_transfers, transfers=_transfers(data))
     return VerdictList(items=[_verdict(one) for one in found])
 
 
-@get("/transfers/{transfer:str}", sync_to_thread=True, summary="Read a verdict")
+@reads("/transfers/{transfer:str}", "Read a verdict")
 def get_verdict(platform: FromPlatform, visit: FromVisit, transfer: FromPath[str]) -> VerdictView:
     """This will give the verdict on a transfer of an account the caller may see."""
     wanted = ledger.TransferId(transfer)
@@ -348,13 +324,13 @@ def get_verdict(platform: FromPlatform, visit: FromVisit, transfer: FromPath[str
         return _verdict(ledger.get_verdict(tx, wanted))
 
 
-@post("/queue", sync_to_thread=True, command="ledger.transfer.queue", summary="Queue transfers")
+@makes("/queue", "ledger.transfer.queue", "Queue transfers")
 def hand_in_transfers(write: FromWrite, data: JSONBody[Submission]) -> Queued:
     """This will hand transfers in for the next batch."""
     return Queued(count=write.execute(ledger.hand_in_transfers, transfers=_transfers(data)))
 
 
-@post("/batches", sync_to_thread=True, command="ledger.batch.post", summary="Post a batch")
+@makes("/batches", "ledger.batch.post", "Post a batch")
 def post_batch(write: FromWrite) -> BatchView:
     """This will decide the transfers that wait longest, up to 8,190."""
     done = write.execute(ledger.post_batch)
@@ -367,7 +343,7 @@ def post_batch(write: FromWrite) -> BatchView:
     )
 
 
-@get("/trial-balance", sync_to_thread=True, summary="Read the trial balance")
+@reads("/trial-balance", "Read the trial balance")
 def trial_balance(platform: FromPlatform, visit: FromVisit) -> TrialBalanceView:
     """This will add up all accounts by unit and kind."""
     with platform.database.reading(visit.caller) as tx:
@@ -388,14 +364,14 @@ def trial_balance(platform: FromPlatform, visit: FromVisit) -> TrialBalanceView:
     )
 
 
-@post("/days", sync_to_thread=True, command="ledger.day.close", summary="Close a day")
+@makes("/days", "ledger.day.close", "Close a day")
 def close_day(write: FromWrite, data: JSONBody[CloseDay]) -> DayCloses:
     """This will close a day, and with it every day before."""
     closes = write.execute(ledger.close_day, day=data.day)
     return DayCloses(items=[_close(one) for one in closes])
 
 
-@get("/days/{day:str}", sync_to_thread=True, summary="Read a closed day")
+@reads("/days/{day:str}", "Read a closed day")
 def find_closes(platform: FromPlatform, visit: FromVisit, day: FromPath[str]) -> DayCloses:
     """This will give the closing figures of a day (`2026-03-02`)."""
     wanted = ledger.parse_day(day)
@@ -481,19 +457,10 @@ def _close(one: ledger.DayClose) -> DayCloseView:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     handlers: list[Any] = [
         find_currencies, register_currency, find_accounts, get_account, open_account,
         change_limits, close_account, find_transfers, submit_transfers, get_verdict,
         hand_in_transfers, post_batch, trial_balance, close_day, find_closes,
     ]  # fmt: skip
-    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-    return (
-        Router(
-            "/api/v1/ledger",
-            route_handlers=handlers,
-            guards=[signed_in],
-            tags=["ledger"],
-            security=security,
-        ),
-    )
+    return routes_of("/api/v1/ledger", "ledger", handlers)

@@ -5,40 +5,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Response, Router, get, post
+from litestar import Response, Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import market, trust
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
 from lingqu.api.v1 import market_catalog
 from lingqu.api.v1 import market_shapes as shapes
-from lingqu.api.v1.market_catalog import KNOWN, After, Party, Size, To, drawn
+from lingqu.api.v1.market_catalog import Party, To, drawn
 from lingqu.api.v1.rights_shapes import digest
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.paging import PageRequest
 from lingqu.market import listings
 from lingqu.runtime.calendar import parse_day
 
-COMMAND_ROUTES = {
-    "market.venue.open": "POST /api/v1/market/venues",
-    "market.member.apply": "POST /api/v1/market/members",
-    "market.member.admit": "POST /api/v1/market/members/{member}/admit",
-    "market.member.refuse": "POST /api/v1/market/members/{member}/refuse",
-    "market.member.end": "POST /api/v1/market/members/{member}/end",
-    "market.deposit.record": "POST /api/v1/market/deposits",
-    "market.contract.propose": "POST /api/v1/market/contracts",
-    "market.contract.counter": "POST /api/v1/market/contracts/{contract}/counter",
-    "market.contract.sign": "POST /api/v1/market/contracts/{contract}/sign",
-    "market.contract.close": "POST /api/v1/market/contracts/{contract}/close",
-    "market.contract.end": "POST /api/v1/market/contracts/{contract}/end",
-    **market_catalog.COMMAND_ROUTES,
-}
 
-
-@get(
-    "/venues",
-    sync_to_thread=True,
-    summary="List the venues",
-)
+@reads("/venues", "List the venues", is_open=True)
 def find_venues(platform: FromPlatform) -> shapes.VenueList:
     """This will list the venues; open to everyone."""
     with platform.database.reading(trust.VISITOR) as tx:
@@ -46,36 +28,21 @@ def find_venues(platform: FromPlatform) -> shapes.VenueList:
     return shapes.VenueList(items=[shapes.shaped(shapes.VenueView, one) for one in found])
 
 
-@post(
-    "/venues",
-    sync_to_thread=True,
-    command="market.venue.open",
-    summary="Open a venue",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/venues", "market.venue.open", "Open a venue")
 def open_venue(write: FromWrite, data: JSONBody[shapes.OpenVenue]) -> shapes.VenueView:
     """This will make a party the region's venue."""
     made = write.execute(market.open_venue, venue=trust.PartyId(data.venue))
     return shapes.shaped(shapes.VenueView, made)
 
 
-@get(
-    "/commitments",
-    sync_to_thread=True,
-    summary="Read the commitments in force",
-)
+@reads("/commitments", "Read the commitments in force", is_open=True)
 def find_commitments() -> shapes.CommitmentList:
     """This will give the texts people sign; open to everyone."""
     found = [market.get_commitment(kind) for kind in market.CommitmentKind]
     return shapes.CommitmentList(items=[shapes.shaped(shapes.CommitmentView, one) for one in found])
 
 
-@get(
-    "/members",
-    sync_to_thread=True,
-    summary="List memberships",
-)
+@reads("/members", "List memberships")
 def find_members(
     platform: FromPlatform,
     visit: FromVisit,
@@ -96,14 +63,7 @@ def find_members(
     return shapes.member_page(page)
 
 
-@post(
-    "/members",
-    sync_to_thread=True,
-    command="market.member.apply",
-    summary="Apply for admission",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/members", "market.member.apply", "Apply for admission")
 def apply_membership(write: FromWrite, data: JSONBody[shapes.ApplyMembership]) -> shapes.MemberView:
     """This will apply for admission to a venue, with the signed commitment."""
     made = write.execute(
@@ -118,11 +78,7 @@ def apply_membership(write: FromWrite, data: JSONBody[shapes.ApplyMembership]) -
     return shapes.shaped(shapes.MemberView, made)
 
 
-@get(
-    "/members/{member:str}",
-    sync_to_thread=True,
-    summary="Read a membership",
-)
+@reads("/members/{member:str}", "Read a membership")
 def get_member(
     platform: FromPlatform, visit: FromVisit, member: FromPath[str]
 ) -> shapes.MemberView:
@@ -132,15 +88,7 @@ def get_member(
         return shapes.shaped(shapes.MemberView, market.get_member(tx, wanted))
 
 
-@post(
-    "/members/{member:str}/admit",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.member.admit",
-    summary="Admit a member",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/members/{member:str}/admit", "market.member.admit", "Admit a member")
 def admit_member(
     write: FromWrite, member: FromPath[str], data: JSONBody[shapes.Opinion]
 ) -> shapes.MemberView:
@@ -149,15 +97,7 @@ def admit_member(
     return shapes.shaped(shapes.MemberView, done)
 
 
-@post(
-    "/members/{member:str}/refuse",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.member.refuse",
-    summary="Refuse an application",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/members/{member:str}/refuse", "market.member.refuse", "Refuse an application")
 def refuse_member(
     write: FromWrite, member: FromPath[str], data: JSONBody[shapes.Opinion]
 ) -> shapes.MemberView:
@@ -166,15 +106,7 @@ def refuse_member(
     return shapes.shaped(shapes.MemberView, done)
 
 
-@post(
-    "/members/{member:str}/end",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.member.end",
-    summary="End a membership",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/members/{member:str}/end", "market.member.end", "End a membership")
 def end_membership(
     write: FromWrite, member: FromPath[str], data: JSONBody[shapes.Opinion]
 ) -> shapes.MemberView:
@@ -185,14 +117,7 @@ def end_membership(
     return shapes.shaped(shapes.MemberView, done)
 
 
-@post(
-    "/deposits",
-    sync_to_thread=True,
-    command="market.deposit.record",
-    summary="Record a payment",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/deposits", "market.deposit.record", "Record a payment")
 def record_deposit(write: FromWrite, data: JSONBody[shapes.RecordDeposit]) -> shapes.DepositView:
     """This will book a payment to the venue's bank account, or back to the party."""
     made = write.execute(
@@ -208,11 +133,7 @@ def record_deposit(write: FromWrite, data: JSONBody[shapes.RecordDeposit]) -> sh
     return shapes.deposit_view(made)
 
 
-@get(
-    "/venues/{venue:str}/funds/{party:str}",
-    sync_to_thread=True,
-    summary="Read what a party has at a venue",
-)
+@reads("/venues/{venue:str}/funds/{party:str}", "Read what a party has at a venue")
 def get_funds(
     platform: FromPlatform, visit: FromVisit, venue: FromPath[str], party: FromPath[str]
 ) -> shapes.FundsView:
@@ -222,11 +143,7 @@ def get_funds(
         return shapes.funds_view(market.get_funds(tx, venue=at, party=whose))
 
 
-@get(
-    "/venues/{venue:str}/funds/{party:str}/deposits",
-    sync_to_thread=True,
-    summary="List payments",
-)
+@reads("/venues/{venue:str}/funds/{party:str}/deposits", "List payments")
 def find_deposits(
     platform: FromPlatform,
     visit: FromVisit,
@@ -245,11 +162,7 @@ def find_deposits(
     )
 
 
-@get(
-    "/contracts",
-    sync_to_thread=True,
-    summary="List contracts",
-)
+@reads("/contracts", "List contracts")
 def find_contracts(
     platform: FromPlatform,
     visit: FromVisit,
@@ -274,14 +187,7 @@ def find_contracts(
     )
 
 
-@post(
-    "/contracts",
-    sync_to_thread=True,
-    command="market.contract.propose",
-    summary="Propose a contract",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/contracts", "market.contract.propose", "Propose a contract")
 def propose_contract(
     write: FromWrite, data: JSONBody[shapes.ProposeContract]
 ) -> shapes.ContractView:
@@ -297,11 +203,7 @@ def propose_contract(
     return shapes.contract_view(made)
 
 
-@get(
-    "/contracts/{contract:str}",
-    sync_to_thread=True,
-    summary="Read a contract",
-)
+@reads("/contracts/{contract:str}", "Read a contract")
 def get_contract(
     platform: FromPlatform, visit: FromVisit, contract: FromPath[str]
 ) -> shapes.ContractView:
@@ -311,11 +213,7 @@ def get_contract(
         return shapes.contract_view(market.get_contract(tx, wanted))
 
 
-@get(
-    "/contracts/{contract:str}/document",
-    sync_to_thread=True,
-    summary="Read a contract as TC609-6-2025-14 has it",
-)
+@reads("/contracts/{contract:str}/document", "Read a contract as TC609-6-2025-14 has it")
 def get_contract_document(
     platform: FromPlatform, visit: FromVisit, contract: FromPath[str]
 ) -> dict[str, Any]:
@@ -325,11 +223,7 @@ def get_contract_document(
         return market.contract_document(tx, wanted)
 
 
-@get(
-    "/contracts/{contract:str}/paper",
-    sync_to_thread=True,
-    summary="Print a contract",
-)
+@reads("/contracts/{contract:str}/paper", "Print a contract")
 def get_contract_paper(
     platform: FromPlatform, visit: FromVisit, contract: FromPath[str], to: To = "pdf"
 ) -> Response[bytes]:
@@ -340,15 +234,7 @@ def get_contract_paper(
     return drawn(platform, paper, to)
 
 
-@post(
-    "/contracts/{contract:str}/counter",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.contract.counter",
-    summary="Answer with another text",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/contracts/{contract:str}/counter", "market.contract.counter", "Answer with another text")
 def counter_contract(
     write: FromWrite, contract: FromPath[str], data: JSONBody[shapes.CounterContract]
 ) -> shapes.ContractView:
@@ -362,15 +248,7 @@ def counter_contract(
     return shapes.contract_view(made)
 
 
-@post(
-    "/contracts/{contract:str}/sign",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.contract.sign",
-    summary="Sign a contract",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/contracts/{contract:str}/sign", "market.contract.sign", "Sign a contract")
 def sign_contract(
     write: FromWrite, contract: FromPath[str], data: JSONBody[shapes.SignContract]
 ) -> shapes.ContractView:
@@ -384,15 +262,7 @@ def sign_contract(
     return shapes.contract_view(made)
 
 
-@post(
-    "/contracts/{contract:str}/close",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.contract.close",
-    summary="Close a negotiation",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/contracts/{contract:str}/close", "market.contract.close", "Close a negotiation")
 def close_contract(
     write: FromWrite, contract: FromPath[str], data: JSONBody[shapes.PartyReason]
 ) -> shapes.ContractView:
@@ -406,15 +276,7 @@ def close_contract(
     return shapes.contract_view(done)
 
 
-@post(
-    "/contracts/{contract:str}/end",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.contract.end",
-    summary="End a contract early",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/contracts/{contract:str}/end", "market.contract.end", "End a contract early")
 def end_contract(
     write: FromWrite, contract: FromPath[str], data: JSONBody[shapes.PartyReason]
 ) -> shapes.ContractView:
@@ -429,7 +291,7 @@ def end_contract(
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; venues, commitments, fees and the catalog are open to everyone."""
+    """This will give the routes."""
     handlers: list[Any] = [
         find_venues,
         open_venue,
@@ -454,4 +316,4 @@ def routers() -> tuple[Router, ...]:
         end_contract,
         *market_catalog.handlers(),
     ]
-    return (Router("/api/v1/market", route_handlers=handlers, tags=["market"]),)
+    return routes_of("/api/v1/market", "market", handlers)

@@ -5,50 +5,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from litestar import Response, get, post
+from litestar import Response
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import market, trust
+from lingqu.api.routes import After, Size, does, makes, reads
 from lingqu.api.v1 import market_shapes as shapes
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
-from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
+from lingqu.kernel.paging import PageRequest
 from lingqu.market import listings, prices
 from lingqu.runtime import documents
 from lingqu.runtime.calendar import parse_day
 from lingqu.wiring import App
 
-COMMAND_ROUTES = {
-    "market.price.apply_trial": "POST /api/v1/market/prices/trial",
-    "market.price.apply_formal": "POST /api/v1/market/prices/formal",
-    "market.price.agree_trial": "POST /api/v1/market/prices/{price}/agree",
-    "market.price.permit_revenue": "POST /api/v1/market/prices/{price}/revenue",
-    "market.price.set_ceiling": "POST /api/v1/market/prices/{price}/ceiling",
-    "market.price.publish": "POST /api/v1/market/prices/{price}/publish",
-    "market.price.refuse": "POST /api/v1/market/prices/{price}/refuse",
-    "market.listing.apply": "POST /api/v1/market/listings",
-    "market.listing.publicize": "POST /api/v1/market/listings/{listing}/publicize",
-    "market.listing.refuse": "POST /api/v1/market/listings/{listing}/refuse",
-    "market.listing.certify": "POST /api/v1/market/listings/{listing}/certify",
-    "market.listing.put_up": "POST /api/v1/market/listings/{listing}/put_up",
-    "market.listing.suspend": "POST /api/v1/market/listings/{listing}/suspend",
-    "market.listing.resume": "POST /api/v1/market/listings/{listing}/resume",
-    "market.listing.delist": "POST /api/v1/market/listings/{listing}/delist",
-    "market.listing.object": "POST /api/v1/market/listings/{listing}/objections",
-    "market.objection.decide": "POST /api/v1/market/objections/{objection}/decide",
-}
-
-Size = Annotated[
-    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
-]
-After = Annotated[
-    str | None,
-    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
-]
 Party = Annotated[
     str | None, QueryParameter(name="party", max_length=60, description="A party's id")
 ]
-KNOWN: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-"""Who may ask what changes something: a key or a session."""
 To = Annotated[Literal["pdf", "docx"], QueryParameter(name="to", description="Word or PDF")]
 
 
@@ -65,11 +37,7 @@ def drawn(platform: App, paper: market.Printed, to: str) -> Response[bytes]:
     return Response(made.content, media_type=made.media_type)
 
 
-@get(
-    "/prices",
-    sync_to_thread=True,
-    summary="List fees",
-)
+@reads("/prices", "List fees", is_open=True)
 def find_prices(
     platform: FromPlatform,
     visit: FromVisit,
@@ -85,11 +53,7 @@ def find_prices(
     return shapes.PricePage(items=[shapes.price_view(one) for one in page.items], next=page.next)
 
 
-@get(
-    "/prices/{price:str}",
-    sync_to_thread=True,
-    summary="Read a fee with its working",
-)
+@reads("/prices/{price:str}", "Read a fee with its working", is_open=True)
 def get_price(platform: FromPlatform, visit: FromVisit, price: FromPath[str]) -> shapes.PriceView:
     """This will read one fee and how it came about."""
     wanted = prices.PriceId(price)
@@ -97,7 +61,7 @@ def get_price(platform: FromPlatform, visit: FromVisit, price: FromPath[str]) ->
         return shapes.price_view(prices.get_price(tx, wanted))
 
 
-@get("/prices/{price:str}/review", sync_to_thread=True, summary="Review a year's income")
+@reads("/prices/{price:str}/review", "Review a year's income")
 def review_price(
     platform: FromPlatform,
     visit: FromVisit,
@@ -111,14 +75,7 @@ def review_price(
     return shapes.shaped(shapes.PriceReviewView, found)
 
 
-@post(
-    "/prices/trial",
-    sync_to_thread=True,
-    command="market.price.apply_trial",
-    summary="Apply for a trial fee",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/prices/trial", "market.price.apply_trial", "Apply for a trial fee")
 def apply_trial_price(write: FromWrite, data: JSONBody[shapes.ApplyTrialPrice]) -> shapes.PriceView:
     """This will ask the authorizing body to agree to a trial fee."""
     made = write.execute(
@@ -133,14 +90,7 @@ def apply_trial_price(write: FromWrite, data: JSONBody[shapes.ApplyTrialPrice]) 
     return shapes.price_view(made)
 
 
-@post(
-    "/prices/formal",
-    sync_to_thread=True,
-    command="market.price.apply_formal",
-    summary="Apply for a fee under permitted revenue",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/prices/formal", "market.price.apply_formal", "Apply for a fee under permitted revenue")
 def apply_formal_price(
     write: FromWrite, data: JSONBody[shapes.ApplyFormalPrice]
 ) -> shapes.PriceView:
@@ -159,15 +109,7 @@ def apply_formal_price(
     return shapes.price_view(made)
 
 
-@post(
-    "/prices/{price:str}/agree",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.price.agree_trial",
-    summary="Agree to a trial fee",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/prices/{price:str}/agree", "market.price.agree_trial", "Agree to a trial fee")
 def agree_trial_price(
     write: FromWrite, price: FromPath[str], data: JSONBody[shapes.Opinion]
 ) -> shapes.PriceView:
@@ -180,14 +122,10 @@ def agree_trial_price(
     return shapes.price_view(done)
 
 
-@post(
+@does(
     "/prices/{price:str}/revenue",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.price.permit_revenue",
-    summary="Fix the maximum permitted revenue",
-    guards=[signed_in],
-    security=KNOWN,
+    "market.price.permit_revenue",
+    "Fix the maximum permitted revenue",
 )
 def permit_revenue(
     write: FromWrite, price: FromPath[str], data: JSONBody[shapes.PermitRevenue]
@@ -204,15 +142,7 @@ def permit_revenue(
     return shapes.price_view(done)
 
 
-@post(
-    "/prices/{price:str}/ceiling",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.price.set_ceiling",
-    summary="Set the ceiling",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/prices/{price:str}/ceiling", "market.price.set_ceiling", "Set the ceiling")
 def set_ceiling(
     write: FromWrite, price: FromPath[str], data: JSONBody[shapes.SetCeiling]
 ) -> shapes.PriceView:
@@ -226,15 +156,7 @@ def set_ceiling(
     return shapes.price_view(done)
 
 
-@post(
-    "/prices/{price:str}/publish",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.price.publish",
-    summary="Set and publish the fee",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/prices/{price:str}/publish", "market.price.publish", "Set and publish the fee")
 def publish_price(
     write: FromWrite, price: FromPath[str], data: JSONBody[shapes.PublishPrice]
 ) -> shapes.PriceView:
@@ -247,15 +169,7 @@ def publish_price(
     return shapes.price_view(done)
 
 
-@post(
-    "/prices/{price:str}/refuse",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.price.refuse",
-    summary="Refuse an application",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/prices/{price:str}/refuse", "market.price.refuse", "Refuse an application")
 def refuse_price(
     write: FromWrite, price: FromPath[str], data: JSONBody[shapes.Reason]
 ) -> shapes.PriceView:
@@ -268,11 +182,7 @@ def refuse_price(
     return shapes.price_view(done)
 
 
-@get(
-    "/catalog",
-    sync_to_thread=True,
-    summary="Search the catalog",
-)
+@reads("/catalog", "Search the catalog", is_open=True)
 def search_catalog(
     platform: FromPlatform,
     size: Size = 50,
@@ -293,11 +203,7 @@ def search_catalog(
     )
 
 
-@get(
-    "/listings",
-    sync_to_thread=True,
-    summary="List listings of any state",
-)
+@reads("/listings", "List listings of any state")
 def find_listings(
     platform: FromPlatform,
     visit: FromVisit,
@@ -320,14 +226,7 @@ def find_listings(
     )
 
 
-@post(
-    "/listings",
-    sync_to_thread=True,
-    command="market.listing.apply",
-    summary="Apply for a listing",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/listings", "market.listing.apply", "Apply for a listing")
 def apply_listing(write: FromWrite, data: JSONBody[shapes.ApplyListing]) -> shapes.ListingView:
     """This will ask a venue to list a registered product."""
     made = write.execute(
@@ -345,11 +244,7 @@ def apply_listing(write: FromWrite, data: JSONBody[shapes.ApplyListing]) -> shap
     return shapes.listing_view(made)
 
 
-@get(
-    "/listings/{listing:str}",
-    sync_to_thread=True,
-    summary="Read a listing with its fee",
-)
+@reads("/listings/{listing:str}", "Read a listing with its fee", is_open=True)
 def get_listing(
     platform: FromPlatform, visit: FromVisit, listing: FromPath[str]
 ) -> shapes.OfferedView:
@@ -360,22 +255,14 @@ def get_listing(
         return shapes.offered_view(found, prices.find_price(tx, found.product))
 
 
-@get(
-    "/certificates/{number:str}",
-    sync_to_thread=True,
-    summary="Look up a certificate",
-)
+@reads("/certificates/{number:str}", "Look up a certificate", is_open=True)
 def find_certificate(platform: FromPlatform, number: FromPath[str]) -> shapes.ListingView:
     """This will look up a 产品登记证书 by its number; open to everyone."""
     with platform.database.reading(trust.VISITOR) as tx:
         return shapes.listing_view(listings.find_certificate(tx, number))
 
 
-@get(
-    "/listings/{listing:str}/certificate",
-    sync_to_thread=True,
-    summary="Print a certificate",
-)
+@reads("/listings/{listing:str}/certificate", "Print a certificate", is_open=True)
 def get_certificate(
     platform: FromPlatform, visit: FromVisit, listing: FromPath[str], to: To = "pdf"
 ) -> Response[bytes]:
@@ -388,14 +275,8 @@ def get_certificate(
     return drawn(platform, paper, to)
 
 
-@post(
-    "/listings/{listing:str}/publicize",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.listing.publicize",
-    summary="Pass the review and publicize",
-    guards=[signed_in],
-    security=KNOWN,
+@does(
+    "/listings/{listing:str}/publicize", "market.listing.publicize", "Pass the review and publicize"
 )
 def publicize_listing(
     write: FromWrite, listing: FromPath[str], data: JSONBody[shapes.Opinion]
@@ -409,15 +290,7 @@ def publicize_listing(
     return shapes.listing_view(done)
 
 
-@post(
-    "/listings/{listing:str}/refuse",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.listing.refuse",
-    summary="Refuse a product",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/listings/{listing:str}/refuse", "market.listing.refuse", "Refuse a product")
 def refuse_listing(
     write: FromWrite, listing: FromPath[str], data: JSONBody[shapes.Opinion]
 ) -> shapes.ListingView:
@@ -430,15 +303,7 @@ def refuse_listing(
     return shapes.listing_view(done)
 
 
-@post(
-    "/listings/{listing:str}/certify",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.listing.certify",
-    summary="Issue the certificate",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/listings/{listing:str}/certify", "market.listing.certify", "Issue the certificate")
 def certify_listing(write: FromWrite, listing: FromPath[str]) -> shapes.ListingView:
     """This will issue the 产品登记证书 when the publicity is over."""
     done = write.execute(
@@ -448,15 +313,7 @@ def certify_listing(write: FromWrite, listing: FromPath[str]) -> shapes.ListingV
     return shapes.listing_view(done)
 
 
-@post(
-    "/listings/{listing:str}/put_up",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.listing.put_up",
-    summary="Put a product into the catalog",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/listings/{listing:str}/put_up", "market.listing.put_up", "Put a product into the catalog")
 def put_up_listing(write: FromWrite, listing: FromPath[str]) -> shapes.ListingView:
     """This will put a certified product into the catalog."""
     done = write.execute(
@@ -466,15 +323,7 @@ def put_up_listing(write: FromWrite, listing: FromPath[str]) -> shapes.ListingVi
     return shapes.listing_view(done)
 
 
-@post(
-    "/listings/{listing:str}/suspend",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.listing.suspend",
-    summary="Suspend a listing",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/listings/{listing:str}/suspend", "market.listing.suspend", "Suspend a listing")
 def suspend_listing(
     write: FromWrite, listing: FromPath[str], data: JSONBody[shapes.Reason]
 ) -> shapes.ListingView:
@@ -487,15 +336,7 @@ def suspend_listing(
     return shapes.listing_view(done)
 
 
-@post(
-    "/listings/{listing:str}/resume",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.listing.resume",
-    summary="Resume a listing",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/listings/{listing:str}/resume", "market.listing.resume", "Resume a listing")
 def resume_listing(
     write: FromWrite, listing: FromPath[str], data: JSONBody[shapes.Opinion]
 ) -> shapes.ListingView:
@@ -508,15 +349,7 @@ def resume_listing(
     return shapes.listing_view(done)
 
 
-@post(
-    "/listings/{listing:str}/delist",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.listing.delist",
-    summary="Delist a product",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/listings/{listing:str}/delist", "market.listing.delist", "Delist a product")
 def delist_listing(
     write: FromWrite, listing: FromPath[str], data: JSONBody[shapes.PartyReason]
 ) -> shapes.ListingView:
@@ -530,11 +363,7 @@ def delist_listing(
     return shapes.listing_view(done)
 
 
-@get(
-    "/listings/{listing:str}/objections",
-    sync_to_thread=True,
-    summary="List objections",
-)
+@reads("/listings/{listing:str}/objections", "List objections")
 def find_objections(
     platform: FromPlatform, visit: FromVisit, listing: FromPath[str]
 ) -> shapes.ObjectionList:
@@ -545,14 +374,7 @@ def find_objections(
     return shapes.ObjectionList(items=[shapes.shaped(shapes.ObjectionView, one) for one in found])
 
 
-@post(
-    "/listings/{listing:str}/objections",
-    sync_to_thread=True,
-    command="market.listing.object",
-    summary="Object to a listing",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/listings/{listing:str}/objections", "market.listing.object", "Object to a listing")
 def object_to_listing(
     write: FromWrite, listing: FromPath[str], data: JSONBody[shapes.FileObjection]
 ) -> shapes.ObjectionView:
@@ -568,15 +390,7 @@ def object_to_listing(
     return shapes.shaped(shapes.ObjectionView, made)
 
 
-@post(
-    "/objections/{objection:str}/decide",
-    sync_to_thread=True,
-    status_code=200,
-    command="market.objection.decide",
-    summary="Decide an objection",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/objections/{objection:str}/decide", "market.objection.decide", "Decide an objection")
 def decide_objection(
     write: FromWrite, objection: FromPath[str], data: JSONBody[shapes.DecideObjection]
 ) -> shapes.ObjectionView:

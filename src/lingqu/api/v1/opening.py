@@ -8,32 +8,21 @@ from collections.abc import Iterator
 from typing import Annotated, Any, BinaryIO, Literal
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from lingqu import supply
-from lingqu.api.v1.supply import KNOWN, After, Size
-from lingqu.api.writes import FromPlatform, FromWrite, signed_in
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
+from lingqu.api.writes import FromPlatform, FromWrite
 from lingqu.errands import Opening, open_file, public_address
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import Instant, format_instant
 from lingqu.runtime.blobs import CHUNK_BYTES
 from lingqu.supply import opening
 
-COMMAND_ROUTES = {
-    "supply.opening.propose": "POST /api/v1/supply/open-list",
-    "supply.opening.confirm": "POST /api/v1/supply/open-list/{entry}/confirm",
-    "supply.opening.publish": "POST /api/v1/supply/open-list/publish",
-    "supply.open_file.publish": "POST /api/v1/supply/open",
-    "supply.open_file.withdraw": "POST /api/v1/supply/open/{file}/withdraw",
-    "supply.catalog.register": "POST /api/v1/supply/catalogs",
-    "supply.catalog.write": "POST /api/v1/supply/catalogs/{catalog}/write",
-    "supply.catalog.reconcile": "POST /api/v1/supply/catalogs/{catalog}/reconcile",
-}
 Year = Annotated[int, msgspec.Meta(ge=2000, le=2999)]
 Column = Annotated[str, msgspec.Meta(max_length=128)]
-CHANGES: dict[str, Any] = {"sync_to_thread": True, "guards": [signed_in], "security": KNOWN}
 
 
 class EntryView(msgspec.Struct, kw_only=True):
@@ -201,7 +190,7 @@ class ReconciledView(msgspec.Struct, kw_only=True):
     unknown: list[str]
 
 
-@get("/open-list", sync_to_thread=True, summary="List key open data")
+@reads("/open-list", "List key open data", is_open=True)
 def find_entries(
     platform: FromPlatform,
     size: Size = 50,
@@ -216,7 +205,7 @@ def find_entries(
     return EntryPage(items=[entry_view(one) for one in page.items], next=page.next)
 
 
-@post("/open-list", command="supply.opening.propose", summary="Propose key open data", **CHANGES)
+@makes("/open-list", "supply.opening.propose", "Propose key open data")
 def propose_entry(write: FromWrite, data: JSONBody[ProposeEntry]) -> EntryView:
     """This will propose a resource for the list of a year."""
     made = write.execute(
@@ -231,32 +220,20 @@ def propose_entry(write: FromWrite, data: JSONBody[ProposeEntry]) -> EntryView:
     return entry_view(made)
 
 
-@post(
-    "/open-list/{entry:str}/confirm",
-    status_code=200,
-    command="supply.opening.confirm",
-    summary="Confirm key open data",
-    **CHANGES,
-)
+@does("/open-list/{entry:str}/confirm", "supply.opening.confirm", "Confirm key open data")
 def confirm_entry(write: FromWrite, entry: FromPath[str]) -> EntryView:
     """This will confirm a proposed line."""
     return entry_view(write.execute(opening.confirm_entry, entry=opening.OpenEntryId(entry)))
 
 
-@post(
-    "/open-list/publish",
-    status_code=200,
-    command="supply.opening.publish",
-    summary="Publish the yearly list",
-    **CHANGES,
-)
+@does("/open-list/publish", "supply.opening.publish", "Publish the yearly list")
 def publish_list(write: FromWrite, data: JSONBody[PublishList]) -> EntryPage:
     """This will publish every confirmed line of a year and territory."""
     done = write.execute(opening.publish_list, year=data.year, territory=data.territory)
     return EntryPage(items=[entry_view(one) for one in done], next=None)
 
 
-@get("/open", sync_to_thread=True, summary="List open files")
+@reads("/open", "List open files", is_open=True)
 def find_files(platform: FromPlatform, size: Size = 50, after: After = None) -> OpenFilePage:
     """This will list what anyone may download, newest first; open to everyone."""
     with platform.database.reading() as tx:
@@ -264,14 +241,14 @@ def find_files(platform: FromPlatform, size: Size = 50, after: After = None) -> 
     return OpenFilePage(items=[file_view(one) for one in page.items], next=page.next)
 
 
-@get("/open/{file:str}", sync_to_thread=True, summary="Read an open file's description")
+@reads("/open/{file:str}", "Read an open file's description", is_open=True)
 def get_file(platform: FromPlatform, file: FromPath[str]) -> OpenFileView:
     """This will describe one open file; open to everyone."""
     with platform.database.reading() as tx:
         return file_view(opening.get_file(tx, opening.OpenFileId(file)))
 
 
-@get("/open/{file:str}/content", sync_to_thread=True, summary="Download an open file")
+@reads("/open/{file:str}/content", "Download an open file", is_open=True)
 def get_content(platform: FromPlatform, file: FromPath[str]) -> Stream:
     """This will give the bytes of an open file (CSV, UTF-8); open to everyone."""
     with platform.database.reading() as tx:
@@ -290,7 +267,7 @@ def get_content(platform: FromPlatform, file: FromPath[str]) -> Stream:
     )
 
 
-@post("/open", command="supply.open_file.publish", summary="Open a file", **CHANGES)
+@makes("/open", "supply.open_file.publish", "Open a file")
 def publish_file(write: FromWrite, data: JSONBody[OpenAFile]) -> OpenFileView:
     """This will make a file out of what is loaded and open it to everyone."""
     write.visit.commanded = True
@@ -310,19 +287,13 @@ def publish_file(write: FromWrite, data: JSONBody[OpenAFile]) -> OpenFileView:
     return file_view(open_file(write.platform, write.visit.caller, write.command, wanted))
 
 
-@post(
-    "/open/{file:str}/withdraw",
-    status_code=200,
-    command="supply.open_file.withdraw",
-    summary="Withdraw an open file",
-    **CHANGES,
-)
+@does("/open/{file:str}/withdraw", "supply.open_file.withdraw", "Withdraw an open file")
 def withdraw_file(write: FromWrite, file: FromPath[str]) -> OpenFileView:
     """This will take a file back from the public."""
     return file_view(write.execute(opening.withdraw_file, file=opening.OpenFileId(file)))
 
 
-@get("/catalogs", sync_to_thread=True, summary="List catalogs elsewhere")
+@reads("/catalogs", "List catalogs elsewhere", is_open=True)
 def find_catalogs(platform: FromPlatform) -> CatalogList:
     """This will list the catalogs in which open files are listed; open to everyone."""
     with platform.database.reading() as tx:
@@ -330,7 +301,7 @@ def find_catalogs(platform: FromPlatform) -> CatalogList:
     return CatalogList(items=[catalog_view(one) for one in found])
 
 
-@get("/catalogs/{catalog:str}/entries", sync_to_thread=True, summary="List a catalog's entries")
+@reads("/catalogs/{catalog:str}/entries", "List a catalog's entries", is_open=True)
 def find_catalog_entries(platform: FromPlatform, catalog: FromPath[str]) -> CatalogEntryList:
     """This will say how each open file stands in a catalog; open to everyone."""
     with platform.database.reading() as tx:
@@ -350,7 +321,7 @@ def find_catalog_entries(platform: FromPlatform, catalog: FromPath[str]) -> Cata
     )
 
 
-@post("/catalogs", command="supply.catalog.register", summary="Register a catalog", **CHANGES)
+@makes("/catalogs", "supply.catalog.register", "Register a catalog")
 def register_catalog(write: FromWrite, data: JSONBody[RegisterCatalog]) -> CatalogView:
     """This will make a catalog elsewhere known."""
     made = write.execute(
@@ -362,13 +333,7 @@ def register_catalog(write: FromWrite, data: JSONBody[RegisterCatalog]) -> Catal
     return catalog_view(made)
 
 
-@post(
-    "/catalogs/{catalog:str}/write",
-    status_code=200,
-    command="supply.catalog.write",
-    summary="Write open files for a catalog",
-    **CHANGES,
-)
+@does("/catalogs/{catalog:str}/write", "supply.catalog.write", "Write open files for a catalog")
 def write_catalog(write: FromWrite, catalog: FromPath[str]) -> WrittenView:
     """This will write what is open as one DCAT document for a catalog."""
     made = write.execute(
@@ -381,13 +346,7 @@ def write_catalog(write: FromWrite, catalog: FromPath[str]) -> WrittenView:
     )
 
 
-@post(
-    "/catalogs/{catalog:str}/reconcile",
-    status_code=200,
-    command="supply.catalog.reconcile",
-    summary="Reconcile a catalog",
-    **CHANGES,
-)
+@does("/catalogs/{catalog:str}/reconcile", "supply.catalog.reconcile", "Reconcile a catalog")
 def reconcile_catalog(
     write: FromWrite, catalog: FromPath[str], data: JSONBody[CatalogReport]
 ) -> ReconciledView:
@@ -466,10 +425,10 @@ def _pieces(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; what is only read is open to everyone."""
+    """This will give the routes."""
     handlers: list[Any] = [
         find_entries, propose_entry, confirm_entry, publish_list, find_files, get_file,
         get_content, publish_file, withdraw_file, find_catalogs, find_catalog_entries,
         register_catalog, write_catalog, reconcile_catalog,
     ]  # fmt: skip
-    return (Router("/api/v1/supply", route_handlers=handlers, tags=["supply"]),)
+    return routes_of("/api/v1/supply", "supply", handlers)

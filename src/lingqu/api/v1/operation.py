@@ -6,40 +6,22 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Response, Router, get, post
+from litestar import Response, Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import rights, trust
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
 from lingqu.api.v1 import rights_shapes as shapes
 from lingqu.api.v1.procedures import FileGiven, keep_file
 from lingqu.api.v1.sheets import FormatName, sheet_file
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.canon import decode
-from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.values import to_plain
 from lingqu.rights import operation
 
 BASE = "/api/v1/rights/operation"
-COMMAND_ROUTES = {
-    "rights.scheme.draft": f"POST {BASE}/schemes",
-    "rights.scheme.revise": f"POST {BASE}/schemes/{{scheme}}/revise",
-    "rights.selection.open": f"POST {BASE}/selections",
-    "rights.selection.choose": f"POST {BASE}/selections/{{selection}}/choose",
-    "rights.selection.object": f"POST {BASE}/selections/{{selection}}/object",
-    "rights.agreement.draft": f"POST {BASE}/agreements",
-    "rights.agreement.revise": f"POST {BASE}/agreements/{{agreement}}/revise",
-    "rights.agreement.sign": f"POST {BASE}/agreements/{{agreement}}/sign",
-    "rights.agreement.file": f"POST {BASE}/agreements/{{agreement}}/file",
-    "rights.agreement.end": f"POST {BASE}/agreements/{{agreement}}/end",
-}
 
-Size = Annotated[
-    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
-]
-After = Annotated[
-    str | None,
-    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
-]
 OfParty = Annotated[
     str | None, QueryParameter(name="party", max_length=60, description="Who takes part in it")
 ]
@@ -228,7 +210,7 @@ class AgreementPage(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-@post("/schemes", sync_to_thread=True, command="rights.scheme.draft", summary="Draft a scheme")
+@makes("/schemes", "rights.scheme.draft", "Draft a scheme")
 def draft_scheme(write: FromWrite, data: JSONBody[DraftScheme]) -> SchemeView:
     """This will draft an implementation scheme."""
     made = write.execute(
@@ -242,13 +224,7 @@ def draft_scheme(write: FromWrite, data: JSONBody[DraftScheme]) -> SchemeView:
     return scheme_view(made)
 
 
-@post(
-    "/schemes/{scheme:str}/revise",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.scheme.revise",
-    summary="Draft a scheme anew",
-)
+@does("/schemes/{scheme:str}/revise", "rights.scheme.revise", "Draft a scheme anew")
 def revise_scheme(write: FromWrite, scheme: FromPath[str], data: JSONBody[PlanShape]) -> SchemeView:
     """This will draft a scheme anew while it is being drafted."""
     made = write.execute(
@@ -257,7 +233,7 @@ def revise_scheme(write: FromWrite, scheme: FromPath[str], data: JSONBody[PlanSh
     return scheme_view(made)
 
 
-@get("/schemes", sync_to_thread=True, summary="List schemes")
+@reads("/schemes", "List schemes")
 def find_schemes(
     platform: FromPlatform,
     visit: FromVisit,
@@ -272,7 +248,7 @@ def find_schemes(
     return SchemePage(items=[scheme_view(one) for one in page.items], next=page.next)
 
 
-@get("/schemes/{scheme:str}", sync_to_thread=True, summary="Read a scheme")
+@reads("/schemes/{scheme:str}", "Read a scheme")
 def get_scheme(platform: FromPlatform, visit: FromVisit, scheme: FromPath[str]) -> SchemeView:
     """This will read one scheme."""
     wanted = operation.SchemeId(scheme)
@@ -280,7 +256,7 @@ def get_scheme(platform: FromPlatform, visit: FromVisit, scheme: FromPath[str]) 
         return scheme_view(operation.get_scheme(tx, wanted))
 
 
-@get("/schemes/{scheme:str}/document", sync_to_thread=True, summary="Write a scheme as a file")
+@reads("/schemes/{scheme:str}/document", "Write a scheme as a file")
 def get_scheme_document(
     platform: FromPlatform, visit: FromVisit, scheme: FromPath[str], to: To = "docx"
 ) -> Response[bytes]:
@@ -291,9 +267,7 @@ def get_scheme_document(
     return sheet_file(platform, sheet, to, name=wanted)
 
 
-@get(
-    "/schemes/{scheme:str}/selections", sync_to_thread=True, summary="List selections of operators"
-)
+@reads("/schemes/{scheme:str}/selections", "List selections of operators")
 def find_selections(
     platform: FromPlatform, visit: FromVisit, scheme: FromPath[str]
 ) -> SelectionList:
@@ -304,12 +278,7 @@ def find_selections(
     return SelectionList(items=[selection_view(one) for one in found])
 
 
-@post(
-    "/selections",
-    sync_to_thread=True,
-    command="rights.selection.open",
-    summary="Begin to select an operator",
-)
+@makes("/selections", "rights.selection.open", "Begin to select an operator")
 def open_selection(write: FromWrite, data: JSONBody[OpenSelection]) -> SelectionView:
     """This will begin to select the operator of a filed scheme."""
     made = write.execute(
@@ -321,13 +290,7 @@ def open_selection(write: FromWrite, data: JSONBody[OpenSelection]) -> Selection
     return selection_view(made)
 
 
-@post(
-    "/selections/{selection:str}/choose",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.selection.choose",
-    summary="Choose an operator",
-)
+@does("/selections/{selection:str}/choose", "rights.selection.choose", "Choose an operator")
 def choose_operator(
     write: FromWrite, selection: FromPath[str], data: JSONBody[ChooseOperator]
 ) -> SelectionView:
@@ -343,12 +306,10 @@ def choose_operator(
     return selection_view(made)
 
 
-@post(
+@does(
     "/selections/{selection:str}/object",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.selection.object",
-    summary="Object to the choice of an operator",
+    "rights.selection.object",
+    "Object to the choice of an operator",
 )
 def object_to_selection(
     write: FromWrite, selection: FromPath[str], data: JSONBody[ObjectTo]
@@ -364,12 +325,7 @@ def object_to_selection(
     return selection_view(made)
 
 
-@post(
-    "/agreements",
-    sync_to_thread=True,
-    command="rights.agreement.draft",
-    summary="Draft an agreement",
-)
+@makes("/agreements", "rights.agreement.draft", "Draft an agreement")
 def draft_agreement(write: FromWrite, data: JSONBody[DraftAgreement]) -> AgreementView:
     """This will draft the agreement with the operator that was selected."""
     made = write.execute(
@@ -381,13 +337,7 @@ def draft_agreement(write: FromWrite, data: JSONBody[DraftAgreement]) -> Agreeme
     return agreement_view(made)
 
 
-@post(
-    "/agreements/{agreement:str}/revise",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.agreement.revise",
-    summary="Draft an agreement anew",
-)
+@does("/agreements/{agreement:str}/revise", "rights.agreement.revise", "Draft an agreement anew")
 def revise_agreement(
     write: FromWrite, agreement: FromPath[str], data: JSONBody[OfferShape]
 ) -> AgreementView:
@@ -400,13 +350,7 @@ def revise_agreement(
     return agreement_view(made)
 
 
-@post(
-    "/agreements/{agreement:str}/sign",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.agreement.sign",
-    summary="Sign an agreement",
-)
+@does("/agreements/{agreement:str}/sign", "rights.agreement.sign", "Sign an agreement")
 def sign_agreement(
     write: FromWrite, agreement: FromPath[str], data: JSONBody[SignAgreement]
 ) -> AgreementView:
@@ -419,13 +363,7 @@ def sign_agreement(
     return agreement_view(made)
 
 
-@post(
-    "/agreements/{agreement:str}/file",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.agreement.file",
-    summary="File an agreement",
-)
+@does("/agreements/{agreement:str}/file", "rights.agreement.file", "File an agreement")
 def file_agreement(
     write: FromWrite, agreement: FromPath[str], data: JSONBody[FileAgreement]
 ) -> AgreementView:
@@ -440,13 +378,7 @@ def file_agreement(
     return agreement_view(made)
 
 
-@post(
-    "/agreements/{agreement:str}/end",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.agreement.end",
-    summary="End an agreement early",
-)
+@does("/agreements/{agreement:str}/end", "rights.agreement.end", "End an agreement early")
 def end_agreement(
     write: FromWrite, agreement: FromPath[str], data: JSONBody[EndAgreement]
 ) -> AgreementView:
@@ -461,7 +393,7 @@ def end_agreement(
     return agreement_view(made)
 
 
-@get("/agreements", sync_to_thread=True, summary="List agreements")
+@reads("/agreements", "List agreements")
 def find_agreements(
     platform: FromPlatform,
     visit: FromVisit,
@@ -478,7 +410,7 @@ def find_agreements(
     return AgreementPage(items=[agreement_view(one) for one in page.items], next=page.next)
 
 
-@get("/agreements/{agreement:str}", sync_to_thread=True, summary="Read an agreement")
+@reads("/agreements/{agreement:str}", "Read an agreement")
 def get_agreement(
     platform: FromPlatform, visit: FromVisit, agreement: FromPath[str]
 ) -> AgreementView:
@@ -488,11 +420,7 @@ def get_agreement(
         return agreement_view(operation.get_agreement(tx, wanted))
 
 
-@get(
-    "/agreements/{agreement:str}/document",
-    sync_to_thread=True,
-    summary="Write an agreement as a file",
-)
+@reads("/agreements/{agreement:str}/document", "Write an agreement as a file")
 def get_agreement_document(
     platform: FromPlatform, visit: FromVisit, agreement: FromPath[str], to: To = "docx"
 ) -> Response[bytes]:
@@ -574,16 +502,11 @@ def _party(text: str | None) -> trust.PartyId | None:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     handlers: list[Any] = [
         draft_scheme, revise_scheme, find_schemes, get_scheme, get_scheme_document,
         find_selections, open_selection, choose_operator, object_to_selection,
         draft_agreement, revise_agreement, sign_agreement, file_agreement, end_agreement,
         find_agreements, get_agreement, get_agreement_document,
     ]  # fmt: skip
-    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-    return (
-        Router(
-            BASE, route_handlers=handlers, guards=[signed_in], tags=["rights"], security=security
-        ),
-    )
+    return routes_of(BASE, "rights", handlers)

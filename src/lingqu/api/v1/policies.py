@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API of policies in foreign formats: what one would permit, or why it is refused."""
+"""The API of policies in foreign formats: what one permits, a grant as one, one as a grant."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Router, post
-from litestar.params import JSONBody
+from litestar import Router
+from litestar.params import FromPath, JSONBody, QueryParameter
 
-from lingqu import rights
-from lingqu.api.writes import FromPlatform, FromVisit, signed_in
-
-READING_ROUTES = ("POST /api/v1/rights/policies/check",)
-"""Reads whose question is too long for a URL: they change nothing and need no command id."""
+from lingqu import rights, trust
+from lingqu.api.routes import asks, makes, reads, routes_of
+from lingqu.api.v1 import rights_shapes as shapes
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 
 exchange = rights.exchange
 
@@ -24,6 +23,15 @@ class CheckPolicy(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     text: Annotated[str, msgspec.Meta(max_length=exchange.POLICY_BYTES_MAX)]
 
 
+class FollowPolicy(CheckPolicy, kw_only=True, forbid_unknown_fields=True):
+    """A grant below `parent` under exactly what a policy document says."""
+
+    grant: str
+    parent: str
+    holder: str
+    kind: shapes.KindName
+
+
 class PolicyExplanation(msgspec.Struct, kw_only=True):
     """What the policy permits and demands, in words, line by line, in both languages."""
 
@@ -32,12 +40,7 @@ class PolicyExplanation(msgspec.Struct, kw_only=True):
     en: list[str]
 
 
-@post(
-    "/check",
-    sync_to_thread=True,
-    status_code=200,
-    summary="Check a policy in a foreign format",
-)
+@asks("/check", "Check a policy in a foreign format")
 def check_policy(
     platform: FromPlatform, visit: FromVisit, data: JSONBody[CheckPolicy]
 ) -> PolicyExplanation:
@@ -52,15 +55,37 @@ def check_policy(
     )
 
 
+@makes("/grants", "rights.policy.grant", "Issue a grant by a policy")
+def issue_by_policy(write: FromWrite, data: JSONBody[FollowPolicy]) -> shapes.GrantView:
+    """This will give a part of a right on under exactly what a document says, or refuse it."""
+    made = write.execute(
+        exchange.issue_by_policy,
+        grant=rights.GrantId(data.grant),
+        parent=rights.GrantId(data.parent),
+        holder=trust.PartyId(data.holder),
+        kind=rights.GrantKind(data.kind),
+        text=data.text,
+    )
+    return shapes.grant_view(made)
+
+
+@reads("/grants/{grant:str}", "Read a grant as a policy")
+def get_policy(
+    platform: FromPlatform,
+    visit: FromVisit,
+    grant: FromPath[str],
+    wanted: Annotated[
+        Literal["odrl", "tc609"], QueryParameter(name="format", description="The format")
+    ] = "odrl",
+) -> dict[str, Any]:
+    """This will write a grant, with what is left to use and what it obliges to, as a policy."""
+    with platform.database.reading(visit.caller) as tx:
+        policy = exchange.policy_of(tx, rights.GrantId(grant))
+    return exchange.write_policy(policy, exchange.PolicyFormat(wanted))
+
+
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
-    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-    return (
-        Router(
-            "/api/v1/rights/policies",
-            route_handlers=[check_policy],
-            guards=[signed_in],
-            tags=["rights"],
-            security=security,
-        ),
+    """This will give the routes."""
+    return routes_of(
+        "/api/v1/rights/policies", "rights", [check_policy, issue_by_policy, get_policy]
     )

@@ -8,42 +8,22 @@ import binascii
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import trust
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel import errors
 from lingqu.kernel.charts import Chart
-from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.values import from_plain, to_plain
 from lingqu.trust import procedures
 from lingqu.trust.procedures import GivenFile, Part
 from lingqu.wiring import App
 
-COMMAND_ROUTES = {
-    "trust.chart.register": "POST /api/v1/trust/procedures/charts",
-    "trust.procedure.open": "POST /api/v1/trust/procedures",
-    "trust.procedure.move": "POST /api/v1/trust/procedures/{procedure}/moves",
-    "trust.procedure.name_participant": "POST /api/v1/trust/procedures/{procedure}/participants",
-    "trust.procedure.release_participant": (
-        "POST /api/v1/trust/procedures/participants/{participant}/release"
-    ),
-    "trust.procedure.fire_timers": "POST /api/v1/trust/procedures/timers/fire",
-    "trust.procedure.recount_deadlines": "POST /api/v1/trust/procedures/timers/recount",
-}
-"""The routes of the commands of procedures."""
-
 FILE_BYTES_MAX = 512 * 1024
 """The longest file that travels inside a move; longer ones are brought by the command line."""
-
-Size = Annotated[
-    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
-]
-After = Annotated[
-    str | None,
-    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
-]
 
 
 class FileUnreadable(errors.Rejected):
@@ -164,7 +144,7 @@ class Listing(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-@get("/charts", sync_to_thread=True, summary="List charts")
+@reads("/charts", "List charts")
 def find_charts(platform: FromPlatform, visit: FromVisit) -> Listing:
     """This will list the newest edition of every chart, whole."""
     with platform.database.reading(visit.caller) as tx:
@@ -172,14 +152,14 @@ def find_charts(platform: FromPlatform, visit: FromVisit) -> Listing:
     return Listing(items=[_plain(one) for one in found], next=None)
 
 
-@post("/charts", sync_to_thread=True, command="trust.chart.register", summary="Register a chart")
+@makes("/charts", "trust.chart.register", "Register a chart")
 def register_chart(write: FromWrite, data: JSONBody[RegisterChart]) -> ChartRef:
     """This will register an edition of a chart; its content never changes afterwards."""
     made = write.execute(procedures.register_chart, chart=from_plain(Chart, data.chart))
     return ChartRef(chart=made)
 
 
-@get("/todo", sync_to_thread=True, summary="List what the caller must do")
+@reads("/todo", "List what the caller must do")
 def find_todos(platform: FromPlatform, visit: FromVisit) -> Listing:
     """This will list what waits for the caller, the most urgent first, with days and article."""
     with platform.database.reading(visit.caller) as tx:
@@ -187,7 +167,7 @@ def find_todos(platform: FromPlatform, visit: FromVisit) -> Listing:
     return Listing(items=[_plain(one) for one in found], next=None)
 
 
-@get("/", sync_to_thread=True, summary="List procedures")
+@reads("/", "List procedures")
 def find_procedures(
     platform: FromPlatform,
     visit: FromVisit,
@@ -209,7 +189,7 @@ def find_procedures(
     return Listing(items=[_plain(one) for one in page.items], next=page.next)
 
 
-@get("/{procedure:str}", sync_to_thread=True, summary="Read a procedure")
+@reads("/{procedure:str}", "Read a procedure")
 def get_procedure(
     platform: FromPlatform, visit: FromVisit, procedure: FromPath[str]
 ) -> dict[str, Any]:
@@ -219,11 +199,7 @@ def get_procedure(
         return _plain(procedures.get_procedure(tx, wanted))
 
 
-@get(
-    "/{procedure:str}/documents/{document:str}",
-    sync_to_thread=True,
-    summary="Read the data of a document",
-)
+@reads("/{procedure:str}/documents/{document:str}", "Read the data of a document")
 def get_document(
     platform: FromPlatform, visit: FromVisit, procedure: FromPath[str], document: FromPath[str]
 ) -> dict[str, Any]:
@@ -233,7 +209,7 @@ def get_document(
         return _plain(procedures.document_data(tx, procedure=wanted, document=document))
 
 
-@post("/", sync_to_thread=True, command="trust.procedure.open", summary="Open a procedure")
+@makes("/", "trust.procedure.open", "Open a procedure")
 def open_procedure(write: FromWrite, data: JSONBody[OpenProcedure]) -> ProcedureRef:
     """This will open a procedure for a subject and name who plays which role."""
     made = write.execute(
@@ -252,13 +228,7 @@ def open_procedure(write: FromWrite, data: JSONBody[OpenProcedure]) -> Procedure
     return _ref(made)
 
 
-@post(
-    "/{procedure:str}/moves",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.procedure.move",
-    summary="Make a move",
-)
+@does("/{procedure:str}/moves", "trust.procedure.move", "Make a move")
 def make_move(write: FromWrite, procedure: FromPath[str], data: JSONBody[MakeMove]) -> ProcedureRef:
     """This will make a move as the role the caller plays; refused where something moved since."""
     moved = write.execute(
@@ -274,12 +244,7 @@ def make_move(write: FromWrite, procedure: FromPath[str], data: JSONBody[MakeMov
     return _ref(moved)
 
 
-@post(
-    "/{procedure:str}/participants",
-    sync_to_thread=True,
-    command="trust.procedure.name_participant",
-    summary="Name a participant",
-)
+@makes("/{procedure:str}/participants", "trust.procedure.name_participant", "Name a participant")
 def name_participant(
     write: FromWrite, procedure: FromPath[str], data: JSONBody[NameParticipant]
 ) -> ParticipantRef:
@@ -295,12 +260,10 @@ def name_participant(
     return ParticipantRef(participant=named.id)
 
 
-@post(
+@does(
     "/participants/{participant:str}/release",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.procedure.release_participant",
-    summary="Release a participant",
+    "trust.procedure.release_participant",
+    "Release a participant",
 )
 def release_participant(write: FromWrite, participant: FromPath[str]) -> ParticipantRef:
     """This will end a part."""
@@ -309,26 +272,14 @@ def release_participant(write: FromWrite, participant: FromPath[str]) -> Partici
     return ParticipantRef(participant=ended.id)
 
 
-@post(
-    "/timers/fire",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.procedure.fire_timers",
-    summary="Let expired clocks act",
-)
+@does("/timers/fire", "trust.procedure.fire_timers", "Let expired clocks act")
 def fire_timers(write: FromWrite, data: JSONBody[FireTimers]) -> FiredView:
     """This will let clocks act that have run out; the platform does it every minute by itself."""
     done = write.execute(procedures.fire_timers, limit=data.limit)
     return FiredView(timers=done.timers, procedures=done.procedures)
 
 
-@post(
-    "/timers/recount",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.procedure.recount_deadlines",
-    summary="Recount provisional deadlines",
-)
+@does("/timers/recount", "trust.procedure.recount_deadlines", "Recount provisional deadlines")
 def recount_deadlines(write: FromWrite, data: JSONBody[RecountDeadlines]) -> RecountedView:
     """This will count provisional deadlines again, one batch after the other."""
     done = write.execute(procedures.recount_deadlines, after=data.after, limit=data.limit)
@@ -364,18 +315,10 @@ def _ref(made: procedures.Procedure) -> ProcedureRef:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     known: list[Any] = [
         find_charts, register_chart, find_todos, find_procedures, get_procedure, get_document,
         open_procedure, make_move, name_participant, release_participant, fire_timers,
         recount_deadlines,
     ]  # fmt: skip
-    return (
-        Router(
-            "/api/v1/trust/procedures",
-            route_handlers=known,
-            guards=[signed_in],
-            tags=["procedures"],
-            security=[{"key": []}, {"session": []}],
-        ),
-    )
+    return routes_of("/api/v1/trust/procedures", "procedures", known)

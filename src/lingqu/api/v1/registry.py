@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, Response, Router, get, post
+from litestar import Request, Response, Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import rights, trust
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
 from lingqu.api.v1 import rights_shapes as shapes
 from lingqu.api.v1.operation import (
     Files,
@@ -21,31 +22,12 @@ from lingqu.api.v1.operation import (
 )
 from lingqu.api.v1.procedures import keep_file
 from lingqu.api.v1.sheets import sheet_file
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
-from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
+from lingqu.kernel.paging import PageRequest
 from lingqu.rights import registry
 
 BASE = "/api/v1/rights/registry"
-COMMAND_ROUTES = {
-    "rights.registrar.name": f"POST {BASE}/registrars",
-    "rights.registrar.end": f"POST {BASE}/registrars/{{registrar}}/end",
-    "rights.registration.apply": f"POST {BASE}/registrations",
-    "rights.registration.supplement": f"POST {BASE}/registrations/{{registration}}/supplement",
-    "rights.registration.object": f"POST {BASE}/registrations/{{registration}}/object",
-    "rights.registration.code": f"POST {BASE}/registrations/{{registration}}/code",
-    "rights.registration.renew": f"POST {BASE}/registrations/{{registration}}/renew",
-    "rights.registration_change.apply": f"POST {BASE}/changes",
-    "rights.registration_change.record": f"POST {BASE}/changes/{{change}}/record",
-}
 
-Size = Annotated[
-    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
-]
-After = Annotated[
-    str | None,
-    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
-]
-KNOWN: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
 KindName = Literal["resource", "product", "property"]
 OfKind = Annotated[KindName | None, QueryParameter(name="kind")]
 
@@ -208,7 +190,7 @@ class ChangeList(msgspec.Struct, kw_only=True):
     items: list[ChangeView]
 
 
-@get("/registrars", sync_to_thread=True, summary="List registrars")
+@reads("/registrars", "List registrars", is_open=True)
 def find_registrars(platform: FromPlatform) -> RegistrarList:
     """This will list who keeps the registries; open to everyone."""
     with platform.database.reading(trust.VISITOR) as tx:
@@ -216,14 +198,7 @@ def find_registrars(platform: FromPlatform) -> RegistrarList:
     return RegistrarList(items=[registrar_view(one) for one in found])
 
 
-@post(
-    "/registrars",
-    sync_to_thread=True,
-    command="rights.registrar.name",
-    summary="Name a registrar",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/registrars", "rights.registrar.name", "Name a registrar")
 def name_registrar(write: FromWrite, data: JSONBody[NameRegistrar]) -> RegistrarView:
     """This will name a party registrar, by a number of its own in its area."""
     made = write.execute(
@@ -237,29 +212,14 @@ def name_registrar(write: FromWrite, data: JSONBody[NameRegistrar]) -> Registrar
     return registrar_view(made)
 
 
-@post(
-    "/registrars/{registrar:str}/end",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.registrar.end",
-    summary="End a registrar",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/registrars/{registrar:str}/end", "rights.registrar.end", "End a registrar")
 def end_registrar(write: FromWrite, registrar: FromPath[str]) -> RegistrarView:
     """This will end that a party is registrar; what it registered stays."""
     ended = write.execute(registry.end_registrar, registrar=registry.RegistrarId(registrar))
     return registrar_view(ended)
 
 
-@post(
-    "/registrations",
-    sync_to_thread=True,
-    command="rights.registration.apply",
-    summary="Apply for a registration",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/registrations", "rights.registration.apply", "Apply for a registration")
 def apply_registration(write: FromWrite, data: JSONBody[ApplyRegistration]) -> RegistrationView:
     """This will file an application with a registrar, whose clock of acceptance runs."""
     made = write.execute(
@@ -280,14 +240,10 @@ def apply_registration(write: FromWrite, data: JSONBody[ApplyRegistration]) -> R
     return registration_view(made)
 
 
-@post(
+@does(
     "/registrations/{registration:str}/supplement",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.registration.supplement",
-    summary="Supplement an application",
-    guards=[signed_in],
-    security=KNOWN,
+    "rights.registration.supplement",
+    "Supplement an application",
 )
 def supplement_registration(
     write: FromWrite, registration: FromPath[str], data: JSONBody[Supplement]
@@ -302,14 +258,10 @@ def supplement_registration(
     return registration_view(made)
 
 
-@post(
+@does(
     "/registrations/{registration:str}/object",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.registration.object",
-    summary="Object to a registration",
-    guards=[signed_in],
-    security=KNOWN,
+    "rights.registration.object",
+    "Object to a registration",
 )
 def object_to_registration(
     write: FromWrite, registration: FromPath[str], data: JSONBody[ObjectTo]
@@ -325,14 +277,10 @@ def object_to_registration(
     return registration_view(made)
 
 
-@post(
+@does(
     "/registrations/{registration:str}/code",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.registration.code",
-    summary="Give a registration its code",
-    guards=[signed_in],
-    security=KNOWN,
+    "rights.registration.code",
+    "Give a registration its code",
 )
 def code_registration(
     write: FromWrite, registration: FromPath[str], data: JSONBody[CodeRegistration]
@@ -347,14 +295,8 @@ def code_registration(
     return registration_view(made)
 
 
-@post(
-    "/registrations/{registration:str}/renew",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.registration.renew",
-    summary="Renew a registration",
-    guards=[signed_in],
-    security=KNOWN,
+@does(
+    "/registrations/{registration:str}/renew", "rights.registration.renew", "Renew a registration"
 )
 def renew_registration(
     write: FromWrite, registration: FromPath[str], data: JSONBody[RenewRegistration]
@@ -369,13 +311,7 @@ def renew_registration(
     return registration_view(made)
 
 
-@get(
-    "/registrations",
-    sync_to_thread=True,
-    summary="List registrations",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@reads("/registrations", "List registrations")
 def find_registrations(
     platform: FromPlatform,
     visit: FromVisit,
@@ -396,13 +332,7 @@ def find_registrations(
     return RegistrationPage(items=[registration_view(one) for one in page.items], next=page.next)
 
 
-@get(
-    "/registrations/{registration:str}",
-    sync_to_thread=True,
-    summary="Read a registration",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@reads("/registrations/{registration:str}", "Read a registration")
 def get_registration(
     platform: FromPlatform, visit: FromVisit, registration: FromPath[str]
 ) -> RegistrationView:
@@ -412,7 +342,7 @@ def get_registration(
         return registration_view(registry.get_registration(tx, wanted))
 
 
-@get("/registrations/{registration:str}/changes", sync_to_thread=True, summary="List changes")
+@reads("/registrations/{registration:str}/changes", "List changes", is_open=True)
 def find_changes(platform: FromPlatform, registration: FromPath[str]) -> ChangeList:
     """This will list what changed a registration, newest first; open to everyone."""
     wanted = registry.RegistrationId(registration)
@@ -421,14 +351,7 @@ def find_changes(platform: FromPlatform, registration: FromPath[str]) -> ChangeL
     return ChangeList(items=[change_view(one) for one in found])
 
 
-@post(
-    "/changes",
-    sync_to_thread=True,
-    command="rights.registration_change.apply",
-    summary="Apply for a change of a registration",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/changes", "rights.registration_change.apply", "Apply for a change of a registration")
 def apply_change(write: FromWrite, data: JSONBody[ApplyChange]) -> ChangeView:
     """This will apply for a change or correction of a registration in force."""
     made = write.execute(
@@ -446,14 +369,10 @@ def apply_change(write: FromWrite, data: JSONBody[ApplyChange]) -> ChangeView:
     return change_view(made)
 
 
-@post(
+@does(
     "/changes/{change:str}/record",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.registration_change.record",
-    summary="Record a change of a registration",
-    guards=[signed_in],
-    security=KNOWN,
+    "rights.registration_change.record",
+    "Record a change of a registration",
 )
 def record_change(
     write: FromWrite, change: FromPath[str], data: JSONBody[RecordChange]
@@ -465,7 +384,7 @@ def record_change(
     return registration_view(made)
 
 
-@get("/published", sync_to_thread=True, summary="List what is in publicity or registered")
+@reads("/published", "List what is in publicity or registered", is_open=True)
 def find_published(
     platform: FromPlatform, size: Size = 50, after: After = None, kind: OfKind = None
 ) -> PublicPage:
@@ -478,14 +397,14 @@ def find_published(
     return PublicPage(items=items, next=page.next)
 
 
-@get("/codes/{code:str}", sync_to_thread=True, summary="Look a code up")
+@reads("/codes/{code:str}", "Look a code up", is_open=True)
 def find_by_code(platform: FromPlatform, code: FromPath[str]) -> PublicEntryView:
     """This will say what a code was given for and whether it counts now; open to everyone."""
     with platform.database.reading(trust.VISITOR) as tx:
         return entry_view(registry.public_entry(tx, registry.find_by_code(tx, code)))
 
 
-@get("/codes/{code:str}/certificate", sync_to_thread=True, summary="Write a certificate")
+@reads("/codes/{code:str}/certificate", "Write a certificate", is_open=True)
 def get_certificate(
     platform: FromPlatform, request: Request[Any, Any, Any], code: FromPath[str]
 ) -> Response[bytes]:
@@ -529,11 +448,11 @@ def entry_view(entry: registry.PublicEntry) -> PublicEntryView:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; look-up, publicity and certificates are open to everyone."""
+    """This will give the routes."""
     handlers: list[Any] = [
         find_registrars, name_registrar, end_registrar, apply_registration,
         supplement_registration, object_to_registration, code_registration, renew_registration,
         find_registrations, get_registration, find_changes, apply_change, record_change,
         find_published, find_by_code, get_certificate,
     ]  # fmt: skip
-    return (Router(BASE, route_handlers=handlers, tags=["rights"]),)
+    return routes_of(BASE, "rights", handlers)

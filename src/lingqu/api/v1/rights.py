@@ -5,47 +5,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import rights, trust
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
 from lingqu.api.v1 import rights_shapes as shapes
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
-from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
+from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import parse_instant
 from lingqu.rights import obligations, quantities
 
-COMMAND_ROUTES = {
-    "rights.code.register": "POST /api/v1/rights/codes",
-    "rights.ground.record": "POST /api/v1/rights/grounds",
-    "rights.root.issue": "POST /api/v1/rights/roots",
-    "rights.grant.issue": "POST /api/v1/rights/grants",
-    "rights.grant.revoke": "POST /api/v1/rights/grants/{grant}/revoke",
-    "rights.grant.narrow": "POST /api/v1/rights/grants/{grant}/narrow",
-    "rights.grant.adopt": "POST /api/v1/rights/grants/{grant}/adopt",
-    "rights.quota.add": "POST /api/v1/rights/grants/{grant}/quotas",
-    "rights.obligation.fulfill": "POST /api/v1/rights/obligations/{obligation}/fulfill",
-    "rights.lease.take": "POST /api/v1/rights/leases",
-    "rights.lease.settle": "POST /api/v1/rights/leases/{lease}/settle",
-}
 
-Size = Annotated[
-    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
-]
-After = Annotated[
-    str | None,
-    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
-]
-
-
-@get("/codes", sync_to_thread=True, summary="List the codes of terms")
+@reads("/codes", "List the codes of terms")
 def find_codes(platform: FromPlatform, visit: FromVisit) -> shapes.CodeList:
     """This will list every code of every tree with its labels, parents first."""
     with platform.database.reading(visit.caller) as tx:
         return shapes.CodeList(items=[shapes.code_view(one) for one in rights.find_codes(tx)])
 
 
-@post("/codes", sync_to_thread=True, command="rights.code.register", summary="Register a code")
+@makes("/codes", "rights.code.register", "Register a code")
 def register_code(write: FromWrite, data: JSONBody[shapes.RegisterCode]) -> shapes.CodeView:
     """This will add a code to a tree."""
     made = write.execute(
@@ -60,7 +39,7 @@ def register_code(write: FromWrite, data: JSONBody[shapes.RegisterCode]) -> shap
     return shapes.code_view(made)
 
 
-@post("/grounds", sync_to_thread=True, command="rights.ground.record", summary="Record a ground")
+@makes("/grounds", "rights.ground.record", "Record a ground")
 def record_ground(write: FromWrite, data: JSONBody[shapes.RecordGround]) -> shapes.GroundView:
     """This will record why somebody may have a right."""
     made = write.execute(
@@ -76,7 +55,7 @@ def record_ground(write: FromWrite, data: JSONBody[shapes.RecordGround]) -> shap
     return shapes.ground_view(made)
 
 
-@get("/grounds/{ground:str}", sync_to_thread=True, summary="Read a ground")
+@reads("/grounds/{ground:str}", "Read a ground")
 def get_ground(
     platform: FromPlatform, visit: FromVisit, ground: FromPath[str]
 ) -> shapes.GroundView:
@@ -86,7 +65,7 @@ def get_ground(
         return shapes.ground_view(rights.get_ground(tx, wanted))
 
 
-@post("/roots", sync_to_thread=True, command="rights.root.issue", summary="Issue a root grant")
+@makes("/roots", "rights.root.issue", "Issue a root grant")
 def issue_root(write: FromWrite, data: JSONBody[shapes.IssueRoot]) -> shapes.GrantView:
     """This will begin a tree of grants from a ground."""
     made = write.execute(
@@ -102,7 +81,7 @@ def issue_root(write: FromWrite, data: JSONBody[shapes.IssueRoot]) -> shapes.Gra
     return shapes.grant_view(made)
 
 
-@get("/grants", sync_to_thread=True, summary="List grants")
+@reads("/grants", "List grants")
 def find_grants(
     platform: FromPlatform,
     visit: FromVisit,
@@ -123,7 +102,7 @@ def find_grants(
     return shapes.GrantPage(items=[shapes.grant_view(one) for one in page.items], next=page.next)
 
 
-@post("/grants", sync_to_thread=True, command="rights.grant.issue", summary="Issue a grant")
+@makes("/grants", "rights.grant.issue", "Issue a grant")
 def issue_grant(write: FromWrite, data: JSONBody[shapes.IssueGrant]) -> shapes.GrantView:
     """This will give a part of a right on to another holder."""
     made = write.execute(
@@ -139,7 +118,7 @@ def issue_grant(write: FromWrite, data: JSONBody[shapes.IssueGrant]) -> shapes.G
     return shapes.grant_view(made)
 
 
-@get("/grants/{grant:str}", sync_to_thread=True, summary="Read a grant")
+@reads("/grants/{grant:str}", "Read a grant")
 def get_grant(platform: FromPlatform, visit: FromVisit, grant: FromPath[str]) -> shapes.GrantState:
     """This will read one grant and whether it is alive."""
     wanted = rights.GrantId(grant)
@@ -150,7 +129,7 @@ def get_grant(platform: FromPlatform, visit: FromVisit, grant: FromPath[str]) ->
         )
 
 
-@get("/grants/{grant:str}/explanation", sync_to_thread=True, summary="Explain a grant")
+@reads("/grants/{grant:str}/explanation", "Explain a grant")
 def explain_grant(
     platform: FromPlatform, visit: FromVisit, grant: FromPath[str]
 ) -> shapes.ExplanationView:
@@ -167,7 +146,7 @@ def explain_grant(
     )
 
 
-@get("/grants/{grant:str}/verdict", sync_to_thread=True, summary="Ask whether a use is permitted")
+@reads("/grants/{grant:str}/verdict", "Ask whether a use is permitted")
 def judge_use(
     platform: FromPlatform,
     visit: FromVisit,
@@ -198,13 +177,7 @@ def judge_use(
     return shapes.verdict_view(verdict, fresh)
 
 
-@post(
-    "/grants/{grant:str}/revoke",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.grant.revoke",
-    summary="Revoke a grant",
-)
+@does("/grants/{grant:str}/revoke", "rights.grant.revoke", "Revoke a grant")
 def revoke_grant(
     write: FromWrite, grant: FromPath[str], data: JSONBody[shapes.RevokeGrant]
 ) -> shapes.EndingView:
@@ -218,13 +191,7 @@ def revoke_grant(
     return shapes.ending_view(ending)
 
 
-@post(
-    "/grants/{grant:str}/narrow",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.grant.narrow",
-    summary="Narrow a grant",
-)
+@does("/grants/{grant:str}/narrow", "rights.grant.narrow", "Narrow a grant")
 def narrow_grant(
     write: FromWrite, grant: FromPath[str], data: JSONBody[shapes.NarrowGrant]
 ) -> shapes.SuccessionView:
@@ -235,20 +202,14 @@ def narrow_grant(
     return shapes.succession_view(done)
 
 
-@post(
-    "/grants/{grant:str}/adopt",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.grant.adopt",
-    summary="Adopt a grant's children",
-)
+@does("/grants/{grant:str}/adopt", "rights.grant.adopt", "Adopt a grant's children")
 def adopt_children(write: FromWrite, grant: FromPath[str]) -> shapes.SuccessionView:
     """This will end a grant and hang its living children under its parent."""
     done = write.execute(rights.adopt_children, grant=rights.GrantId(grant))
     return shapes.succession_view(done)
 
 
-@get("/grants/{grant:str}/quotas", sync_to_thread=True, summary="Read what a grant may still use")
+@reads("/grants/{grant:str}/quotas", "Read what a grant may still use")
 def get_quota(platform: FromPlatform, visit: FromVisit, grant: FromPath[str]) -> shapes.QuotaList:
     """This will say what a grant has of each currency, and what fell to it from dead grants."""
     wanted = rights.GrantId(grant)
@@ -257,12 +218,7 @@ def get_quota(platform: FromPlatform, visit: FromVisit, grant: FromPath[str]) ->
     return shapes.QuotaList(items=[shapes.quota_view(one) for one in found])
 
 
-@post(
-    "/grants/{grant:str}/quotas",
-    sync_to_thread=True,
-    command="rights.quota.add",
-    summary="Give a grant more to use",
-)
+@makes("/grants/{grant:str}/quotas", "rights.quota.add", "Give a grant more to use")
 def add_quota(
     write: FromWrite, grant: FromPath[str], data: JSONBody[shapes.QuantityShape]
 ) -> shapes.QuantityShape:
@@ -276,7 +232,7 @@ def add_quota(
     return data
 
 
-@post("/leases", sync_to_thread=True, command="rights.lease.take", summary="Take a lease")
+@makes("/leases", "rights.lease.take", "Take a lease")
 def take_lease(write: FromWrite, data: JSONBody[shapes.TakeLease]) -> shapes.LeaseView:
     """This will reserve a part of a grant's quantity for the caller to spend locally."""
     made = write.execute(
@@ -290,13 +246,7 @@ def take_lease(write: FromWrite, data: JSONBody[shapes.TakeLease]) -> shapes.Lea
     return shapes.lease_view(made)
 
 
-@post(
-    "/leases/{lease:str}/settle",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.lease.settle",
-    summary="Settle a lease",
-)
+@does("/leases/{lease:str}/settle", "rights.lease.settle", "Settle a lease")
 def settle_lease(
     write: FromWrite, lease: FromPath[str], data: JSONBody[shapes.SettleLease]
 ) -> shapes.LeaseView:
@@ -305,7 +255,7 @@ def settle_lease(
     return shapes.lease_view(done)
 
 
-@get("/grants/{grant:str}/obligations", sync_to_thread=True, summary="List what a grant obliges to")
+@reads("/grants/{grant:str}/obligations", "List what a grant obliges to")
 def find_obligations(
     platform: FromPlatform, visit: FromVisit, grant: FromPath[str]
 ) -> shapes.ObligationList:
@@ -317,13 +267,7 @@ def find_obligations(
     return shapes.ObligationList(items=items)
 
 
-@post(
-    "/obligations/{obligation:str}/fulfill",
-    sync_to_thread=True,
-    status_code=200,
-    command="rights.obligation.fulfill",
-    summary="Fulfill an obligation",
-)
+@does("/obligations/{obligation:str}/fulfill", "rights.obligation.fulfill", "Fulfill an obligation")
 def fulfill_obligation(
     write: FromWrite, obligation: FromPath[str], data: JSONBody[shapes.FulfillObligation]
 ) -> shapes.ObligationView:
@@ -337,20 +281,11 @@ def fulfill_obligation(
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     handlers: list[Any] = [
         find_codes, register_code, record_ground, get_ground, issue_root, find_grants, issue_grant,
         get_grant, explain_grant, judge_use, revoke_grant, narrow_grant, adopt_children,
         get_quota, add_quota, take_lease, settle_lease,
         find_obligations, fulfill_obligation,
     ]  # fmt: skip
-    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-    return (
-        Router(
-            "/api/v1/rights",
-            route_handlers=handlers,
-            guards=[signed_in],
-            tags=["rights"],
-            security=security,
-        ),
-    )
+    return routes_of("/api/v1/rights", "rights", handlers)

@@ -7,9 +7,9 @@ import re
 from typing import Annotated
 
 import msgspec
-from litestar import get
 from litestar.params import FromPath, QueryParameter
 
+from lingqu.api.routes import After, Size, reads
 from lingqu.api.writes import FromPlatform
 from lingqu.kernel.paging import SIZE_MAX, BadPage, Page, PageRequest, cursor
 from lingqu.kernel.time import format_instant
@@ -31,13 +31,6 @@ Profile = Annotated[
 Day = Annotated[
     str | None,
     QueryParameter(name="on", max_length=40, description="A local day; today by default"),
-]
-Size = Annotated[
-    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
-]
-After = Annotated[
-    str | None,
-    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
 ]
 
 
@@ -95,7 +88,7 @@ class RuleSet(msgspec.Struct, kw_only=True):
     items: list[RuleView]
 
 
-@get("/rules", sync_to_thread=True, summary="List or search the rules in force")
+@reads("/rules", "List or search the rules in force", is_open=True)
 def find_rules(
     platform: FromPlatform,
     q: Words = None,
@@ -117,7 +110,7 @@ def find_rules(
     )
 
 
-@get("/rules/{code:str}", sync_to_thread=True, summary="Read a rule with its article")
+@reads("/rules/{code:str}", "Read a rule with its article", is_open=True)
 def get_rule(
     platform: FromPlatform, code: FromPath[str], profile: Profile = None, on: Day = None
 ) -> RuleSet:

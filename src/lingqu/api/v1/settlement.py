@@ -7,14 +7,15 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal
 
-from litestar import Response, Router, get, post
+from litestar import Response, Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import market, trust
+from lingqu.api.routes import After, Size, asks, makes, reads, routes_of
 from lingqu.api.v1 import settlement_shapes as shapes
-from lingqu.api.v1.market_catalog import KNOWN, After, Size, To
+from lingqu.api.v1.market_catalog import To
 from lingqu.api.v1.market_shapes import MoneyShape, amount_of, money, party_of
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.paging import PageRequest
 from lingqu.market import bills, distribution, settlement
 from lingqu.market.listings import ListingId
@@ -22,18 +23,8 @@ from lingqu.runtime import documents, i18n
 from lingqu.runtime.calendar import parse_day
 from lingqu.trust import procedures
 
-COMMAND_ROUTES = {
-    "market.frozen.add": "POST /api/v1/market/contracts/{contract}/freeze",
-    "market.charge.correct": "POST /api/v1/market/contracts/{contract}/corrections",
-    "market.charge.contest": "POST /api/v1/market/contracts/{contract}/contests",
-    "market.plan.register": "POST /api/v1/market/plans",
-    "market.settlement.settle": "POST /api/v1/market/settlements",
-    "market.payable.close": "POST /api/v1/market/payables/{payable}/close",
-}
 UPLOAD_PATH = "/api/v1/market/reconciliations"
 """Where a buyer's log may be longer than other bodies."""
-READING_ROUTES = (f"POST {UPLOAD_PATH}",)
-"""A comparison changes nothing; its question is a workbook."""
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 Begins = Annotated[str, QueryParameter(name="begins", max_length=10, description="The first day")]
@@ -46,7 +37,7 @@ TALLY = ("charged", "posted", "short", "waived", "refunded", "distributed")
 BILL = ("charged", "corrected", "net", "posted", "late")
 
 
-@get("/contracts/{contract:str}/tally", sync_to_thread=True, summary="Read what was charged")
+@reads("/contracts/{contract:str}/tally", "Read what was charged")
 def get_tally(
     platform: FromPlatform, visit: FromVisit, contract: FromPath[str]
 ) -> shapes.TallyView:
@@ -56,7 +47,7 @@ def get_tally(
     return shapes.priced(shapes.TallyView, found, *TALLY)
 
 
-@get("/contracts/{contract:str}/charges", sync_to_thread=True, summary="List charges")
+@reads("/contracts/{contract:str}/charges", "List charges")
 def find_charges(
     platform: FromPlatform,
     visit: FromVisit,
@@ -73,14 +64,7 @@ def find_charges(
     return shapes.ChargePage(items=items, next=page.next)
 
 
-@post(
-    "/contracts/{contract:str}/freeze",
-    sync_to_thread=True,
-    command="market.frozen.add",
-    summary="Freeze more for a contract",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/contracts/{contract:str}/freeze", "market.frozen.add", "Freeze more for a contract")
 def freeze_more(
     write: FromWrite, contract: FromPath[str], data: JSONBody[shapes.FreezeMore]
 ) -> shapes.TallyView:
@@ -90,14 +74,7 @@ def freeze_more(
     return shapes.priced(shapes.TallyView, made, *TALLY)
 
 
-@post(
-    "/contracts/{contract:str}/corrections",
-    sync_to_thread=True,
-    command="market.charge.correct",
-    summary="Correct a charge",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/contracts/{contract:str}/corrections", "market.charge.correct", "Correct a charge")
 def correct_charge(
     write: FromWrite, contract: FromPath[str], data: JSONBody[shapes.CorrectCharge]
 ) -> shapes.CorrectionView:
@@ -114,14 +91,7 @@ def correct_charge(
     return shapes.priced(shapes.CorrectionView, made, "amount", "waived")
 
 
-@post(
-    "/contracts/{contract:str}/contests",
-    sync_to_thread=True,
-    command="market.charge.contest",
-    summary="Contest a charge",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/contracts/{contract:str}/contests", "market.charge.contest", "Contest a charge")
 def contest_charge(
     write: FromWrite, contract: FromPath[str], data: JSONBody[shapes.ContestCharge]
 ) -> shapes.OpenedView:
@@ -136,7 +106,7 @@ def contest_charge(
     return shapes.OpenedView(id=made.id, code=made.code, subject=made.subject, state=made.state)
 
 
-@get("/contracts/{contract:str}/bill", sync_to_thread=True, summary="Read a bill")
+@reads("/contracts/{contract:str}/bill", "Read a bill")
 def get_bill(
     platform: FromPlatform, visit: FromVisit, contract: FromPath[str], begins: Begins, ends: Ends
 ) -> shapes.BillView:
@@ -148,10 +118,9 @@ def get_bill(
     return shapes.priced(shapes.BillView, found, *BILL, rows=rows)
 
 
-@get(
+@reads(
     "/contracts/{contract:str}/bill/document",
-    sync_to_thread=True,
-    summary="Draw a bill, or list every call",
+    "Draw a bill, or list every call",
     media_type="application/pdf",
 )
 def get_bill_document(
@@ -173,13 +142,7 @@ def get_bill_document(
     return Response(made.content, media_type=made.media_type)
 
 
-@post(
-    "/reconciliations",
-    sync_to_thread=True,
-    summary="Compare a bill with the buyer's log",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@asks("/reconciliations", "Compare a bill with the buyer's log", status=201)
 def reconcile_log(
     platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.ReconcileLog]
 ) -> shapes.ReconciliationView:
@@ -216,14 +179,7 @@ def reconcile_log(
     )
 
 
-@post(
-    "/plans",
-    sync_to_thread=True,
-    command="market.plan.register",
-    summary="Register a distribution plan",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/plans", "market.plan.register", "Register a distribution plan")
 def register_plan(write: FromWrite, data: JSONBody[shapes.RegisterPlan]) -> shapes.PlanView:
     """This will say how a listing's earnings are shared, in place of what was said before."""
     where = data.remittance
@@ -250,14 +206,14 @@ def register_plan(write: FromWrite, data: JSONBody[shapes.RegisterPlan]) -> shap
     return shapes.plan_view(made)
 
 
-@get("/plans/{plan:str}", sync_to_thread=True, summary="Read a distribution plan")
+@reads("/plans/{plan:str}", "Read a distribution plan", is_open=True)
 def get_plan(platform: FromPlatform, visit: FromVisit, plan: FromPath[str]) -> shapes.PlanView:
     """This will read how the earnings of a listing are shared."""
     with platform.database.reading(visit.caller) as tx:
         return shapes.plan_view(distribution.get_plan(tx, distribution.PlanId(plan)))
 
 
-@get("/settlements", sync_to_thread=True, summary="List settled days")
+@reads("/settlements", "List settled days")
 def find_settlements(
     platform: FromPlatform, visit: FromVisit, venue: Venue, size: Size = 50, after: After = None
 ) -> shapes.SettlementPage:
@@ -269,14 +225,7 @@ def find_settlements(
     return shapes.SettlementPage(items=items, next=page.next)
 
 
-@post(
-    "/settlements",
-    sync_to_thread=True,
-    command="market.settlement.settle",
-    summary="Settle a closed day",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/settlements", "market.settlement.settle", "Settle a closed day")
 def settle_day(write: FromWrite, data: JSONBody[shapes.SettleDay]) -> shapes.SettlementView:
     """This will share out what the contracts of a venue earned up to a closed day."""
     made = write.execute(
@@ -288,7 +237,7 @@ def settle_day(write: FromWrite, data: JSONBody[shapes.SettleDay]) -> shapes.Set
     return shapes.priced(shapes.SettlementView, made, "made_up", "shared")
 
 
-@get("/settlements/{settlement:str}/payouts", sync_to_thread=True, summary="List the parts")
+@reads("/settlements/{settlement:str}/payouts", "List the parts")
 def find_payouts(
     platform: FromPlatform, visit: FromVisit, settlement: FromPath[str]
 ) -> shapes.PayoutList:
@@ -301,7 +250,7 @@ def find_payouts(
     return shapes.PayoutList(items=items, unposted=[str(one.transfer) for one in unposted])
 
 
-@get("/payables", sync_to_thread=True, summary="List payables")
+@reads("/payables", "List payables")
 def find_payables(
     platform: FromPlatform,
     visit: FromVisit,
@@ -320,12 +269,7 @@ def find_payables(
     return shapes.PayablePage(items=items, next=page.next)
 
 
-@get(
-    "/payables/{payable:str}/notice",
-    sync_to_thread=True,
-    summary="Draw a notice of payment",
-    media_type="application/pdf",
-)
+@reads("/payables/{payable:str}/notice", "Draw a notice of payment", media_type="application/pdf")
 def get_notice(
     platform: FromPlatform, visit: FromVisit, payable: FromPath[str], to: To = "pdf"
 ) -> Response[bytes]:
@@ -336,14 +280,7 @@ def get_notice(
     return Response(made.content, media_type=made.media_type)
 
 
-@post(
-    "/payables/{payable:str}/close",
-    sync_to_thread=True,
-    command="market.payable.close",
-    summary="Close a payable on a receipt",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/payables/{payable:str}/close", "market.payable.close", "Close a payable on a receipt")
 def close_payable(
     write: FromWrite, payable: FromPath[str], data: JSONBody[shapes.ClosePayable]
 ) -> shapes.PayableView:
@@ -357,7 +294,7 @@ def close_payable(
     return shapes.priced(shapes.PayableView, made, "amount")
 
 
-@get("/contributions", sync_to_thread=True, summary="Read contributions")
+@reads("/contributions", "Read contributions")
 def get_contribution(
     platform: FromPlatform, visit: FromVisit, venue: Venue, begins: Begins, ends: Ends
 ) -> shapes.ContributionView:
@@ -368,12 +305,7 @@ def get_contribution(
     return shapes.priced(shapes.ContributionView, found)
 
 
-@get(
-    "/contributions/document",
-    sync_to_thread=True,
-    summary="Draw contributions",
-    media_type="application/pdf",
-)
+@reads("/contributions/document", "Draw contributions", media_type="application/pdf")
 def get_contribution_document(
     platform: FromPlatform,
     visit: FromVisit,
@@ -394,7 +326,7 @@ def get_contribution_document(
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; plans are open to everyone."""
+    """This will give the routes."""
     handlers: list[Any] = [
         get_tally,
         find_charges,
@@ -415,7 +347,7 @@ def routers() -> tuple[Router, ...]:
         get_contribution,
         get_contribution_document,
     ]
-    return (Router("/api/v1/market", route_handlers=handlers, tags=["settlement"]),)
+    return routes_of("/api/v1/market", "settlement", handlers)
 
 
 def _log_difference(one: bills.LogDifference) -> shapes.LogDifferenceView:

@@ -203,6 +203,48 @@ class FailedJobPage(msgspec.Struct, kw_only=True):
     next: str | None
 
 
+class WorkView(msgspec.Struct, kw_only=True):
+    """Long work: how far it is, what it made, or the code of the refusal that ended it."""
+
+    id: str
+    kind: str
+    subject: str
+    state: Literal["waiting", "running", "done", "refused", "cancelled"]
+    done: int
+    total: int
+    percent: int
+    result: str | None
+    code: str | None
+    asked_at: str
+    changed_at: str
+    stop_at: str | None
+
+
+class WorkPage(msgspec.Struct, kw_only=True):
+    """Some works, and the cursor of the page after them (null: this was the last)."""
+
+    items: list[WorkView]
+    next: str | None
+
+
+def work_view(value: jobs.Work) -> WorkView:
+    """This will map a work."""
+    return WorkView(
+        id=value.id,
+        kind=value.kind,
+        subject=value.subject,
+        state=value.state.value,
+        done=value.done,
+        total=value.total,
+        percent=value.percent,
+        result=value.result or None,
+        code=value.code or None,
+        asked_at=format_instant(value.asked_at),
+        changed_at=format_instant(value.changed_at),
+        stop_at=instant(value.stop_at),
+    )
+
+
 def instant(value: Instant | None) -> str | None:
     """This will write an instant, or nothing."""
     return None if value is None else format_instant(value)

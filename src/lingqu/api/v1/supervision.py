@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from litestar import Response, Router, get, post
+from litestar import Response, Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import gate, market, supervision, trust
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
 from lingqu.api.v1.supervision_shapes import (
     AttemptPage,
     CasePage,
@@ -32,34 +33,18 @@ from lingqu.api.v1.supervision_shapes import (
     reconciliation_view,
     report_view,
 )
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
-from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
+from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import parse_instant
 from lingqu.runtime import documents
 from lingqu.runtime.calendar import parse_day
 from lingqu.trust import holds
 
-COMMAND_ROUTES = {
-    "supervision.case.open": "POST /api/v1/supervision/cases",
-    "supervision.case.hold": "POST /api/v1/supervision/cases/{case}/hold",
-    "supervision.case.lift": "POST /api/v1/supervision/cases/{case}/lift",
-    "supervision.case.close": "POST /api/v1/supervision/cases/{case}/close",
-    "supervision.contract.reconcile": "POST /api/v1/supervision/reconciliations",
-    "supervision.report.make": "POST /api/v1/supervision/reports",
-}
-
-Size = Annotated[
-    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
-]
-After = Annotated[
-    str | None,
-    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
-]
 Moment = Annotated[str | None, QueryParameter(max_length=40, description="RFC 3339")]
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-@get("/reports", sync_to_thread=True, summary="List reports")
+@reads("/reports", "List reports")
 def find_reports(
     platform: FromPlatform, visit: FromVisit, size: Size = 50, after: After = None
 ) -> ReportPage:
@@ -69,7 +54,7 @@ def find_reports(
     return ReportPage(items=[report_view(one) for one in page.items], next=page.next)
 
 
-@get("/reports/{report:str}", sync_to_thread=True, summary="Read a report")
+@reads("/reports/{report:str}", "Read a report")
 def get_report(platform: FromPlatform, visit: FromVisit, report: FromPath[str]) -> ReportView:
     """This will read a monthly report with its figures."""
     wanted = supervision.ReportId(report)
@@ -77,7 +62,7 @@ def get_report(platform: FromPlatform, visit: FromVisit, report: FromPath[str]) 
         return report_view(supervision.get_report(tx, wanted))
 
 
-@get("/reports/{report:str}/file", sync_to_thread=True, summary="Take a report as a file")
+@reads("/reports/{report:str}/file", "Take a report as a file")
 def get_report_file(
     platform: FromPlatform,
     visit: FromVisit,
@@ -97,7 +82,7 @@ def get_report_file(
     return Response(content, media_type=media, headers={"content-disposition": name})
 
 
-@post("/reports", sync_to_thread=True, command="supervision.report.make", summary="Make a report")
+@makes("/reports", "supervision.report.make", "Make a report")
 def make_report(write: FromWrite, data: JSONBody[MakeReport]) -> ReportView:
     """This will add up the whole days of a month until now."""
     made = write.execute(
@@ -109,7 +94,7 @@ def make_report(write: FromWrite, data: JSONBody[MakeReport]) -> ReportView:
     return report_view(made)
 
 
-@get("/flows", sync_to_thread=True, summary="List flows")
+@reads("/flows", "List flows")
 def find_flows(
     platform: FromPlatform,
     visit: FromVisit,
@@ -137,7 +122,7 @@ def find_flows(
     return FlowPage(items=[flow_view(one) for one in page.items], next=page.next)
 
 
-@get("/flows/{batch:str}", sync_to_thread=True, summary="Follow a flow")
+@reads("/flows/{batch:str}", "Follow a flow")
 def get_flow(platform: FromPlatform, visit: FromVisit, batch: FromPath[str]) -> FlowPathView:
     """This will follow one use up to its ground and down to its money."""
     wanted = gate.MeterBatchId(batch)
@@ -145,7 +130,7 @@ def get_flow(platform: FromPlatform, visit: FromVisit, batch: FromPath[str]) -> 
         return path_view(supervision.get_flow(tx, wanted))
 
 
-@get("/reconciliations", sync_to_thread=True, summary="List reconciliations")
+@reads("/reconciliations", "List reconciliations")
 def find_reconciliations(
     platform: FromPlatform,
     visit: FromVisit,
@@ -166,7 +151,7 @@ def find_reconciliations(
     return ReconciliationPage(items=items, next=page.next)
 
 
-@get("/reconciliations/{reconciliation:str}", sync_to_thread=True, summary="Read a reconciliation")
+@reads("/reconciliations/{reconciliation:str}", "Read a reconciliation")
 def get_reconciliation(
     platform: FromPlatform, visit: FromVisit, reconciliation: FromPath[str]
 ) -> ReconciliationView:
@@ -176,12 +161,7 @@ def get_reconciliation(
         return reconciliation_view(supervision.get_reconciliation(tx, wanted))
 
 
-@post(
-    "/reconciliations",
-    sync_to_thread=True,
-    command="supervision.contract.reconcile",
-    summary="Reconcile a contract",
-)
+@makes("/reconciliations", "supervision.contract.reconcile", "Reconcile a contract")
 def reconcile_contract(write: FromWrite, data: JSONBody[ReconcileContract]) -> ReconciliationView:
     """This will compare meter, bill and ledger, and open a case where they differ."""
     made = write.execute(
@@ -194,7 +174,7 @@ def reconcile_contract(write: FromWrite, data: JSONBody[ReconcileContract]) -> R
     return reconciliation_view(made)
 
 
-@get("/attempts", sync_to_thread=True, summary="List refused attempts")
+@reads("/attempts", "List refused attempts")
 def find_attempts(
     platform: FromPlatform,
     visit: FromVisit,
@@ -222,7 +202,7 @@ def find_attempts(
     return AttemptPage(items=[attempt_view(one) for one in page.items], next=page.next)
 
 
-@get("/facts/{subject:str}", sync_to_thread=True, summary="List the facts about a thing")
+@reads("/facts/{subject:str}", "List the facts about a thing")
 def find_facts(
     platform: FromPlatform,
     visit: FromVisit,
@@ -237,7 +217,7 @@ def find_facts(
     return FactPage(items=[str(one) for one in page.items], next=page.next)
 
 
-@get("/bundles/{subject:str}", sync_to_thread=True, summary="Take the evidence about a thing")
+@reads("/bundles/{subject:str}", "Take the evidence about a thing")
 def get_bundle(platform: FromPlatform, visit: FromVisit, subject: FromPath[str]) -> Response[bytes]:
     """This will give everything recorded about a thing, for `lingqu-verify bundle`."""
     with platform.database.reading(visit.caller) as tx:
@@ -248,7 +228,7 @@ def get_bundle(platform: FromPlatform, visit: FromVisit, subject: FromPath[str])
     )
 
 
-@get("/cases", sync_to_thread=True, summary="List cases")
+@reads("/cases", "List cases")
 def find_cases(
     platform: FromPlatform,
     visit: FromVisit,
@@ -264,7 +244,7 @@ def find_cases(
     return CasePage(items=[case_view(one) for one in page.items], next=page.next)
 
 
-@get("/cases/{case:str}", sync_to_thread=True, summary="Read a case")
+@reads("/cases/{case:str}", "Read a case")
 def get_case(platform: FromPlatform, visit: FromVisit, case: FromPath[str]) -> CaseView:
     """This will read one case."""
     wanted = supervision.CaseId(case)
@@ -272,7 +252,7 @@ def get_case(platform: FromPlatform, visit: FromVisit, case: FromPath[str]) -> C
         return case_view(supervision.get_case(tx, wanted))
 
 
-@post("/cases", sync_to_thread=True, command="supervision.case.open", summary="Open a case")
+@makes("/cases", "supervision.case.open", "Open a case")
 def open_case(write: FromWrite, data: JSONBody[OpenCase]) -> CaseView:
     """This will begin to look into something."""
     opened = write.execute(
@@ -286,13 +266,7 @@ def open_case(write: FromWrite, data: JSONBody[OpenCase]) -> CaseView:
     return case_view(opened)
 
 
-@post(
-    "/cases/{case:str}/hold",
-    sync_to_thread=True,
-    status_code=200,
-    command="supervision.case.hold",
-    summary="Hold the subject of a case",
-)
+@does("/cases/{case:str}/hold", "supervision.case.hold", "Hold the subject of a case")
 def hold_from_case(write: FromWrite, case: FromPath[str], data: JSONBody[HoldFromCase]) -> CaseView:
     """This will stop the subject of a case, with its reason and article."""
     held = write.execute(
@@ -305,26 +279,14 @@ def hold_from_case(write: FromWrite, case: FromPath[str], data: JSONBody[HoldFro
     return case_view(held)
 
 
-@post(
-    "/cases/{case:str}/lift",
-    sync_to_thread=True,
-    status_code=200,
-    command="supervision.case.lift",
-    summary="Lift the hold of a case",
-)
+@does("/cases/{case:str}/lift", "supervision.case.lift", "Lift the hold of a case")
 def lift_from_case(write: FromWrite, case: FromPath[str]) -> CaseView:
     """This will free what a case holds."""
     freed = write.execute(supervision.lift_from_case, case=supervision.CaseId(case))
     return case_view(freed)
 
 
-@post(
-    "/cases/{case:str}/close",
-    sync_to_thread=True,
-    status_code=200,
-    command="supervision.case.close",
-    summary="Close a case",
-)
+@does("/cases/{case:str}/close", "supervision.case.close", "Close a case")
 def close_case(write: FromWrite, case: FromPath[str], data: JSONBody[CloseCase]) -> CaseView:
     """This will end a case and say what came of it."""
     closed = write.execute(
@@ -334,18 +296,10 @@ def close_case(write: FromWrite, case: FromPath[str], data: JSONBody[CloseCase])
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all need someone who is known."""
+    """This will give the routes."""
     handlers: list[Any] = [
         find_reports, get_report, get_report_file, make_report, find_flows, get_flow,
         find_reconciliations, get_reconciliation, reconcile_contract, find_attempts, find_facts,
         get_bundle, find_cases, get_case, open_case, hold_from_case, lift_from_case, close_case,
     ]  # fmt: skip
-    return (
-        Router(
-            "/api/v1/supervision",
-            route_handlers=handlers,
-            guards=[signed_in],
-            tags=["supervision"],
-            security=[{"key": []}, {"session": []}],
-        ),
-    )
+    return routes_of("/api/v1/supervision", "supervision", handlers)

@@ -6,34 +6,16 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import supply, trust
-from lingqu.api.writes import FromPlatform, FromWrite, signed_in
-from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
+from lingqu.api.writes import FromPlatform, FromWrite
+from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import format_instant
 
-COMMAND_ROUTES = {
-    "supply.duty.register": "POST /api/v1/supply/duties",
-    "supply.duty.register_all": "POST /api/v1/supply/duties/table",
-    "supply.duty.end": "POST /api/v1/supply/duties/{duty}/end",
-    "supply.resource.describe": "POST /api/v1/supply/resources",
-    "supply.resource.revise": "POST /api/v1/supply/resources/{resource}/revise",
-    "supply.resource.grade": "POST /api/v1/supply/resources/{resource}/grade",
-    "supply.resource.withdraw": "POST /api/v1/supply/resources/{resource}/withdraw",
-}
-
-Size = Annotated[
-    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
-]
-After = Annotated[
-    str | None,
-    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
-]
 Body = Annotated[str | None, QueryParameter(name="body", max_length=60, description="A party's id")]
-KNOWN: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-"""Who may ask what changes something: a key or a session."""
 AccessName = Literal["unconditional", "conditional", "none"]
 ModeName = Literal["physical", "logical"]
 FrequencyCode = Literal["001", "002", "003", "004", "005", "006", "007", "008", "009"]
@@ -85,6 +67,7 @@ class FieldShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     meaning: str = ""
     is_personal: bool = False
     is_key: bool = False
+    level: int | None = None
 
 
 class DescriptionShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -135,7 +118,7 @@ class ResourcePage(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-@get("/duties", sync_to_thread=True, summary="List duties")
+@reads("/duties", "List duties", is_open=True)
 def find_duties(
     platform: FromPlatform,
     size: Size = 50,
@@ -151,7 +134,7 @@ def find_duties(
     return DutyPage(items=[duty_view(one) for one in page.items], next=page.next)
 
 
-@get("/duties/{duty:str}", sync_to_thread=True, summary="Read a duty")
+@reads("/duties/{duty:str}", "Read a duty", is_open=True)
 def get_duty(platform: FromPlatform, duty: FromPath[str]) -> DutyView:
     """This will read one duty; open to everyone."""
     wanted = supply.DutyId(duty)
@@ -159,14 +142,7 @@ def get_duty(platform: FromPlatform, duty: FromPath[str]) -> DutyView:
         return duty_view(supply.get_duty(tx, wanted))
 
 
-@post(
-    "/duties",
-    sync_to_thread=True,
-    command="supply.duty.register",
-    summary="Register a duty",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/duties", "supply.duty.register", "Register a duty")
 def register_duty(write: FromWrite, data: JSONBody[RegisterDuty]) -> DutyView:
     """This will put an item of data on a body's list."""
     made = write.execute(
@@ -180,14 +156,7 @@ def register_duty(write: FromWrite, data: JSONBody[RegisterDuty]) -> DutyView:
     return duty_view(made)
 
 
-@post(
-    "/duties/table",
-    sync_to_thread=True,
-    command="supply.duty.register_all",
-    summary="Register a table of duties",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/duties/table", "supply.duty.register_all", "Register a table of duties")
 def register_duties(write: FromWrite, data: JSONBody[RegisterDuties]) -> DutyPage:
     """This will put the items of a whole table on bodies' lists, all of them or none."""
     given = tuple(
@@ -204,21 +173,13 @@ def register_duties(write: FromWrite, data: JSONBody[RegisterDuties]) -> DutyPag
     return DutyPage(items=[duty_view(one) for one in made], next=None)
 
 
-@post(
-    "/duties/{duty:str}/end",
-    sync_to_thread=True,
-    status_code=200,
-    command="supply.duty.end",
-    summary="End a duty",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/duties/{duty:str}/end", "supply.duty.end", "End a duty")
 def end_duty(write: FromWrite, duty: FromPath[str]) -> DutyView:
     """This will end a duty; what was delivered under it stays."""
     return duty_view(write.execute(supply.end_duty, duty=supply.DutyId(duty)))
 
 
-@get("/resources", sync_to_thread=True, summary="List resources")
+@reads("/resources", "List resources", is_open=True)
 def find_resources(
     platform: FromPlatform,
     size: Size = 50,
@@ -235,7 +196,7 @@ def find_resources(
     return ResourcePage(items=[resource_view(one) for one in page.items], next=page.next)
 
 
-@get("/resources/{resource:str}", sync_to_thread=True, summary="Read a resource")
+@reads("/resources/{resource:str}", "Read a resource", is_open=True)
 def get_resource(platform: FromPlatform, resource: FromPath[str]) -> ResourceView:
     """This will read one resource of the catalog; open to everyone."""
     wanted = supply.ResourceId(resource)
@@ -243,14 +204,7 @@ def get_resource(platform: FromPlatform, resource: FromPath[str]) -> ResourceVie
         return resource_view(supply.get_resource(tx, wanted))
 
 
-@post(
-    "/resources",
-    sync_to_thread=True,
-    command="supply.resource.describe",
-    summary="Describe a resource",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@makes("/resources", "supply.resource.describe", "Describe a resource")
 def describe_resource(write: FromWrite, data: JSONBody[DescribeResource]) -> ResourceView:
     """This will put a resource into the catalog."""
     made = write.execute(
@@ -262,15 +216,7 @@ def describe_resource(write: FromWrite, data: JSONBody[DescribeResource]) -> Res
     return resource_view(made)
 
 
-@post(
-    "/resources/{resource:str}/revise",
-    sync_to_thread=True,
-    status_code=200,
-    command="supply.resource.revise",
-    summary="Describe a resource anew",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/resources/{resource:str}/revise", "supply.resource.revise", "Describe a resource anew")
 def revise_resource(
     write: FromWrite, resource: FromPath[str], data: JSONBody[DescriptionShape]
 ) -> ResourceView:
@@ -283,15 +229,7 @@ def revise_resource(
     return resource_view(made)
 
 
-@post(
-    "/resources/{resource:str}/grade",
-    sync_to_thread=True,
-    status_code=200,
-    command="supply.resource.grade",
-    summary="Confirm a security level",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/resources/{resource:str}/grade", "supply.resource.grade", "Confirm a security level")
 def grade_resource(
     write: FromWrite, resource: FromPath[str], data: JSONBody[GradeResource]
 ) -> ResourceView:
@@ -305,15 +243,7 @@ def grade_resource(
     return resource_view(graded)
 
 
-@post(
-    "/resources/{resource:str}/withdraw",
-    sync_to_thread=True,
-    status_code=200,
-    command="supply.resource.withdraw",
-    summary="Withdraw a resource",
-    guards=[signed_in],
-    security=KNOWN,
-)
+@does("/resources/{resource:str}/withdraw", "supply.resource.withdraw", "Withdraw a resource")
 def withdraw_resource(write: FromWrite, resource: FromPath[str]) -> ResourceView:
     """This will take a resource out of the catalog; what was delivered stays."""
     gone = write.execute(supply.withdraw_resource, resource=supply.ResourceId(resource))
@@ -356,6 +286,7 @@ def resource_view(resource: supply.Resource) -> ResourceView:
                     meaning=field.meaning,
                     is_personal=field.is_personal,
                     is_key=field.is_key,
+                    level=field.level,
                 )
                 for field in supply.read_fields(resource)
             ],
@@ -385,6 +316,7 @@ def description_of(shape: DescriptionShape) -> supply.Description:
                 meaning=field.meaning,
                 is_personal=field.is_personal,
                 is_key=field.is_key,
+                level=field.level,
             )
             for field in shape.fields
         ),
@@ -393,9 +325,9 @@ def description_of(shape: DescriptionShape) -> supply.Description:
 
 
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; what is only read is open to everyone."""
+    """This will give the routes."""
     handlers: list[Any] = [
         find_duties, get_duty, register_duty, register_duties, end_duty, find_resources,
         get_resource, describe_resource, revise_resource, grade_resource, withdraw_resource,
     ]  # fmt: skip
-    return (Router("/api/v1/supply", route_handlers=handlers, tags=["supply"]),)
+    return routes_of("/api/v1/supply", "supply", handlers)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Response, Router, get, post
+from litestar import Response, Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import trust
+from lingqu.api.routes import After, Size, does, makes, reads, routes_of
 from lingqu.api.v1 import shapes
 from lingqu.api.v1.rules import find_rules, get_rule
 from lingqu.api.v1.shapes import (
@@ -27,49 +28,25 @@ from lingqu.api.v1.shapes import (
     ReceiptView,
     RoleView,
 )
-from lingqu.api.writes import FromPlatform, FromVisit, FromWrite, signed_in
+from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel import errors
-from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import format_instant, parse_instant
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import REAL_TIME
 from lingqu.trust import jobs, log
 from lingqu.wiring import App
 
-COMMAND_ROUTES = {
-    "trust.party.register": "POST /api/v1/trust/parties",
-    "trust.party.rename": "POST /api/v1/trust/parties/{party}/rename",
-    "trust.party.erase": "POST /api/v1/trust/parties/{party}/erase",
-    "trust.account.open": "POST /api/v1/trust/accounts",
-    "trust.account.close": "POST /api/v1/trust/accounts/{account}/close",
-    "trust.account.change_password": "POST /api/v1/trust/accounts/{account}/password",
-    "trust.role.assign": "POST /api/v1/trust/roles",
-    "trust.role.withdraw": "POST /api/v1/trust/roles/{assignment}/withdraw",
-    "trust.api_key.issue": "POST /api/v1/trust/api-keys",
-    "trust.api_key.revoke": "POST /api/v1/trust/api-keys/{api_key}/revoke",
-    "trust.clock.move": "POST /api/v1/trust/clock/move",
-    "trust.job.retry": "POST /api/v1/trust/jobs/{job}/retry",
-    "trust.job.drop": "POST /api/v1/trust/jobs/{job}/drop",
-}
-"""Every command that is not internal has one route; a test compares both ways."""
-
 WITHOUT_ROUTE = {
     "trust.installation.found": "an installation is founded before there is a server",
 }
 """Commands that no route can do, and why."""
 
-Size = Annotated[
-    int, QueryParameter(name="size", ge=1, le=SIZE_MAX, description="Items on the page")
-]
-After = Annotated[
-    str | None,
-    QueryParameter(name="after", max_length=400, description="The `next` of the page before"),
-]
 SECRET_TABLES = frozenset({"trust.account", "trust.api_key"})
 """Their rows hold hashes of secrets: a bundle names their digests and never shows their content."""
 
 
-@get("/parties", sync_to_thread=True, summary="List parties")
+@reads("/parties", "List parties")
 def find_parties(
     platform: FromPlatform, visit: FromVisit, size: Size = 50, after: After = None
 ) -> PartyPage:
@@ -79,7 +56,7 @@ def find_parties(
     return PartyPage(items=[shapes.party_view(one) for one in page.items], next=page.next)
 
 
-@get("/parties/{party:str}", sync_to_thread=True, summary="Read a party")
+@reads("/parties/{party:str}", "Read a party")
 def get_party(platform: FromPlatform, visit: FromVisit, party: FromPath[str]) -> PartyView:
     """This will read one party."""
     wanted = trust.PartyId(party)
@@ -87,7 +64,7 @@ def get_party(platform: FromPlatform, visit: FromVisit, party: FromPath[str]) ->
         return shapes.party_view(trust.get_party(tx, wanted))
 
 
-@post("/parties", sync_to_thread=True, command="trust.party.register", summary="Register a party")
+@makes("/parties", "trust.party.register", "Register a party")
 def register_party(write: FromWrite, data: JSONBody[shapes.RegisterParty]) -> PartyView:
     """This will register a party."""
     made = write.execute(
@@ -99,13 +76,7 @@ def register_party(write: FromWrite, data: JSONBody[shapes.RegisterParty]) -> Pa
     return shapes.party_view(made)
 
 
-@post(
-    "/parties/{party:str}/rename",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.party.rename",
-    summary="Rename a party",
-)
+@does("/parties/{party:str}/rename", "trust.party.rename", "Rename a party")
 def rename_party(
     write: FromWrite, party: FromPath[str], data: JSONBody[shapes.RenameParty]
 ) -> PartyView:
@@ -114,19 +85,13 @@ def rename_party(
     return shapes.party_view(renamed)
 
 
-@post(
-    "/parties/{party:str}/erase",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.party.erase",
-    summary="Erase a person's data",
-)
+@does("/parties/{party:str}/erase", "trust.party.erase", "Erase a person's data")
 def erase_party(write: FromWrite, party: FromPath[str]) -> PartyView:
     """This will empty a party's data here, for good; the log keeps its digests and verifies."""
     return shapes.party_view(write.execute(trust.erase_party, party=trust.PartyId(party)))
 
 
-@post("/accounts", sync_to_thread=True, command="trust.account.open", summary="Open an account")
+@makes("/accounts", "trust.account.open", "Open an account")
 def open_account(write: FromWrite, data: JSONBody[shapes.OpenAccount]) -> AccountRef:
     """This will open an account for a party."""
     account, party = trust.AccountId(data.account), trust.PartyId(data.party)
@@ -141,26 +106,14 @@ def open_account(write: FromWrite, data: JSONBody[shapes.OpenAccount]) -> Accoun
     return AccountRef(account=made)
 
 
-@post(
-    "/accounts/{account:str}/close",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.account.close",
-    summary="Close an account",
-)
+@does("/accounts/{account:str}/close", "trust.account.close", "Close an account")
 def close_account(write: FromWrite, account: FromPath[str]) -> AccountRef:
     """This will close an account for good, with its sessions."""
     write.execute(trust.close_account, account=trust.AccountId(account))
     return AccountRef(account=account)
 
 
-@post(
-    "/accounts/{account:str}/password",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.account.change_password",
-    summary="Change a password",
-)
+@does("/accounts/{account:str}/password", "trust.account.change_password", "Change a password")
 def change_password(
     write: FromWrite, account: FromPath[str], data: JSONBody[shapes.ChangePassword]
 ) -> AccountRef:
@@ -171,7 +124,7 @@ def change_password(
     return AccountRef(account=account)
 
 
-@post("/roles", sync_to_thread=True, command="trust.role.assign", summary="Assign a role")
+@makes("/roles", "trust.role.assign", "Assign a role")
 def assign_role(write: FromWrite, data: JSONBody[shapes.AssignRole]) -> RoleView:
     """This will give an account a role for a party."""
     given = write.execute(
@@ -184,20 +137,14 @@ def assign_role(write: FromWrite, data: JSONBody[shapes.AssignRole]) -> RoleView
     return shapes.role_view(given)
 
 
-@post(
-    "/roles/{assignment:str}/withdraw",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.role.withdraw",
-    summary="Withdraw a role",
-)
+@does("/roles/{assignment:str}/withdraw", "trust.role.withdraw", "Withdraw a role")
 def withdraw_role(write: FromWrite, assignment: FromPath[str]) -> RoleView:
     """This will end a role assignment."""
     ended = write.execute(trust.withdraw_role, assignment=trust.AssignmentId(assignment))
     return shapes.role_view(ended)
 
 
-@post("/api-keys", sync_to_thread=True, command="trust.api_key.issue", summary="Issue an API key")
+@makes("/api-keys", "trust.api_key.issue", "Issue an API key")
 def issue_api_key(write: FromWrite, data: JSONBody[shapes.IssueApiKey]) -> IssuedApiKey:
     """This will let a machine act as an account; the secret is in this answer and nowhere else."""
     secret = trust.new_secret()
@@ -220,20 +167,14 @@ def _is_known(platform: App, secret: str) -> bool:
     return True
 
 
-@post(
-    "/api-keys/{api_key:str}/revoke",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.api_key.revoke",
-    summary="Revoke an API key",
-)
+@does("/api-keys/{api_key:str}/revoke", "trust.api_key.revoke", "Revoke an API key")
 def revoke_api_key(write: FromWrite, api_key: FromPath[str]) -> ApiKeyRef:
     """This will stop a key from working."""
     write.execute(trust.revoke_api_key, api_key=trust.ApiKeyId(api_key))
     return ApiKeyRef(api_key=api_key)
 
 
-@get("/facts", sync_to_thread=True, summary="List facts")
+@reads("/facts", "List facts")
 def find_facts(
     platform: FromPlatform,
     visit: FromVisit,
@@ -252,7 +193,7 @@ def find_facts(
     return FactPage(items=[shapes.fact_view(one) for one in page.items], next=page.next)
 
 
-@get("/facts/{fact:str}", sync_to_thread=True, summary="Read a fact")
+@reads("/facts/{fact:str}", "Read a fact")
 def get_fact(platform: FromPlatform, visit: FromVisit, fact: FromPath[str]) -> FactView:
     """This will read one fact."""
     wanted = trust.FactId(fact)
@@ -260,7 +201,7 @@ def get_fact(platform: FromPlatform, visit: FromVisit, fact: FromPath[str]) -> F
         return shapes.fact_view(trust.get_fact(tx, wanted))
 
 
-@get("/facts/{fact:str}/receipt", sync_to_thread=True, summary="Read a fact's receipt")
+@reads("/facts/{fact:str}/receipt", "Read a fact's receipt")
 def get_receipt(platform: FromPlatform, visit: FromVisit, fact: FromPath[str]) -> ReceiptView:
     """This will give a fact's place in the log with its proof; 503 until a checkpoint holds it."""
     wanted = trust.FactId(fact)
@@ -278,11 +219,8 @@ def get_receipt(platform: FromPlatform, visit: FromVisit, fact: FromPath[str]) -
     )
 
 
-@get(
-    "/facts/{fact:str}/bundle",
-    sync_to_thread=True,
-    summary="Download a fact's evidence bundle",
-    media_type="application/json",
+@reads(
+    "/facts/{fact:str}/bundle", "Download a fact's evidence bundle", media_type="application/json"
 )
 def get_bundle(platform: FromPlatform, visit: FromVisit, fact: FromPath[str]) -> Response[bytes]:
     """This will give one file that `lingqu-verify` verifies without this platform."""
@@ -303,7 +241,7 @@ def get_bundle(platform: FromPlatform, visit: FromVisit, fact: FromPath[str]) ->
     )
 
 
-@get("/installation", sync_to_thread=True, summary="Read what this installation is")
+@reads("/installation", "Read what this installation is", is_open=True)
 def get_installation(platform: FromPlatform) -> InstallationView:
     """This will say what this installation is and how its public log stands; open to everyone."""
     status = platform.sequencer.status()
@@ -332,20 +270,14 @@ def get_installation(platform: FromPlatform) -> InstallationView:
     )
 
 
-@post(
-    "/clock/move",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.clock.move",
-    summary="Move a demonstration clock",
-)
+@does("/clock/move", "trust.clock.move", "Move a demonstration clock")
 def move_clock(write: FromWrite, data: JSONBody[shapes.MoveClock]) -> ClockView:
     """This will move a demonstration clock forward."""
     shows = write.execute(trust.move_story_clock, to=parse_instant(data.to))
     return ClockView(clock="story", now=format_instant(shows))
 
 
-@get("/jobs", sync_to_thread=True, summary="List failed jobs")
+@reads("/jobs", "List failed jobs")
 def find_failed_jobs(
     platform: FromPlatform, visit: FromVisit, size: Size = 50, after: After = None
 ) -> FailedJobPage:
@@ -355,47 +287,48 @@ def find_failed_jobs(
     return FailedJobPage(items=[shapes.job_view(one) for one in page.items], next=page.next)
 
 
-@post(
-    "/jobs/{job:int}/retry",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.job.retry",
-    summary="Retry a failed job",
-)
+@does("/jobs/{job:int}/retry", "trust.job.retry", "Retry a failed job")
 def retry_job(write: FromWrite, job: FromPath[int]) -> FailedJobView:
     """This will put a failed job back into the queue."""
     return shapes.job_view(write.execute(jobs.retry_job, job=job))
 
 
-@post(
-    "/jobs/{job:int}/drop",
-    sync_to_thread=True,
-    status_code=200,
-    command="trust.job.drop",
-    summary="Drop a failed job",
-)
+@does("/jobs/{job:int}/drop", "trust.job.drop", "Drop a failed job")
 def drop_job(write: FromWrite, job: FromPath[int]) -> FailedJobView:
     """This will throw a failed job away."""
     return shapes.job_view(write.execute(jobs.drop_job, job=job))
 
 
+@reads("/works", "List long work")
+def find_works(
+    platform: FromPlatform, visit: FromVisit, size: Size = 50, after: After = None
+) -> shapes.WorkPage:
+    """This will list the caller's works, newest first, or everyone's for who runs the platform."""
+    with platform.database.reading(visit.caller) as tx:
+        page = jobs.find_works(tx, page=PageRequest(size=size, after=after))
+    return shapes.WorkPage(items=[shapes.work_view(one) for one in page.items], next=page.next)
+
+
+@reads("/works/{work:str}", "Read a work")
+def get_work(platform: FromPlatform, visit: FromVisit, work: FromPath[str]) -> shapes.WorkView:
+    """This will say how far a work is, and what came of it."""
+    with platform.database.reading(visit.caller) as tx:
+        return shapes.work_view(jobs.get_work(tx, jobs.WorkId(work)))
+
+
+@does("/works/{work:str}/stop", "trust.work.stop", "Stop a work")
+def stop_work(write: FromWrite, work: FromPath[str]) -> shapes.WorkView:
+    """This will ask a work to stop; nothing of it is done."""
+    return shapes.work_view(write.execute(jobs.stop_work, work=jobs.WorkId(work)))
+
+
 def routers() -> tuple[Router, ...]:
-    """This will give the routes; all but what is open to everyone need someone who is known."""
-    known: list[Any] = [
+    """This will give the routes."""
+    handlers: list[Any] = [
         find_parties, get_party, register_party, rename_party, erase_party,
         open_account, close_account, change_password, assign_role, withdraw_role,
         issue_api_key, revoke_api_key, find_facts, get_fact, get_receipt, get_bundle, move_clock,
-        find_failed_jobs, retry_job, drop_job,
+        find_failed_jobs, retry_job, drop_job, get_installation, find_rules, get_rule,
+        find_failed_jobs, retry_job, drop_job, find_works, get_work, stop_work,
     ]  # fmt: skip
-    path = "/api/v1/trust"
-    security: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
-    return (
-        Router(
-            path,
-            route_handlers=known,
-            guards=[signed_in],
-            tags=["trust"],
-            security=security,
-        ),
-        Router(path, route_handlers=[get_installation, find_rules, get_rule], tags=["trust"]),
-    )
+    return routes_of("/api/v1/trust", "trust", handlers)

@@ -9,14 +9,18 @@ for that body alone, labelled so.
 
 from lingqu.gate.lists.filing import (
     JOB,
+    TURN,
     BadFile,
     FileFormat,
     FileJob,
     FileJobId,
+    FileProgress,
     FileRoom,
     FileState,
+    cancel_file,
     end_file,
     find_files,
+    find_progress,
     format_of,
     get_file,
     read_listed,
@@ -24,22 +28,34 @@ from lingqu.gate.lists.filing import (
     submit_file,
 )
 from lingqu.gate.lists.reconciling import ChangedPair, Reconciled, reconcile_list
-from lingqu.gate.lists.sampling import Sampled, SampleRow, read_sample, record_sample, try_sample
+from lingqu.gate.lists.sampling import (
+    Sampled,
+    SampleRow,
+    find_samples,
+    read_sample,
+    record_sample,
+    try_sample,
+)
 
 __all__ = (
     "JOB",
+    "TURN",
     "BadFile",
     "ChangedPair",
     "FileFormat",
     "FileJob",
     "FileJobId",
+    "FileProgress",
     "FileRoom",
     "FileState",
     "Reconciled",
     "SampleRow",
     "Sampled",
+    "cancel_file",
     "end_file",
     "find_files",
+    "find_progress",
+    "find_samples",
     "format_of",
     "get_file",
     "read_listed",

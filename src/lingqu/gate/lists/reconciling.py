@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingqu import supply, trust
-from lingqu.gate.policies import normalize
-from lingqu.gate.requests import Subject
+from lingqu.gate.predicates import Subject, normalize
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Caller, Database
 from lingqu.runtime.engine import Engine

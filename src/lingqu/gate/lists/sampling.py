@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from lingqu import rights, trust
 from lingqu.gate.decisions import USAGE_CONTROL, BadSubjects, NotPublished, PredicateUnknown
 from lingqu.gate.lists.filing import read_listed
-from lingqu.gate.policies import Answer, Predicate, VerificationPolicy, normalize
+from lingqu.gate.predicates import (
+    Answer,
+    Asked,
+    Question,
+    Subject,
+    VerificationPolicy,
+    normalize,
+)
 from lingqu.gate.products import (
     ACTIONS,
     ENVIRONMENT,
@@ -24,7 +31,6 @@ from lingqu.gate.products import (
     fields_of,
     lock_product,
 )
-from lingqu.gate.requests import Subject
 from lingqu.gate.shelf import Ready, Shelf
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
@@ -154,6 +160,18 @@ def record_sample(
     return made
 
 
+def find_samples(tx: Tx, *, product: ProductId, party: trust.PartyId) -> tuple[Sampled, ...]:
+    """This will list what a party learnt of a product by free samples, newest first.
+
+    Raises AccessDenied.
+    """
+    if not trust.is_allowed(tx, trust.Action.READ, trust.Kind.GRANT, owner=party):
+        raise trust.AccessDenied(action=trust.Action.READ.value, kind=trust.Kind.GRANT.value)
+    return SAMPLES.find(
+        tx, "WHERE product = %s AND party = %s ORDER BY id DESC LIMIT 50", (product, party)
+    )
+
+
 _TRIED = """
     SELECT coalesce(sum(rows), 0)::bigint AS rows FROM gate.sample
     WHERE product = %s AND party = %s
@@ -184,8 +202,10 @@ def try_sample(
     found, policy = _check(ready, predicate, rows)
     assert ready.snapshot is not None, "it is published"
     assert policy.sample is not None, "it has a sample"
-    known = sum(ready.knows(found, one.subject) for one in rows)
-    told = [ready.tell(found, one.subject, policy) for one in rows if one.truth is not None]
+    answerer, asked = ready.answerer(found), _read(ready, found, rows)
+    known = sum(map(answerer.knows, asked))
+    answers = [one.answer for one in answerer.answer(asked)]
+    told = [said for said, one in zip(answers, rows, strict=True) if one.truth is not None]
     truths = [one.truth for one in rows if one.truth is not None]
     agreed = sum(_agree(said, truth) for said, truth in zip(told, truths, strict=True))
     return trust.execute(
@@ -247,23 +267,26 @@ def use_of_sample(ready: Ready, purpose: str, party: trust.PartyId) -> rights.Us
 
 def _check(
     ready: Ready, name: str, rows: Sequence[SampleRow]
-) -> tuple[Predicate, VerificationPolicy]:
+) -> tuple[Question, VerificationPolicy]:
     policy = ready.policy
     if ready.file is None:
         raise NotPublished(product=ready.product.id)
     if not isinstance(policy, VerificationPolicy) or policy.sample is None:
         raise NoSample(product=ready.product.id)
-    predicate = policy.predicate(name)
-    if predicate is None:
+    question = ready.question(name)
+    if question is None:
         raise PredicateUnknown(predicate=name[:40])
     different = {normalize(one.subject.key) for one in rows}
     if not policy.sample.least <= len(different) == len(rows) <= policy.sample.most:
         raise BadSample(least=policy.sample.least, most=policy.sample.most)
-    for place, one in enumerate(rows):
-        good = policy.subject.admits(normalize(one.subject.key))
-        if not good or bool(normalize(one.subject.value)) != predicate.takes_value:
-            raise BadSubjects(row=place + 1)
-    return predicate, policy
+    return question, policy
+
+
+def _read(ready: Ready, question: Question, rows: Sequence[SampleRow]) -> list[Asked]:
+    asked, bad_row = ready.read(question, [one.subject for one in rows])
+    if bad_row:
+        raise BadSubjects(row=bad_row)
+    return asked
 
 
 def _agree(said: Answer, truth: Answer) -> bool:

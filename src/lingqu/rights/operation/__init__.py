@@ -54,6 +54,7 @@ from lingqu.rights.operation.selections import (
     Way,
     choose_operator,
     find_selections,
+    get_selection,
     object_to_selection,
     open_selection,
 )
@@ -63,7 +64,6 @@ CHARTS = procedures.provide_charts(Path(__file__).parent / "charts")
 """The charts of schemes, selections and agreements."""
 
 __all__ = (
-    "CHARTS",
     "Agreement",
     "AgreementId",
     "AgreementNotFound",
@@ -97,6 +97,7 @@ __all__ = (
     "find_selections",
     "get_agreement",
     "get_scheme",
+    "get_selection",
     "object_to_selection",
     "open_selection",
     "revise_agreement",

@@ -493,7 +493,10 @@ def get_agreement(tx: Tx, agreement: AgreementId) -> Agreement:
 
 
 _FIND = """
-    WHERE (%s::text IS NULL OR %s IN (body, operator)) AND (%s::text IS NULL OR scheme = %s)
+    WHERE (%s::text IS NULL OR %s IN (body, operator) OR scheme IN (
+        SELECT s.id FROM rights.scheme s WHERE %s IN (s.authority, s.department)
+    ))
+    AND (%s::text IS NULL OR scheme = %s)
     AND (%s::text IS NULL OR id < %s) ORDER BY id DESC LIMIT %s
 """
 
@@ -505,13 +508,13 @@ def find_agreements(
     party: trust.PartyId | None = None,
     scheme: SchemeId | None = None,
 ) -> Page[Agreement]:
-    """This will list the agreements of a party, under a scheme, or all, newest first.
+    """This will list the agreements a party signs or files, under a scheme, or all, newest first.
 
     Raises AccessDenied.
     """
     refuse_reading(tx, party)
     found = AGREEMENTS.find(
-        tx, _FIND, (party, party, scheme, scheme, page.key, page.key, page.size + 1)
+        tx, _FIND, (party, party, party, scheme, scheme, page.key, page.key, page.size + 1)
     )
     states = find_states(tx, [one.procedure for one in found])
     items = tuple(

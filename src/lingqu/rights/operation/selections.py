@@ -220,6 +220,12 @@ def get_selected(tx: Tx, selection: SelectionId) -> tuple[SelectionRecord, trust
     return held, held.operator
 
 
+def get_selection(tx: Tx, selection: SelectionId) -> Selection:
+    """This will read a selection; open to everyone. Raises SelectionNotFound."""
+    held = SELECTIONS.get(tx, selection)
+    return _selection(held, SelectionState(get_state(tx, held.procedure)))
+
+
 def find_selections(tx: Tx, *, scheme: SchemeId) -> tuple[Selection, ...]:
     """This will list the selections under a scheme, newest first; open to everyone."""
     found = SELECTIONS.find(tx, "WHERE scheme = %s ORDER BY id DESC LIMIT 200", (scheme,))

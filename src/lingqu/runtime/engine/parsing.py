@@ -90,9 +90,11 @@ def _read(tree: dict[str, Any]) -> ParseTree:
         raise NotOneQuery(reason="kind")
     for node in _nodes(tree):
         kind = node.get("type")
+        if not isinstance(kind, str):  # a sample's size carries a whole type there
+            kind = ""
         if kind in _NOT_QUERIES or "show_type" in node:
             raise NotOneQuery(reason="kind")
-        if isinstance(kind, str):
+        if kind:
             names["expression"][kind] = None
         if kind == "BASE_TABLE":
             names["table"][_path(node)] = None

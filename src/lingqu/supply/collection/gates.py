@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from lingqu.supply.collection.deliveries import DECIMAL_PLACES, Delivery, Reject
 from lingqu.supply.collection.loaded import LandedFile, LoadedTable, LoadMode
 from lingqu.supply.resources import Field, FieldKind
 
+_TOLD_EVERY = 1_000
 ENTITY_COLUMN = "lingqu_entity"
 ORPHAN_SECONDS = 24 * 3600
 """How old a file that no version names must be, so that no load at work loses its own."""
@@ -95,10 +96,12 @@ def land_delivery(
     tables: Path,
     engine: Engine,
     entity_key: bytes,
+    watch: Callable[[int, int], None] | None = None,
 ) -> Landed:
     """This will pass a delivery through the gates and commit it to the resource's table, once.
 
-    `current` is what is loaded now. The same load with the same delivery again changes nothing.
+    `current` is what is loaded now; `watch` is told how many rows of how many have passed, and may
+    raise to stop. The same load with the same delivery again changes nothing.
     Raises NothingAccepted, OtherColumns, LoadDiffers and what the engine refuses.
     """
     columns = columns_of(fields)
@@ -114,7 +117,7 @@ def land_delivery(
     create_table(folder, columns=(*columns, *(one.column for one in entities)))
     with stage_rows(
         folder,
-        rows=(delivery.rows[at] for at in kept),
+        rows=_passed(delivery, kept, watch),
         columns=columns,
         entities=entities,
         summarize=lambda ask: _state(ask(_counting(columns))[0], columns),
@@ -142,6 +145,15 @@ def land_delivery(
         rejected=tuple(rejected),
         rejects=digest_of_rejects(rejected),
     )
+
+
+def _passed(
+    delivery: Delivery, kept: Sequence[int], watch: Callable[[int, int], None] | None
+) -> Iterator[tuple[str | None, ...]]:
+    for count, at in enumerate(kept):
+        if watch is not None and count % _TOLD_EVERY == 0:
+            watch(count, len(kept))
+        yield delivery.rows[at]
 
 
 def digest_of_rejects(rejected: Sequence[Rejection]) -> str:

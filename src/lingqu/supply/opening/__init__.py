@@ -9,6 +9,7 @@ DCAT document, and what they report back is reconciled, file by file.
 Start reading in `lists`, then `recipes`, `files` and `catalogs`.
 """
 
+from lingqu.supply.opening import dcat as dcat
 from lingqu.supply.opening.catalogs import (
     CatalogEntry,
     CatalogId,
@@ -23,7 +24,6 @@ from lingqu.supply.opening.catalogs import (
     register_catalog,
     write_catalog,
 )
-from lingqu.supply.opening.dcat import describe_file, describe_service, write_dcat
 from lingqu.supply.opening.files import (
     OPEN_BYTES_MOST,
     BadOpenFile,
@@ -45,6 +45,7 @@ from lingqu.supply.opening.lists import (
     OpenEntryId,
     confirm_entry,
     find_entries,
+    get_entry,
     propose_entry,
     publish_list,
 )
@@ -80,12 +81,12 @@ __all__ = (
     "build_crosswalk",
     "build_table",
     "confirm_entry",
-    "describe_file",
-    "describe_service",
+    "dcat",
     "find_catalog_entries",
     "find_catalogs",
     "find_entries",
     "find_files",
+    "get_entry",
     "get_file",
     "plan_file",
     "propose_entry",
@@ -96,5 +97,4 @@ __all__ = (
     "register_catalog",
     "withdraw_file",
     "write_catalog",
-    "write_dcat",
 )

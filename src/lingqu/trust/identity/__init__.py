@@ -41,6 +41,7 @@ from lingqu.trust.identity.organizations import (
     describe_organization,
     find_organization,
     get_organization,
+    organization_codes,
     register_organization,
 )
 from lingqu.trust.lockout import LockPolicy, drop_old_failures, unlock_account
@@ -91,6 +92,7 @@ __all__ = (
     "is_prepared",
     "keep_attempt",
     "link_login",
+    "organization_codes",
     "prepare_second_factor",
     "propose_secret",
     "prove_password",

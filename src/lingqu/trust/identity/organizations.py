@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -245,6 +246,17 @@ def get_organization(tx: Tx, party: PartyId) -> Organization:
     if found is None:
         raise OrganizationNotFound(id=party)
     return found
+
+
+_CODES = """
+    SELECT party, code FROM trust.organization WHERE party = ANY(%s) AND code IS NOT NULL
+"""
+
+
+def organization_codes(tx: Tx, *, parties: Iterable[PartyId]) -> Mapping[PartyId, str]:
+    """This will give the credit codes of organisations by their ids; they are public."""
+    rows = tx.all(_CODES, (sorted({*parties}),))
+    return {PartyId(row["party"]): row["code"] for row in rows}
 
 
 def _keep(tx: Tx, made: Organization) -> Organization:

@@ -10,10 +10,11 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from lingqu import gate, market, rights, trust
+from lingqu import gate, market, trust
 from lingqu.kernel import errors
 from lingqu.market import CommitmentKind, ContractId, ContractTerms
-from lingqu.runtime import Tx, new_id
+from lingqu.runtime import new_id
+from lingqu.ui.asking import purposes_of
 from lingqu.ui.forms import Form
 from lingqu.ui.pages.contracts import PATH as CONTRACTS_PATH
 from lingqu.ui.pages.market import PATH as LISTINGS_PATH
@@ -100,7 +101,7 @@ def _propose(
             if trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.CONTRACT, owner=one)
         )
         names = desk.names(tx, {*buyers, held.seller})
-        purposes = _purposes(desk, tx, held)
+        purposes = purposes_of(desk, tx, held)
     if not buyers:
         raise trust.AccessDenied(action="create", kind="contract")
     commitment = market.get_commitment(CommitmentKind.USE)
@@ -116,25 +117,6 @@ def _propose(
         new_contract=new_id(ContractId),
         typed=typed or {},
         refusal=desk.explain(refusal),
-    )
-
-
-def _purposes(desk: Desk, tx: Tx, held: market.listings.Listing) -> tuple[tuple[str, str], ...]:
-    """The purposes that the product's grant allowed, with everything below them."""
-    english = desk.visit.language == "en"
-    tree = rights.load_vocabulary(tx).purposes
-    allowed = held.permitted.purposes
-    return tuple(
-        (one.code, one.en if english else one.zh)
-        for one in rights.find_codes(tx)
-        if one.tree is rights.TreeName.PURPOSES
-        and (
-            allowed is None
-            or (
-                set(allowed.allowed) & set(tree.path(one.code))
-                and not set(allowed.prohibited) & set(tree.path(one.code))
-            )
-        )
     )
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,8 @@ from litestar.response import Redirect
 from lingqu import supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
-from lingqu.supply import Access, Frequency, Resource, ResourceId, Wanted
+from lingqu.runtime import Tx
+from lingqu.supply import Access, Frequency, Resource, ResourceId, Wanted, collection, opening
 from lingqu.ui import tables
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import FormIncomplete, status_of
@@ -25,6 +27,7 @@ from lingqu.ui.tables import Ask, Column, Filter, Option, Show
 PATH = "/supply/resources"
 _LEVELS = ("0", "1", "2", "3", "4", "5")
 _VERSIONS = 20
+_LOADS_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +60,14 @@ def catalog(desk: FromDesk) -> Response[Any]:
             desk, hits.items, columns=_columns(names), name=desk.text("ui.catalog.title")
         )
     pages = max(1, -(-hits.total // tables.PAGE_SIZE))
+    with desk.reading() as tx:
+        describes = desk.visit.identity is not None and bool(
+            desk.reach(tx, trust.Kind.RESOURCE, trust.Action.CREATE)
+        )
     return desk.show(
         "supply/catalog.html",
+        describes=describes,
+        saved=tuple(one for one in desk.views if one.path == PATH),
         ask=ask,
         body=body,
         hits=hits,
@@ -122,6 +131,8 @@ def _show(
             if signed_in
             else ()
         )
+        history = _history(tx, held) if signed_in else None
+        opened, _ = tables.gather(lambda page: opening.find_files(tx, page=page))
         open_now = held.withdrawn_at is None and signed_in
         may = {
             name: open_now and trust.is_allowed(tx, action, kind, owner=held.body)
@@ -135,12 +146,81 @@ def _show(
         names=names,
         fields=supply.read_fields(held),
         versions=versions,
+        history=history,
+        opened=tuple(
+            one
+            for one in opened
+            if any(ancestor.resource == held.id for ancestor in opening.read_lineage(one))
+        ),
         may=may,
         refusal=desk.explain(refusal),
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """How well one field is filled in what is loaded now, in hundredths, and its values."""
+
+    label: str
+    percent: int
+    distinct: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What was loaded of a resource, for whoever may see it: where from, when, how good it is."""
+
+    sources: tuple[collection.Source, ...]
+    loads: tuple[collection.Load, ...]
+    rows: int
+    edition: int
+    quality: tuple[Filling, ...]
+    findings: tuple[supply.Finding, ...]
+
+
+def _history(tx: Tx, held: Resource) -> History | None:
+    if not trust.is_allowed(tx, trust.Action.READ, trust.Kind.LOAD, owner=held.body):
+        return None
+    few = PageRequest(size=_LOADS_SHOWN)
+    loads = collection.find_loads(tx, page=few, body=held.body, resource=held.id).items
+    sources = collection.find_sources(tx, page=few, body=held.body, resource=held.id).items
+    findings: tuple[supply.Finding, ...] = ()
+    if trust.is_allowed(tx, trust.Action.READ, trust.Kind.FINDING, owner=held.body):
+        found = supply.find_findings(tx, page=PageRequest(size=_VERSIONS), body=held.body).items
+        findings = tuple(one for one in found if one.resource == held.id)
+    if not loads:
+        return History(sources=sources, loads=(), rows=0, edition=0, quality=(), findings=findings)
+    table = collection.find_table(tx, held.id)
+    return History(
+        sources=sources,
+        loads=loads,
+        rows=table.rows,
+        edition=table.version,
+        quality=_quality(held, table),
+        findings=findings,
+    )
+
+
+def _quality(held: Resource, table: supply.LoadedTable) -> tuple[Filling, ...]:
+    """The figures of quality that every file keeps, added up; values are those of the largest."""
+    states = [json.loads(file.state)["columns"] for file in table.files]
+    found = []
+    for one in supply.read_fields(held):
+        parts = [state[one.name] for state in states if one.name in state]
+        filled = sum(part["filled"] for part in parts)
+        found.append(
+            Filling(
+                label=one.label,
+                percent=filled * 100 // table.rows if table.rows else 0,
+                distinct=max((part["distinct"] for part in parts), default=0),
+            )
+        )
+    return tuple(found)
+
+
 _ACTS = (
+    ("revise", trust.Action.CHANGE, trust.Kind.RESOURCE),
+    ("deliver", trust.Action.CREATE, trust.Kind.LOAD),
     ("grade", trust.Action.CHANGE, trust.Kind.SECURITY_LEVEL),
     ("withdraw", trust.Action.END, trust.Kind.RESOURCE),
 )

@@ -21,6 +21,7 @@ from lingqu.runtime import Tx, documents
 from lingqu.runtime.calendar import local_day, parse_day
 from lingqu.ui import tables
 from lingqu.ui.forms import Form
+from lingqu.ui.pages.contract_acts import contract_links
 from lingqu.ui.pages.market import fee_lines, own_parties
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import PageNotFound, status_of
@@ -277,6 +278,7 @@ def _show(
         may_call = held.state is ContractState.PERFORMING and trust.is_allowed(
             tx, trust.Action.OPERATE, trust.Kind.GRANT, owner=held.buyer
         )
+        todo = contract_links(desk, tx, held)
         sides = _sides(held, own_parties(tx, mine, trust.Kind.CONTRACT))
         bill = bills.get_bill(
             tx, contract=contract, begins=today.replace(day=1), ends=_next_month(today)
@@ -303,6 +305,7 @@ def _show(
             has_file=False,
         ),
         sides=sides,
+        acts=todo,
         may_call=may_call,
         reconciled=reconciled,
         refusal=desk.explain(refusal),

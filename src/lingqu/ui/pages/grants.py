@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rights: the grants one holds, and one grant in its tree, with its terms in words."""
+"""Rights: the grants one holds, one grant in its tree, and the same grant as a policy's file."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from lingqu.rights import Grant, GrantId, Life, Standing, obligations, quantitie
 from lingqu.runtime import Tx
 from lingqu.ui import tables
 from lingqu.ui.forms import chosen
+from lingqu.ui.pages import grant_acts, product_acts
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import status_of
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.terms import Reader, reader
 
+exchange = rights.exchange
 PATH = "/rights/grants"
+FIRST_FORMAT = exchange.PolicyFormat.ODRL
 TONES: Mapping[Standing, str] = {
     Standing.ALIVE: "good",
     Standing.NOT_BEGUN: "wait",
@@ -43,6 +46,7 @@ def grant_list(desk: FromDesk) -> Response[Any]:
         lives: dict[str, Life] = dict(
             zip((one.id for one in found), rights.find_lives(tx, grants=found), strict=True)
         )
+        may_begin = trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.GROUND)
         names = desk.names(tx, {one.holder for one in found})
         forms = [rights.read_form(one.effective) for one in found]
         reading = reader(desk, tx, forms=forms, parties=names)
@@ -57,7 +61,7 @@ def grant_list(desk: FromDesk) -> Response[Any]:
         lead=desk.text("ui.grants.lead"),
         trail=(),
         rule="market.purpose_and_quantity",
-        actions=(),
+        actions=((*grant_acts.RECORD_GROUND.link(desk), "btn-quiet"),) if may_begin else (),
         view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
         none_title=desk.text("ui.grants.none"),
         none_text=desk.text("ui.grants.none_text"),
@@ -87,6 +91,25 @@ def revoke(desk: FromDesk, form: FromForm, grant: FromPath[str]) -> Response[str
     except (errors.Rejected, errors.Conflict) as refusal:
         return _show(desk, wanted, refusal=refusal)
     return desk.go(f"{PATH}/{wanted}", done="revoked")
+
+
+@get(f"{PATH}/{{grant:str}}/policy", sync_to_thread=True)
+def policy_file(desk: FromDesk, grant: FromPath[str]) -> Response[Any]:
+    """This will give a grant as a policy, as a file; where it cannot be said, the page says why."""
+    desk.require()
+    found = GrantId(grant)
+    asked = desk.argument("format")
+    wanted = next((one for one in exchange.PolicyFormat if one.value == asked), FIRST_FORMAT)
+    try:
+        with desk.reading() as tx:
+            written = exchange.write_policy(exchange.policy_of(tx, found), wanted)
+    except (errors.Rejected, errors.Conflict) as refusal:
+        return _show(desk, found, refusal=refusal)
+    return Response(
+        exchange.canonical_bytes(written),
+        media_type="application/json",
+        headers={"content-disposition": f'attachment; filename="{found}.{wanted.value}.json"'},
+    )
 
 
 def _held(tx: Tx, mine: trust.Identity) -> tuple[tuple[Grant, ...], bool]:
@@ -125,6 +148,7 @@ def _show(
         may_revoke = here.life.alive and trust.is_allowed(
             tx, trust.Action.END, trust.Kind.GRANT, owner=above
         )
+        todo = _acts(desk, tx, here, above)
     terms = {one.grant.id: reading.parts(rights.read_form(one.grant.effective)) for one in everyone}
     return desk.show(
         "rights/grant.html",
@@ -139,11 +163,40 @@ def _show(
         quotas=quotas,
         owed=owed,
         may_revoke=may_revoke,
+        formats=tuple((one.value, _FORMATS[one]) for one in exchange.PolicyFormat),
+        reason=None if refusal is None else exchange.explain_reason(refusal, language),
+        acts=todo,
         causes=tuple(
             (one.value, desk.text(f"ui.revocation.{one.value}")) for one in rights.RevocationCause
         ),
         refusal=desk.explain(refusal),
     )
+
+
+_FORMATS: Mapping[exchange.PolicyFormat, str] = {
+    exchange.PolicyFormat.ODRL: "ODRL 2.2",
+    exchange.PolicyFormat.TC609: "TC609-6-2025-14",
+}
+
+
+def _acts(
+    desk: Desk, tx: Tx, here: rights.Relative, above: trust.PartyId
+) -> tuple[tuple[str, str], ...]:
+    """What the visitor can do with a living grant: give on, narrow, make a product under it."""
+    if not here.life.alive:
+        return ()
+    grant, found = here.grant, []
+    if trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.GRANT, owner=grant.holder):
+        found.append(grant_acts.ISSUE_GRANT.link(desk, grant.id))
+    if grant.parent is not None and trust.is_allowed(
+        tx, trust.Action.CHANGE, trust.Kind.GRANT, owner=above
+    ):
+        found.append(grant_acts.NARROW_GRANT.link(desk, grant.id))
+    if grant.kind is rights.GrantKind.OPERATING and trust.is_allowed(
+        tx, trust.Action.CREATE, trust.Kind.PRODUCT, owner=grant.holder
+    ):
+        found.append(product_acts.DEFINE.link(desk, grant.id))
+    return tuple(found)
 
 
 def _columns(

@@ -155,5 +155,9 @@ def recent_part(desk: FromDesk) -> Response[str]:
 
 
 def _recent(tx: Tx, identity: trust.Identity) -> tuple[trust.FactRecord, ...]:
-    known = any(holding.party for holding in identity.roles)
+    known = any(
+        trust.is_allowed(tx, trust.Action.READ, trust.Kind.FACT, owner=trust.PartyId(holding.party))
+        for holding in identity.roles
+        if holding.party
+    )
     return trust.find_facts(tx, page=PageRequest(size=6)).items if known else ()

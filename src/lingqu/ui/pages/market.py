@@ -1,53 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The market for everyone: what is offered, and one product with all a buyer needs to know."""
+"""The market for everyone: what is offered, and fees in words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litestar import Response, get
-from litestar.params import FromPath
 
-from lingqu import gate, market, trust
-from lingqu.kernel import errors
-from lingqu.kernel.paging import PageRequest
+from lingqu import market, trust
 from lingqu.market import FeeSchedule
-from lingqu.rights import registry
-from lingqu.runtime import Tx, documents
+from lingqu.runtime import Tx
 from lingqu.ui import tables
-from lingqu.ui.navigation import TRADING
-from lingqu.ui.pages.evidence import reason
 from lingqu.ui.pages.ledger import amount
 from lingqu.ui.provided import FromDesk
-from lingqu.ui.refusals import PageNotFound
 from lingqu.ui.rendering import Desk
-from lingqu.ui.tables import Column, Show
-from lingqu.ui.terms import reader
+from lingqu.ui.tables import Column, Filter, Option, Show
 
 PATH = "/market/listings"
-_SNAPSHOTS = 5
-REFUSAL_CODES = (
-    "gate.call.purpose_unknown", "gate.call.wrong_purpose", "gate.call.over_quota",
-    "gate.call.not_holder", "gate.call.other_product", "gate.call.bad_subjects",
-    "gate.call.predicate_unknown", "gate.call.enumeration", "gate.call.id_used",
-    "gate.product.not_published", "gate.product.held",
-)  # fmt: skip
-"""What a call can be refused by."""
+OFFERS_MAX = 10_000
+"""How many offers a file of them holds at most."""
+_ORDERS = {
+    "title": market.listings.Order.TITLE,
+    "form": market.listings.Order.FORM,
+    "listed": market.listings.Order.LISTED,
+}
 
 
 @get(PATH, sync_to_thread=True)
 def listing_list(desk: FromDesk) -> Response[Any]:
     """This will search what is offered; open to everyone."""
-    question = desk.argument("q")
+    ask = tables.read_ask(desk.query, filters=_filters(desk, {}), sorts=("title", "form", "listed"))
     with desk.reading() as tx:
-
-        def find(page: PageRequest) -> Any:
-            return market.listings.find_listings(tx, page=page, question=question)
-
-        found, is_cut = tables.gather(find)
+        offers = market.listings.search_listings(
+            tx,
+            question=ask.words,
+            form=ask.chosen.get("form"),
+            order=_ORDERS.get(ask.sort, market.listings.Order.LISTED),
+            descending=ask.descending if ask.sort else True,
+            size=OFFERS_MAX if ask.as_file else tables.PAGE_SIZE,
+            offset=0 if ask.as_file else (ask.page - 1) * tables.PAGE_SIZE,
+        )
+        found = offers.items
         names = desk.names(tx, {one.seller for one in found} | {one.venue for one in found})
-        fees = {one.product: schedule_of(tx, one.product) for one in found[:200]}
+        fees = {one.product: schedule_of(tx, one.product) for one in found}
 
     def fee(one: market.listings.Listing) -> str:
         schedule = fees.get(one.product)
@@ -71,6 +67,7 @@ def listing_list(desk: FromDesk) -> Response[Any]:
             name="seller",
             label="ui.listing.seller",
             value=lambda one: names.get(one.seller, one.seller),
+            sortable=False,
         ),
         Column[market.listings.Listing](
             name="fee", label="ui.listing.fee", value=fee, sortable=False
@@ -82,16 +79,9 @@ def listing_list(desk: FromDesk) -> Response[Any]:
             show=Show.INSTANT,
         ),
     )
-    ask = tables.ask_of(desk, columns)
-    kept = tables.pick(
-        found,
-        ask=tables.without_words(ask),
-        columns=columns,
-        filters=(),
-        language=desk.visit.language,
-    )
     if ask.as_file:
-        return tables.sheet(desk, kept, columns=columns, name=desk.text("ui.listings.title"))
+        return tables.sheet(desk, found, columns=columns, name=desk.text("ui.listings.title"))
+    filters = _filters(desk, offers.forms)
     return desk.show(
         "list.html",
         title=desk.text("ui.listings.title"),
@@ -99,56 +89,30 @@ def listing_list(desk: FromDesk) -> Response[Any]:
         trail=(),
         rule="market.paradigm",
         actions=(),
-        view=tables.draw(desk, kept, columns=columns, ask=ask, is_cut=is_cut),
+        view=tables.draw(
+            desk, found, columns=columns, ask=ask, filters=filters, total=offers.total
+        ),
         none_title=desk.text("ui.listings.none"),
         none_text=desk.text("ui.listings.none_text"),
     )
 
 
-@get(f"{PATH}/{{listing:str}}", sync_to_thread=True)
-def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
-    """This will show one product: what it answers, what it costs, and the right it rests on."""
-    mine = desk.visit.identity
-    with desk.reading() as tx:
-        held = market.listings.get_listing(tx, market.listings.ListingId(listing))
-        product = _product(tx, held.product)
-        entry = _entry(tx, held.code)
-        parties = {held.seller, held.venue} | ({entry.registration.applicant} if entry else set())
-        names = desk.names(tx, parties)
-        policy = gate.policy_of(product) if product else None
-        others = {one for one, _ in gate.find_columns(policy)} if policy else set()
-        reading = reader(desk, tx, forms=(held.permitted,), parties=names, others=others)
-        schedule = schedule_of(tx, held.product)
-        snapshots = gate.find_snapshots(tx, product.id)[:_SNAPSHOTS] if product else ()
-    return desk.show(
-        "market/listing.html",
-        held=held,
-        names=names,
-        product=product,
-        policy=policy,
-        resources=reading.resources,
-        terms=reading.parts(held.permitted),
-        entry=entry,
-        schedule=schedule,
-        fees=() if schedule is None else fee_lines(desk, schedule),
-        snapshots=snapshots,
-        refusals=tuple((code, reason(desk, code)) for code in REFUSAL_CODES if product is not None),
-        may_buy=mine is not None and mine.has(*TRADING - {trust.Role.VENUE}),
+def _filters(desk: Desk, forms: Mapping[str, int]) -> tuple[Filter[Any], ...]:
+    """The forms of products, with how many are offered where that is known."""
+    return (
+        Filter[Any](
+            name="form",
+            label=desk.text("ui.listing.form"),
+            options=tuple(
+                Option(
+                    value=one.value,
+                    words=desk.text(f"ui.product_form.{one.value}"),
+                    count=forms.get(one.value, 0) if forms else None,
+                )
+                for one in market.listings.ProductForm
+            ),
+        ),
     )
-
-
-@get(f"{PATH}/{{listing:str}}/certificate/{{ending:str}}", sync_to_thread=True)
-def certificate(desk: FromDesk, listing: FromPath[str], ending: FromPath[str]) -> Response[bytes]:
-    """This will print the product's certificate."""
-    if ending not in {one.value for one in documents.Format}:
-        raise PageNotFound
-    wanted = market.listings.ListingId(listing)
-    with desk.reading() as tx:
-        link = f"{desk.base}{PATH}/{wanted}"
-        paper = market.certificate_paper(tx, wanted, link=link)
-    made = documents.render(paper.template, paper.data, to=documents.Format(ending))
-    name = f"产品登记证书-{wanted[-8:]}.{ending}"
-    return tables.file_answer(made.content, name=name, media_type=made.media_type)
 
 
 def fee_words(desk: Desk, schedule: FeeSchedule) -> str:
@@ -185,20 +149,6 @@ def schedule_of(tx: Tx, product: str) -> FeeSchedule | None:
     """This will give the published fee of a product, None where there is none."""
     price = market.prices.find_price(tx, product)
     return None if price is None else price.schedule
-
-
-def _product(tx: Tx, product: str) -> gate.Product | None:
-    try:
-        return gate.get_product(tx, gate.ProductId(product))
-    except errors.LingquError:
-        return None
-
-
-def _entry(tx: Tx, code: str) -> registry.PublicEntry | None:
-    try:
-        return registry.public_entry(tx, registry.find_by_code(tx, code))
-    except errors.NotFound:
-        return None
 
 
 def own_parties(tx: Tx, mine: trust.Identity, kind: trust.Kind) -> tuple[trust.PartyId, ...]:

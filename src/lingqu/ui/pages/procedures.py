@@ -12,19 +12,22 @@ from litestar.response import Redirect
 
 from lingqu import trust
 from lingqu.kernel import errors
-from lingqu.kernel.charts import Chart
-from lingqu.runtime import documents
+from lingqu.kernel.charts import Chart, Timer, compile_chart
+from lingqu.runtime import Tx, documents, new_id
 from lingqu.runtime.calendar import local_day
 from lingqu.trust import procedures, rulebook
-from lingqu.trust.procedures import Procedure, ProcedureId, ProcedureView
+from lingqu.trust.procedures import ParticipantId, Procedure, ProcedureId, ProcedureView
 from lingqu.ui import flows, tables
+from lingqu.ui.forms import Form
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import FormIncomplete, PageNotFound, status_of
-from lingqu.ui.rendering import Desk
+from lingqu.ui.rendering import Desk, shorten
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.uploads import ACCEPTED, keep_uploads, read_kept
 
 PROCEDURES_PATH = "/trust/procedures"
+_SIGNED = "json"
+"""The ending of a paper's content with its signature."""
 SUBJECT_PAGES = {
     "pty": "/trust/parties/{}",
     "res": "/supply/resources/{}",
@@ -33,6 +36,23 @@ SUBJECT_PAGES = {
     "reg": "/rights/registry/{}",
     "lst": "/market/listings/{}",
     "ctr": "/market/contracts/{}",
+    "fnd": "/supply/findings/{}",
+    "lod": "/supply/loads/{}",
+    "opf": "/supply/open/{}",
+    "ope": "/supply/opening/{}",
+    "cat": "/supply/catalogs/{}",
+    "wrk": "/trust/works/{}",
+    "sch": "/rights/operation/schemes/{}",
+    "sel": "/rights/operation/selections/{}",
+    "agr": "/rights/operation/agreements/{}",
+    "prd": "/gate/products/{}",
+    "ppl": "/market/prices/{}",
+    "mbr": "/market/members/{}",
+    "stl": "/market/settlements/{}",
+    "pyb": "/market/payables/{}",
+    "cas": "/supervision/cases/{}",
+    "rcl": "/supervision/reconciliations/{}",
+    "rpt": "/supervision/reports/{}",
 }
 """Where the page of a thing stands, by the prefix of its id."""
 
@@ -63,7 +83,7 @@ def procedure_list(desk: FromDesk) -> Response[Any]:
         lead=desk.text("ui.procedures.lead"),
         trail=(),
         rule=None,
-        actions=(),
+        actions=((f"{PROCEDURES_PATH}/new", desk.text("ui.filing.title"), "btn-primary"),),
         view=tables.list_table(desk, rows, columns=columns, filters=filters, is_cut=is_cut),
         none_title=desk.text("ui.procedures.none"),
         none_text=desk.text("ui.procedures.none_text"),
@@ -140,7 +160,7 @@ def _filters(
 def procedure_page(desk: FromDesk, procedure: FromPath[str]) -> Response[str]:
     """This will show one procedure whole, with what the visitor may do now."""
     desk.require()
-    return _show(desk, ProcedureId(procedure))
+    return show_procedure(desk, ProcedureId(procedure))
 
 
 @post(
@@ -168,11 +188,24 @@ def move(desk: FromDesk, form: FromForm, procedure: FromPath[str]) -> Response[s
             opinion=_text(form.maybe("opinion")),
             reason=_text(form.maybe("reason")),
             files=keep_uploads(desk.platform, form, "files"),
+            terms=read_terms(form),
         )
     except (errors.Rejected, errors.Conflict, errors.Forbidden) as refusal:
         typed = {name: form.fields.get(name, "") for name in ("move", "opinion", "reason")}
-        return _show(desk, wanted, refusal=refusal, typed=typed)
+        return show_procedure(desk, wanted, refusal=refusal, typed=typed)
     return desk.go(f"{PROCEDURES_PATH}/{wanted}", done="moved")
+
+
+def read_terms(form: Form) -> dict[str, int]:
+    """This will read the lengths a form gives to clocks; blank keeps what the chart says."""
+    terms = {}
+    for name, given in form.fields.items():
+        if name.startswith("term-") and given.strip():
+            count = given.strip()
+            if not (count.isascii() and count.isdigit() and len(count) < 5):
+                raise FormIncomplete(field=name, reason="")
+            terms[name.removeprefix("term-")] = int(count)
+    return terms
 
 
 def _text(given: str | None) -> str | None:
@@ -187,13 +220,24 @@ def _text(given: str | None) -> str | None:
 def document(
     desk: FromDesk, procedure: FromPath[str], document: FromPath[str], ending: FromPath[str]
 ) -> Response[bytes]:
-    """This will give a paper of the procedure as Word or PDF."""
+    """This will give a paper of the procedure as Word or PDF, or its content as it is signed."""
     desk.require()
-    if ending not in {one.value for one in documents.Format}:
+    if ending not in {_SIGNED, *(one.value for one in documents.Format)}:
         raise PageNotFound
     with desk.reading() as tx:
         paper = procedures.document_data(tx, procedure=ProcedureId(procedure), document=document)
-    made = documents.render(paper.template, paper.data, to=documents.Format(ending))
+    seal = desk.platform.seal
+    if ending == _SIGNED:
+        name = f"{paper.label.zh}-{paper.procedure[-8:]}.{_SIGNED}"
+        content = seal.sign(paper.template, paper.data)
+        return tables.file_answer(content, name=name, media_type="application/json")
+    made = documents.render(
+        paper.template,
+        paper.data,
+        to=documents.Format(ending),
+        fonts=desk.platform.settings.fonts_dir,
+        seal=seal,
+    )
     name = f"{paper.label.zh}-{paper.procedure[-8:]}.{ending}"
     return tables.file_answer(made.content, name=name, media_type=made.media_type)
 
@@ -213,18 +257,20 @@ def attachment(
     return tables.file_answer(content, name=held.name, media_type="application/octet-stream")
 
 
-def _show(
+def show_procedure(
     desk: Desk,
     procedure: ProcedureId,
     *,
     refusal: errors.LingquError | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response[str]:
+    """This will show one procedure whole, with what was refused and what was typed."""
     with desk.reading() as tx:
         view = procedures.get_procedure(tx, procedure)
         papers = procedures.find_documents(tx, procedure=procedure)
         parties = {one.party for one in view.participants} | {one.party for one in view.steps}
         names = desk.names(tx, {view.procedure.owner, *parties})
+        nameable, people = _nameable(tx, view)
         calendar, today = rulebook.of(tx).calendar(), local_day(tx.now)
     chart = view.chart
     return desk.show(
@@ -248,6 +294,15 @@ def _show(
             for one in view.clocks
         ),
         papers=papers,
+        terms={one.name: lengths(chart, one.target) for one in view.choices},
+        nameable=tuple(
+            (f"{role}/{party}", f"{_role(desk, chart, role)}（{names.get(party, party)}）")
+            for role, party in nameable
+        ),
+        people=people,
+        people_names=dict(people),
+        nameable_parties={party for _, party in nameable},
+        participant=new_id(ParticipantId),
         files={step.id: _files(view, step.id) for step in view.steps},
         names=names,
         subject_href=subject_href(view.procedure.subject),
@@ -255,6 +310,37 @@ def _show(
         refusal=desk.explain(refusal),
         typed=typed or {},
     )
+
+
+def lengths(chart: Chart, state: str) -> tuple[Timer, ...]:
+    """This will give the clocks that start in a state and may be given another length."""
+    return tuple(one for one in compile_chart(chart).starting[state] if one.most is not None)
+
+
+def _role(desk: Desk, chart: Chart, name: str) -> str:
+    return next(desk.label(one.label) for one in chart.roles if one.name == name)
+
+
+def _nameable(
+    tx: Tx, view: ProcedureView
+) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """The roles for which the visitor may name people of a party, and those people."""
+    roles: list[tuple[str, str]] = []
+    people: dict[str, str] = {}
+    if view.procedure.ended_at is not None:
+        return (), ()
+    for one in view.participants:
+        if one.party is None or one.account is not None:
+            continue
+        if not trust.is_allowed(
+            tx, trust.Action.ASSIGN, trust.Kind.PROCEDURE, owner=one.party
+        ) or not trust.is_allowed(tx, trust.Action.READ, trust.Kind.ACCOUNT, owner=one.party):
+            continue
+        roles.append((one.role, one.party))
+        for account in trust.find_accounts(tx, party=one.party):
+            if account.state is trust.AccountState.ACTIVE:
+                people[account.id] = account.login or shorten(account.id)
+    return tuple(roles), tuple(people.items())
 
 
 def _files(view: ProcedureView, step: str) -> tuple[procedures.Attachment, ...]:

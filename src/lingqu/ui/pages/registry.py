@@ -8,20 +8,22 @@ from typing import Any
 from litestar import Response, get
 from litestar.params import FromPath
 
+from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.rights import registry
 from lingqu.rights.registry import Registration, RegistrationId, RegistrationState
-from lingqu.runtime import documents
-from lingqu.trust import rulebook
+from lingqu.runtime import Tx, documents
 from lingqu.ui import tables
+from lingqu.ui.asking import statement_rows
+from lingqu.ui.pages import registry_acts
 from lingqu.ui.pages.procedures import PROCEDURES_PATH, subject_href
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.refusals import PageNotFound, status_of
+from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
+from lingqu.ui.things import todo_of
 
 PATH = "/rights/registry"
-_STATED = ("registration.first_materials", "property.first_fields")
-"""The lists whose items name what was stated."""
 
 
 @get(PATH, sync_to_thread=True)
@@ -103,22 +105,52 @@ def registration_page(desk: FromDesk, registration: FromPath[str]) -> Response[s
     with desk.reading() as tx:
         held = registry.get_registration(tx, wanted)
         entry = registry.public_entry(tx, held)
-        book = rulebook.of(tx)
-        english = desk.visit.language == "en"
-        titles = {
-            item.code: item.en if english else item.zh
-            for code in _STATED
-            for item in book.items(code)
-        }
+        todo, waits = _acts(desk, tx, held)
+        changes = registry.find_changes(tx, registration=wanted)
+        stated = statement_rows(
+            desk, tx, registry_acts.materials_rule(held.kind), held.statements()
+        )
     return desk.show(
         "rights/registration.html",
-        titles=titles,
+        acts=todo,
+        waits_for=waits,
+        changes=changes,
         held=held,
         entry=entry,
-        statements=held.statements(),
+        stated=stated,
         subject_href=subject_href(held.subject),
         procedure=f"{PROCEDURES_PATH}/{held.procedure}" if desk.visit.identity else None,
     )
+
+
+def _acts(desk: Desk, tx: Tx, held: Registration) -> tuple[tuple[tuple[str, str], ...], str]:
+    """What the visitor can do now about a registration, or whose turn it is."""
+    mine = desk.visit.identity
+    if mine is None:
+        return (), ""
+    todo, waits = todo_of(
+        desk,
+        tx,
+        held.procedure,
+        held.id,
+        {
+            "assign_code": registry_acts.CODE,
+            "record": registry_acts.CODE,
+            "supplement": registry_acts.SUPPLEMENT,
+            "correct": registry_acts.SUPPLEMENT,
+            "renew": registry_acts.RENEW,
+        },
+    )
+    parties = [trust.PartyId(one) for one in mine.parties or (mine.party,)]
+    if held.state is RegistrationState.PUBLISHED and any(
+        trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.OBJECTION, owner=one)
+        for one in parties
+        if one != held.applicant
+    ):
+        todo = (*todo, registry_acts.OBJECT.link(desk, held.id))
+    if held.state is RegistrationState.REGISTERED and held.applicant in parties:
+        todo = (*todo, registry_acts.CHANGE.link(desk, held.id))
+    return todo, waits
 
 
 @get(f"{PATH}/{{registration:str}}/certificate/{{ending:str}}", sync_to_thread=True)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""统计查询 what a query means: a closed set of values in one form for all ways to ask a question.
+
+Nothing a buyer writes reaches an engine: `gate.syntax` knows texts, `gate.sql` reads them into
+these values and prints them, `gate.governance` holds what is permitted.
+"""
+
+from lingqu.gate.queries.meaning import (
+    ALWAYS,
+    NEVER,
+    Aggregate,
+    All,
+    AnyOf,
+    Compared,
+    Dimension,
+    Figure,
+    GroupOf,
+    Joined,
+    Like,
+    Linear,
+    Members,
+    Order,
+    Output,
+    Predicate,
+    Query,
+    Quotient,
+    Ranges,
+    Relation,
+    Share,
+    Span,
+    Step,
+    Values,
+    Within,
+    digest,
+    digest_aggregate,
+    write_node,
+)
+from lingqu.gate.syntax import ColumnRef, Scan
+
+__all__ = (
+    "ALWAYS",
+    "NEVER",
+    "Aggregate",
+    "All",
+    "AnyOf",
+    "ColumnRef",
+    "Compared",
+    "Dimension",
+    "Figure",
+    "GroupOf",
+    "Joined",
+    "Like",
+    "Linear",
+    "Members",
+    "Order",
+    "Output",
+    "Predicate",
+    "Query",
+    "Quotient",
+    "Ranges",
+    "Relation",
+    "Scan",
+    "Share",
+    "Span",
+    "Step",
+    "Values",
+    "Within",
+    "digest",
+    "digest_aggregate",
+    "write_node",
+)

@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Products: what one's parties offer, one product with its policy in words, and its snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.datastructures import State
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from lingqu import errands, gate, rights, trust
+from lingqu.gate import Product, ProductId
+from lingqu.kernel.paging import PageRequest
+from lingqu.rights import registry
+from lingqu.runtime import Tx, new_id
+from lingqu.ui import tables
+from lingqu.ui.pages import product_acts as acts
+from lingqu.ui.pages import registry_acts
+from lingqu.ui.policies import policy_text, policy_words
+from lingqu.ui.provided import FromDesk, FromForm
+from lingqu.ui.refusals import PageNotFound
+from lingqu.ui.rendering import Desk, shorten
+from lingqu.ui.tables import Column, Show
+from lingqu.ui.things import Card, Cell, Link, Step, Thing, gather_own, id_cell, show_thing
+from lingqu.ui.works import Work, Works, WorkState
+
+PATH = "/gate/products"
+_GRANTS = PageRequest(size=200)
+_SNAPSHOTS = 10
+STAGES = ("tables", "build", "publish")
+
+
+@get(PATH, sync_to_thread=True)
+def product_list(desk: FromDesk) -> Response[Any]:
+    """This will list the products the visitor's parties offer, and the rights to make one under."""
+    mine = desk.require()
+    own = [trust.PartyId(one) for one in mine.parties or (mine.party,)]
+    with desk.reading() as tx:
+        sees_all = trust.is_allowed(tx, trust.Action.READ, trust.Kind.GRANT)
+        found, is_cut = gather_own(
+            [None] if sees_all else list(own),
+            lambda page, party: gate.find_products(tx, page=page, owner=party),
+            key=lambda one: one.id,
+        )
+        names = desk.names(tx, {one.owner for one in found})
+        grounds = _grants_to_define(desk, tx, own, {one.grant_id for one in found})
+    columns = _columns(names)
+    title = desk.text("ui.products.title")
+    if tables.wants_file(desk):
+        return tables.listed_sheet(desk, found, columns=columns, name=title)
+    return show_thing(
+        desk,
+        Thing(
+            title=title,
+            lead=desk.text("ui.products.lead"),
+            rule="market.paradigm",
+            left=(
+                Card(
+                    name="products",
+                    title=title,
+                    view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
+                    none=desk.text("ui.products.none"),
+                ),
+                Card(
+                    name="define",
+                    title=desk.text("ui.products.define"),
+                    lead=desk.text("ui.products.define_text"),
+                    steps=grounds,
+                    none=desk.text("ui.products.no_grant"),
+                ),
+            ),
+        ),
+    )
+
+
+def _columns(names: Mapping[str, str]) -> tuple[Column[Product], ...]:
+    return (
+        Column[Product](
+            name="title",
+            label="ui.listing.title",
+            value=lambda one: one.title,
+            href=lambda one: f"{PATH}/{one.id}",
+            sub=lambda one: one.summary[:90],
+        ),
+        Column[Product](
+            name="form",
+            label="ui.listing.form",
+            value=lambda one: f"ui.product_form.{one.form.value}",
+            show=Show.LABEL,
+        ),
+        Column[Product](
+            name="owner",
+            label="ui.listing.seller",
+            value=lambda one: names.get(one.owner, one.owner),
+        ),
+        Column[Product](
+            name="level",
+            label="ui.ask.level",
+            value=lambda one: f"ui.level.{one.level}",
+            show=Show.LABEL,
+        ),
+        Column[Product](
+            name="edition", label="ui.contract.edition", value=lambda one: one.edition,
+            show=Show.NUMBER,
+        ),
+        Column[Product](
+            name="snapshot",
+            label="ui.product.published",
+            value=lambda one: "ui.product.answers" if one.snapshot else "ui.product.no_snapshot",
+            show=Show.LABEL,
+            tone=lambda one: "good" if one.snapshot else "wait",
+        ),
+    )  # fmt: skip
+
+
+def _grants_to_define(
+    desk: Desk, tx: Tx, own: list[trust.PartyId], used: set[rights.GrantId]
+) -> tuple[Step, ...]:
+    """Living operating rights of the visitor's parties, those without a product first."""
+    found = []
+    for party in own:
+        if not trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.PRODUCT, owner=party):
+            continue
+        grants = rights.find_grants(tx, page=_GRANTS, holder=party).items
+        lives = rights.find_lives(tx, grants=grants)
+        for grant, life in zip(grants, lives, strict=True):
+            if grant.kind is rights.GrantKind.OPERATING and life.alive:
+                columns = len(rights.read_form(grant.effective).fields or ())
+                found.append(
+                    Step(
+                        words=desk.text("ui.products.under", grant=shorten(grant.id)),
+                        when=desk.when(grant.issued_at),
+                        said=desk.text("ui.products.columns", count=columns) if columns else "",
+                        href=acts.DEFINE.href(grant.id),
+                        badge=desk.text("ui.products.used") if grant.id in used else None,
+                    )
+                )
+    return tuple(found)
+
+
+@get(f"{PATH}/{{about:str}}", sync_to_thread=True)
+def product_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
+    """This will show a product: what its policy reveals in words, and what it answers from."""
+    desk.require()
+    with desk.reading() as tx:
+        held = gate.get_product(tx, ProductId(about))
+        policy = gate.policy_of(held)
+        names = desk.names(tx, {held.owner})
+        words = policy_words(desk, policy, acts.column_words(tx, policy))
+        snapshots = gate.find_snapshots(tx, held.id)[:_SNAPSHOTS]
+        may_change = trust.is_allowed(tx, trust.Action.CHANGE, trust.Kind.PRODUCT, owner=held.owner)
+        registered = _registered(tx, held.id) if may_change else True
+    todo: list[Link] = []
+    if may_change and held.withdrawn_at is None:
+        todo.append((f"{PATH}/{held.id}/publish", desk.text("ui.product.publish")))
+        if not registered:
+            todo.append(registry_acts.APPLY.link(desk, held.id))
+        todo.append(acts.REVISE.link(desk, held.id))
+        todo.append(acts.WITHDRAW.link(desk, held.id))
+    return show_thing(
+        desk,
+        Thing(
+            title=held.title,
+            lead=held.summary,
+            trail=((PATH, desk.text("ui.products.title")),),
+            rule="market.paradigm",
+            badges=(
+                Cell(words=desk.text(f"ui.product_form.{held.form.value}"), tone=""),
+                Cell(
+                    words=desk.text(
+                        "ui.product.withdrawn"
+                        if held.withdrawn_at
+                        else "ui.product.answers"
+                        if held.snapshot
+                        else "ui.product.no_snapshot"
+                    ),
+                    tone="bad" if held.withdrawn_at else "good" if held.snapshot else "wait",
+                ),
+            ),
+            left=(
+                Card(
+                    name="reveals",
+                    title=desk.text("ui.product.reveals"),
+                    lead=desk.text("ui.product.reveals_text"),
+                    lines=words,
+                ),
+                Card(name="policy", title=desk.text("ui.product.policy"), code=policy_text(policy)),
+            ),
+            right=_beside(desk, held, names, snapshots),
+            acts=tuple(todo),
+        ),
+    )
+
+
+def _beside(
+    desk: Desk,
+    held: Product,
+    names: Mapping[str, str],
+    snapshots: tuple[gate.Snapshot, ...],
+) -> tuple[Card, ...]:
+    """What is known of a product, and the snapshots it answered from."""
+    return (
+        Card(
+            name="about-it",
+            title=desk.text("ui.thing.about"),
+            rows=(
+                (desk.text("ui.listing.seller"), names[held.owner]),
+                (desk.text("ui.ask.level"), desk.text(f"ui.level.{held.level}")),
+                (desk.text("ui.contract.edition"), str(held.edition)),
+                (
+                    desk.text("ui.listing.grant"),
+                    id_cell(held.grant_id, f"/rights/grants/{held.grant_id}"),
+                ),
+                (desk.text("ui.thing.id"), id_cell(held.id)),
+            ),
+        ),
+        Card(
+            name="snapshots",
+            title=desk.text("ui.listing.fresh"),
+            steps=tuple(
+                Step(
+                    words=desk.when(one.published_at),
+                    when=desk.text(
+                        "ui.listing.snapshot",
+                        records=f"{one.records:,}",
+                        at=desk.when(one.as_of),
+                    ),
+                )
+                for one in snapshots
+            ),
+            none=desk.text("ui.product.no_snapshot"),
+        ),
+    )
+
+
+def _registered(tx: Tx, product: str) -> bool:
+    return bool(registry.find_by_subject(tx, product))
+
+
+@get(f"{PATH}/{{about:str}}/publish", sync_to_thread=True)
+def publish_page(desk: FromDesk, about: FromPath[str], state: State) -> Response[str]:
+    """This will ask to build a snapshot, or tell how far one is; it asks again by itself."""
+    mine = desk.require()
+    with desk.reading() as tx:
+        held = gate.get_product(tx, ProductId(about))
+        gate.check_may_publish(tx, held)
+    works: Works = state["works"]
+    key = desk.argument("work")
+    work = works.find(key, owner=mine.account) if key else None
+    answer = desk.show(
+        "gate/publish.html",
+        held=held,
+        work=work,
+        key=key,
+        stages=tuple((one, desk.text(f"ui.publish.{one}"), _reached(work, one)) for one in STAGES),
+        refusal=None if work is None else desk.explain(work.refusal),
+        new_key=new_id(trust.CommandId),
+    )
+    if work is not None and work.state is WorkState.RUNNING:
+        answer.headers["refresh"] = "1"
+    return answer
+
+
+def _reached(work: Work | None, stage: str) -> str:
+    if work is None:
+        return ""
+    if work.state is WorkState.DONE:
+        return "good"
+    here = STAGES.index(work.stage) if work.stage in STAGES else -1
+    place = STAGES.index(stage)
+    return "good" if place < here else "wait" if place == here else ""
+
+
+@post(f"{PATH}/{{about:str}}/publish", sync_to_thread=True, command="gate.snapshot.publish")
+def publish(
+    desk: FromDesk, form: FromForm, about: FromPath[str], state: State
+) -> Response[str] | Redirect:
+    """This will begin to build and publish a snapshot, once for each form that was drawn."""
+    mine = desk.require()
+    works: Works = state["works"]
+    product, command = ProductId(about), form.id("command", trust.CommandId)
+    with desk.reading() as tx:
+        gate.check_may_publish(tx, gate.get_product(tx, product))
+    platform, caller = desk.platform, desk.visit.caller
+
+    def work(of: Work) -> None:
+        errands.publish_product(platform, caller, command, product=product, reach=of.reach)
+
+    desk.visit.commanded = True
+    works.begin(command, owner=mine.account, about=about, do=work)
+    return Redirect(f"{PATH}/{about}/publish?work={command}", status_code=303)
+
+
+@post(f"{PATH}/{{about:str}}/publish/cancel", sync_to_thread=True)
+def cancel_publish(desk: FromDesk, form: FromForm, about: FromPath[str], state: State) -> Redirect:
+    """This will stop building before anything becomes true."""
+    mine = desk.require()
+    works: Works = state["works"]
+    work = works.find(form.text("work"), owner=mine.account)
+    if work is None or work.about != about:
+        raise PageNotFound
+    work.stop.set()
+    return Redirect(f"{PATH}/{about}/publish?work={form.text('work')}", status_code=303)
+
+
+HANDLERS = (product_list, product_page, publish_page, publish, cancel_publish)
