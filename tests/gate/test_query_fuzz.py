@@ -23,7 +23,7 @@ from lingqu.gate.sql import Asked, find_refusal, print_query, read
 from lingqu.gate.syntax import Dialect
 from lingqu.kernel.errors import LingquError
 
-STATEMENTS = 10_000 if os.environ.get("FULL_MATRIX") else 500
+STATEMENTS = 10_000 if os.environ.get("FULL_MATRIX") else 300
 
 
 def test_no_statement_escapes():
