@@ -544,6 +544,12 @@ def _reconcile(story: Story) -> None:
     assert story.say("ui.log_difference.only_theirs") in bank.words
 
 
+def _is_proven(story: Story, person) -> bool:
+    """Whether the bundle can be had; what was recorded just now waits for its checkpoint."""
+    taken = person.take(story.say("ui.bundle.take"))
+    return taken.startswith(b"{") and bool(json.loads(taken)["leaves"])
+
+
 def prove(story: Story) -> None:
     """Step 8: from a total to a fact, the day's comparison, the bundle, the month's report."""
     regulator = story("regulator")
@@ -558,8 +564,7 @@ def prove(story: Story) -> None:
     story.wait(compared)
     number = _link_of(regulator, "/supervision/reconciliations/rcl")
     regulator.go(f"/supervision/reconciliations/rcl{number}")
-    bundle = json.loads(regulator.take(story.say("ui.bundle.take")))
-    assert bundle["leaves"]
+    story.wait(lambda: _is_proven(story, regulator))
     regulator.open("/supervision/flows")
     flow = _link_of(regulator, "/supervision/flows/mtb")
     regulator.go(f"/supervision/flows/mtb{flow}")
