@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from lingqu import gate, supply, trust
 from lingqu.runtime import Caller
 from lingqu.supply import collection, handing, opening
-from lingqu.wiring import GATE, App, workshop
+from lingqu.wiring import GATE, App
 
 
 def deliver_file(
@@ -35,7 +35,7 @@ def deliver_file(
     then nothing is loaded.
     """
     return handing.load_file(
-        app.database, caller, command_id, workshop(app),
+        app.database, caller, command_id, app.workshop,
         resource=resource, name=name, content=content, mode=mode, source=source,
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ def deliver_source(
 
     Raises UnreadableSecret, what the source's database refuses, and what `deliver_file` raises.
     """
-    return handing.load_source(app.database, caller, command_id, workshop(app), source=source)
+    return handing.load_source(app.database, caller, command_id, app.workshop, source=source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
