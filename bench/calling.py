@@ -9,12 +9,15 @@ through a pool of PostgreSQL connections.
 from __future__ import annotations
 
 import asyncio
+import http.client
+import itertools
 import json
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -22,43 +25,56 @@ from datetime import UTC, datetime
 from typing import Any
 
 import fastapi
+import msgspec
 import psycopg
 import psycopg_pool
 import pydantic
 import uvicorn
+import uvloop
 
 from lingqu import errands, gate, ledger, rights, supply, trust, wiring
+from lingqu.api.v1.gate_shapes import CallShape, read_call, write_answer
+from lingqu.api.wire import Connection, Head, Wire
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import new_id
-from lingqu.runtime.settings import Settings
+from lingqu.runtime.settings import Settings, load_settings
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
-from measured import Pair, Reading, installation
+from measured import Figure, Pair, Reading, installation
 from serving import LINGQU, free_port, is_ready
 
 SUBJECTS = 100_000
 CONNECTIONS = 64
 SECONDS = 3.0
 BATCH = 1_000
+REVOCATIONS = 3
 CREDIT = "industry.finance.credit"
 Body = tuple[bytes, ...]
 
 
 def bench_calls(rounds: int) -> Reading:
-    """Single calls and batches, ours and the baseline in turn."""
+    """Single calls and batches, ours, the same without governance, and the baseline in turn."""
     with installation() as settings:
         product, grant, key, conninfo = prepare(settings)
-        with ours(settings) as mine, baseline(conninfo) as theirs:
-            single, bare, batch = [], [], []
+        with (
+            ours(settings) as mine,
+            ungoverned(settings, product) as free,
+            baseline(conninfo) as theirs,
+        ):
+            single, open_, bare, batch, gone = [], [], [], [], []
             for _ in range(rounds):
                 single.append(load(mine, key, product, grant, size=1))
+                open_.append(load(free, key, product, grant, size=1))
                 bare.append(load(theirs, key, product, grant, size=1))
                 batch.append(load(mine, key, product, grant, size=BATCH) * BATCH)
+            with wiring.open_app(settings) as app:
+                gone += [revoke(app, mine, product) for _ in range(rounds * REVOCATIONS)]
     against = "FastAPI + one pooled PostgreSQL look-up, nothing checked, nothing metered"
     return Reading(
         title="Calls at the gate",
         method=f"`lingqu gate serve` and the baseline, each in a process of its own, {CONNECTIONS}"
-        f" connections kept open by a third process for {SECONDS:g} s; {SUBJECTS:,} subjects.",
+        f" connections kept open by a third process for {SECONDS:g} s; {SUBJECTS:,} subjects."
+        " Revocation: four callers ask on; from the commit of the revocation to the last answer.",
         pairs=(
             Pair(
                 name="verification calls, all checks, metered before the answer",
@@ -66,7 +82,7 @@ def bench_calls(rounds: int) -> Reading:
                 ours=tuple(single),
                 baseline=tuple(bare),
                 against=against,
-                bar=1.0,
+                bar=3.0,
             ),
             Pair(
                 name=f"subjects in batches of {BATCH:,}",
@@ -74,9 +90,61 @@ def bench_calls(rounds: int) -> Reading:
                 ours=tuple(batch),
                 baseline=tuple(bare),
                 against=against,
+                bar=80.0,
+            ),
+            Pair(
+                name="verification calls against the same route without governance",
+                unit="calls/s",
+                ours=tuple(single),
+                baseline=tuple(open_),
+                against="the same server and snapshot: no key, no grant, no quota, no meter",
+                bar=0.75,
             ),
         ),
+        figures=(Figure(name="revocation to effect", unit="ms", values=tuple(gone), bar=100.0),),
     )
+
+
+def revoke(app: wiring.App, port: int, product: str) -> float:
+    """Milliseconds from the commit of a revocation to the last answer under the grant."""
+    do = _Acts(app)
+    with app.database.reading(trust.LOCAL_ADMINISTRATOR) as tx:
+        root = gate.get_product(tx, gate.ProductId(product)).grant_id
+    party = do.party("〈买方〉（演示）")
+    grant, key = do.grant(root, party), do.key(party)
+    stop = threading.Event()
+    answered: list[float] = []
+    refused: list[float] = []
+
+    def ask() -> None:
+        line = http.client.HTTPConnection("127.0.0.1", port)
+        head = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        while not stop.is_set():
+            body = json.dumps({
+                "call": new_id(gate.CallId), "grant": grant, "product": product,
+                "purpose": CREDIT, "subjects": [{"key": "0000007", "value": _city(7)}],
+            })  # fmt: skip
+            line.request("POST", "/api/v1/gate/calls", body, head)
+            answer = line.getresponse()
+            answer.read()
+            (answered if answer.status == 200 else refused).append(time.perf_counter())
+        line.close()
+
+    callers = [threading.Thread(target=ask) for _ in range(4)]
+    for one in callers:
+        one.start()
+    while len(answered) < 50:
+        time.sleep(0.01)
+    do(rights.revoke_grant, grant=grant, cause=rights.RevocationCause.WITHDRAWN)
+    committed = time.perf_counter()
+    deadline = committed + 10
+    while len(refused) < 20 and time.perf_counter() < deadline:
+        time.sleep(0.01)
+    stop.set()
+    for one in callers:
+        one.join()
+    assert refused, "the revocation had no effect"
+    return max(0.0, max(answered) - committed) * 1000
 
 
 def prepare(settings: Settings) -> tuple[str, str, str, str]:
@@ -252,6 +320,67 @@ def ours(settings: Settings) -> Iterator[int]:
 
 
 @contextmanager
+def ungoverned(settings: Settings, product: str) -> Iterator[int]:
+    """The same server and snapshot without governance, on a port."""
+    port = free_port()
+    told = (str(settings.data_dir), product, port)
+    process = multiprocessing.get_context("spawn").Process(
+        target=serve_ungoverned, args=told, daemon=True
+    )
+    process.start()
+    try:
+        while not is_ready(port):
+            assert process.is_alive(), "the route without governance ended by itself"
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.join()
+
+
+def serve_ungoverned(data_dir: str, product: str, port: int) -> None:
+    """The process of that: what a request asks is read, looked up, and answered."""
+    settings = load_settings({}, overrides={"data_dir": data_dir, "origin": "lingqu.bench/log"})
+    decoder = msgspec.json.Decoder(CallShape)
+    with wiring.open_app(settings) as app, app.database.reading() as tx:
+        ready = app.desk.shelf().ready(tx, gate.ProductId(product))
+    snapshot = ready.snapshot
+    assert snapshot is not None, "the product is published"
+
+    def handle(connection: Connection, head: Head, body: bytes) -> None:
+        if head.method == "GET":
+            connection.answer(200, (), b"{}")
+            return
+        request = read_call(decoder.decode(body))
+        question = ready.question(request.predicate)
+        assert question is not None, "the bench asks what there is"
+        asked, _ = ready.read(question, request.subjects)
+        told = gate.CallAnswer(
+            call=request.call,
+            grant=request.grant,
+            product=request.product,
+            snapshot=snapshot.id,
+            as_of=snapshot.as_of,
+            answers=ready.answerer(question).answer(asked),
+            released=None,
+            units=len(asked),
+            batch=gate.MeterBatchId(f"mtb_{request.call[4:]}"),
+            digest="0" * 64,
+        )
+        connection.answer(200, JSON, write_answer(told))
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Wire(handle, body_bytes_max=1 << 22), "127.0.0.1", port)
+        await server.serve_forever()
+
+    asyncio.Runner(loop_factory=uvloop.new_event_loop).run(serve())
+
+
+JSON = (b"content-type: application/json\r\n",)
+
+
+@contextmanager
 def baseline(conninfo: str) -> Iterator[int]:
     """A look-up without any check, on a port."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
@@ -333,7 +462,7 @@ def load(port: int, key: str, product: str, grant: str, *, size: int) -> float:
 class _Client(asyncio.Protocol):
     """One connection that asks again as soon as it was answered."""
 
-    def __init__(self, bodies: Iterator[bytes], counts: list[int], head: str) -> None:
+    def __init__(self, bodies: Iterator[bytes], counts: list[int], head: bytes) -> None:
         self._bodies, self._counts, self._head = bodies, counts, head
         self._seen = b""
         self._transport: Any = None
@@ -345,21 +474,46 @@ class _Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Count an answer that is whole and ask again."""
-        self._seen += data
-        head, found, body = self._seen.partition(b"\r\n\r\n")
-        if not found:
+        seen = self._seen = self._seen + data if self._seen else data
+        end = seen.find(b"\r\n\r\n")
+        if end < 0:
             return
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        if len(body) < length:
+        at = seen.find(b"content-length: ") + len(b"content-length: ")
+        length = int(seen[at : seen.index(b"\r", at)])
+        if len(seen) < end + 4 + length:
             return
-        assert head.startswith(b"HTTP/1.1 200"), self._seen[:600]
+        assert seen.startswith(b"HTTP/1.1 200"), seen[:600]
         self._counts[0] += 1
         self._seen = b""
         self._ask()
 
     def _ask(self) -> None:
         body = next(self._bodies)
-        self._transport.write(f"{self._head}{len(body)}\r\n\r\n".encode() + body)
+        self._transport.write(b"%s%d\r\n\r\n%s" % (self._head, len(body), body))
+
+
+def subjects_of(size: int) -> Iterator[bytes]:
+    """JSON of subjects, written once: what a client sends must cost the bench next to nothing."""
+    written = []
+    number = int(datetime.now(UTC).timestamp()) % SUBJECTS
+    for _ in range(max(20, 5_000 // size)):
+        told = []
+        for _ in range(size):
+            number = (number + 7919) % SUBJECTS
+            told.append({"key": f"{number:07}", "value": _city(number)})
+        written.append(json.dumps(told, ensure_ascii=False).encode())
+    return itertools.cycle(written)
+
+
+def bodies(product: str, grant: str, size: int) -> Iterator[bytes]:
+    """Calls, each under an id of its own: the moment of one id, and a number."""
+    start = new_id(gate.CallId)[: len("cal_") + 10]
+    first = int.from_bytes(os.urandom(6))
+    head = (
+        f'{{"grant":"{grant}","product":"{product}","purpose":"{CREDIT}","call":"{start}'.encode()
+    )
+    for number, subjects in zip(itertools.count(first), subjects_of(size), strict=False):
+        yield b'%s%016d","subjects":%s}' % (head, number, subjects)
 
 
 async def generate(
@@ -370,22 +524,9 @@ async def generate(
     head = (
         f"POST /api/v1/gate/calls HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
         "content-type: application/json\r\ncontent-length: "
-    )
-
-    def bodies() -> Iterator[bytes]:
-        number = int(datetime.now(UTC).timestamp()) % SUBJECTS
-        while True:
-            subjects = []
-            for _ in range(size):
-                number = (number + 7919) % SUBJECTS
-                subjects.append({"key": f"{number:07}", "value": _city(number)})
-            yield json.dumps({
-                "call": new_id(gate.CallId), "grant": grant, "product": product,
-                "purpose": CREDIT, "subjects": subjects,
-            }).encode()  # fmt: skip
-
+    ).encode()
     loop = asyncio.get_running_loop()
-    made = bodies()
+    made = bodies(product, grant, size)
     opened = [
         await loop.create_connection(lambda: _Client(made, counts, head), "127.0.0.1", port)
         for _ in range(connections)
@@ -400,4 +541,5 @@ async def generate(
 
 
 if __name__ == "__main__":
-    print(asyncio.run(generate(*json.loads(sys.argv[1]))))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(runner.run(generate(*json.loads(sys.argv[1]))))

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lingqu import gate, supply, trust
+from lingqu.gate import answers, consents
+from lingqu.kernel.time import Period
 from lingqu.runtime import Caller
 from lingqu.supply import collection, handing, opening
 from lingqu.wiring import GATE, App
@@ -216,6 +218,7 @@ def publish_product(
         reach("tables")
         tables = gate.find_tables(tx, found, tables=app.tables)
         sealed = gate.find_sealed_key(tx, product)
+        datasets = answers.find_datasets(tx, tables)
     reach("build")
     built = gate.build_snapshot(
         found,
@@ -224,6 +227,7 @@ def publish_product(
         keyring=app.keyring,
         sealed=sealed,
         folder=app.settings.data_dir / GATE,
+        datasets=datasets,
     )
     reach("publish")
     return trust.execute(
@@ -234,4 +238,38 @@ def publish_product(
         snapshot=snapshot,
         product=product,
         built=built,
+    )
+
+
+def record_consent(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    *,
+    consent: consents.ConsentId,
+    product: gate.ProductId,
+    holder: trust.PartyId,
+    key: str,
+    purpose: str,
+    valid: Period,
+    evidence: bytes,
+) -> consents.Consent:
+    """This will put a person's consent on record by the hash under which the product knows them.
+
+    The key itself goes nowhere. Raises NotPublished and what `consents.record_consent` refuses.
+    """
+    with app.database.reading(caller) as tx:
+        subject = app.desk.name_subject(tx, product, key)
+    return trust.execute(
+        app.database,
+        consents.record_consent,
+        caller,
+        command_id,
+        consent=consent,
+        product=product,
+        holder=holder,
+        subject=subject,
+        purpose=purpose,
+        valid=valid,
+        evidence=evidence,
     )

@@ -24,7 +24,7 @@ from lingqu.rights import obligations, operation, quantities, registry
 from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id, seals
 from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.calendar import local_day, shift_days
-from lingqu.runtime.engine import Engine, open_engine
+from lingqu.runtime.engine import Engine, job_limits, open_engine
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
 from lingqu.runtime.keys import KeyExists, KeyId, Keyring, SigningKey, Unlock, create_key_file
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
@@ -107,6 +107,7 @@ class App:
     openid: Provider | None
     desk: gate.Desk
     one_engine: OneEngine
+    asking: gate.Asking
 
     @property
     def engine(self) -> Engine:
@@ -332,6 +333,7 @@ def _assemble(
         witnesses=tuple(logs.Witness.parse(text) for text in settings.witnesses),
         interval_ms=settings.checkpoint_interval_ms,
     )
+    desk, one_engine = gate.Desk(database, ring, settings.data_dir / GATE), OneEngine(settings)
     app = App(
         settings=settings,
         database=database,
@@ -345,8 +347,17 @@ def _assemble(
         readiness=Readiness(),
         postgres=postgres,
         openid=_openid(settings),
-        desk=gate.Desk(database, ring, settings.data_dir / GATE),
-        one_engine=OneEngine(settings),
+        desk=desk,
+        one_engine=one_engine,
+        asking=gate.Asking(
+            database,
+            desk=desk,
+            engine=one_engine.get,
+            keyring=ring,
+            folder=settings.data_dir / GATE,
+            limits=job_limits(settings),
+            turns=gate.Turns(most=settings.engine_workers),
+        ),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)
     app.readiness.add("log", lambda: _check_log(app))
@@ -537,24 +548,7 @@ def _market_jobs(jobs: JobRegistry) -> None:
     def settle_days(context: JobContext) -> None:
         """Share out at each venue what was earned up to the day the ledger closed last."""
         app = _app_of(context)
-        with app.database.reading(trust.PLATFORM) as tx:
-            day = ledger.latest_close(tx)
-            venues = [] if day is None else distribution.find_unsettled(tx, day=day)
-        for venue in venues:
-            assert day is not None, "without a closed day nothing is unsettled"
-            try:
-                trust.execute(
-                    app.database,
-                    distribution.settle_day,
-                    trust.PLATFORM,
-                    new_id(trust.CommandId),
-                    settlement=new_id(distribution.SettlementId),
-                    venue=venue,
-                    day=day,
-                )
-            except errors.LingquError as error:
-                # Refusals are recorded; the other venues are settled all the same.
-                _log.warning("day_not_settled", code=error.code, venue=venue)
+        distribution.settle_closed_day(app.database, trust.PLATFORM)
 
     jobs.periodic("market.contracts.expire", "*/5 * * * *")
     jobs.periodic("market.days.settle", "37 17 * * *")
@@ -575,7 +569,13 @@ def _gate_jobs(jobs: JobRegistry) -> None:
     def run_file(context: JobContext, job: str) -> None:
         """Answer a table of subjects that was handed in."""
         app = _app_of(context)
-        lists.run_file(app.database, app.desk, app.file_room, lists.FileJobId(job))
+        left = lists.run_file(
+            app.database, app.desk, app.file_room, lists.FileJobId(job), parts=lists.TURN
+        )
+        if left.state is lists.FileState.WAITING:
+            # Files take turns, so that a long one does not keep those of others waiting.
+            with app.database.transaction(trust.PLATFORM) as tx:
+                tx.defer(lists.JOB, job=job)
 
     jobs.periodic("gate.leases.settle", "* * * * *")
 

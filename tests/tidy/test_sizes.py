@@ -21,7 +21,13 @@ BUDGETS = {
 SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "cli/story",
+    "gate/consents",
     "gate/lists",
+    "gate/governance",
+    "gate/queries",
+    "gate/sql",
+    "gate/syntax",
+    "gate/predicates",
     "market/bills",
     "market/distribution",
     "market/settlement",

@@ -96,7 +96,8 @@ class Wire:
 
     def forget(self, one: Connection | None) -> None:
         """This will note that a connection is gone; the last one ends a wire that is closing."""
-        self.connections.discard(one)
+        if one is not None:
+            self.connections.discard(one)
         if self.is_closing and not self.connections:
             self.closed.set()
 

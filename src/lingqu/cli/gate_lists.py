@@ -88,17 +88,41 @@ def show_file(run: Invocation, job_id: lists.FileJobId) -> None:
     """Show how far a file is."""
     with reading(run) as (_, tx):
         found = lists.get_file(tx, job_id)
-    _answer(run, found)
+        progress = lists.find_progress(tx, job_id)
+    _answer(run, found, progress)
+
+
+@file.command("cancel")
+@argument("job_id", type=FILE_JOB)
+@can_be_repeated
+@click.pass_obj
+def cancel_file(
+    run: Invocation, job_id: lists.FileJobId, command_id: trust.CommandId | None
+) -> None:
+    """Stop a file before its next part."""
+    command = chosen(run, command_id)
+    with opened(run) as app:
+        ended = act(run, app, lists.cancel_file, command, job=job_id)
+        app.file_room.forget(ended)
+    _answer(run, ended)
 
 
 @file.command("fetch")
 @argument("job_id", type=FILE_JOB)
 @argument("to", type=PATH)
+@option("--so-far", is_flag=True)
 @click.pass_obj
-def fetch_file(run: Invocation, job_id: lists.FileJobId, to: Path) -> None:
+def fetch_file(
+    run: Invocation,
+    job_id: lists.FileJobId,
+    to: Path,
+    so_far: bool,  # noqa: FBT001  # a flag of the command line
+) -> None:
     """Fetch the table with its answers."""
     with reading(run) as (app, tx):
-        content = app.file_room.fetch(lists.get_file(tx, job_id))
+        found = lists.get_file(tx, job_id)
+        room = app.file_room
+        content = room.fetch_so_far(found) if so_far else room.fetch(found)
     with storage_errors(to):
         replace_file(to, content)
     run.answer(
@@ -212,13 +236,18 @@ def serve_gate(run: Invocation, bind: str | None, port: str | None) -> None:
     run.say(run.word("gate.stopped"))
 
 
-def _answer(run: Invocation, one: lists.FileJob) -> None:
+def _answer(
+    run: Invocation, one: lists.FileJob, progress: lists.FileProgress | None = None
+) -> None:
+    told = progress or lists.FileProgress()
+    waits = one.state is lists.FileState.WAITING
+    rows = f"{told.answered:,} / {told.rows:,}" if waits and told.rows else f"{one.rows:,}"
     run.answer(
-        {"job": plain_data(one)},
+        {"job": plain_data(one), "progress": plain_data(told)},
         lambda: labelled([
             (run.word("head.job"), one.id),
             (run.word("head.state"), run.word(f"gate.file.state.{one.state.value}")),
-            (run.word("head.rows"), f"{one.rows:,}"),
+            (run.word("head.rows"), rows),
             (run.word("head.code"), one.refusal),
         ]),
     )  # fmt: skip

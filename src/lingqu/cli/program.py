@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType({
     "key": "lingqu.cli.accounts:key",
     "procedure": "lingqu.cli.procedures:procedure",
     "supply": "lingqu.cli.supply:supply",
-    "gate": "lingqu.cli.gate_lists:gate",
+    "gate": "lingqu.cli.gate_consents:gate",
     "ledger": "lingqu.cli.ledger:books",
     "market": "lingqu.cli.settlement:market",
     "grant": "lingqu.cli.grants:grant",

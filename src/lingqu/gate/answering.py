@@ -21,6 +21,7 @@ from lingqu.gate.packing import (
     first_value_hash,
     holds_value,
     keyed_hash,
+    keyed_hashes,
     salt_of,
 )
 from lingqu.gate.predicates import (
@@ -77,13 +78,27 @@ class Answerer:
         self._question = question
         self._unknown = _UNKNOWN if tells_unknown else _NO
         self._tellers = tuple(_teller(one, file, key) for one in question.parts)
+        self._file = file
+        (first, *others) = question.parts
+        # The commonest question is asked of many at once.
+        is_simple = not others and not file.is_first and _is_simple(first)
+        self._salt = salt_of(key, first.name) if is_simple else b""
 
     def answer(self, asked: Sequence[Asked]) -> tuple[SubjectAnswer, ...]:
         """This will answer about subjects that were read as the question reads them."""
         if self._question.how is not None:
             return tuple([self._combine(key, values) for key, values in asked])
         tell, unknown = self._tellers[0], self._unknown
-        told = [tell(key, value) for key, (value,) in asked]
+        if self._salt and len(asked) > 1:
+            hashes = keyed_hashes(self._salt, [f"{key}\0{value}" for key, (value,) in asked])
+            told = [
+                _YES if is_known else tell(key, value)
+                for is_known, (key, (value,)) in zip(
+                    self._file.are_known(hashes), asked, strict=True
+                )
+            ]
+        else:
+            told = [tell(key, value) for key, (value,) in asked]
         return tuple([unknown if one is _UNKNOWN else one for one in told])
 
     def knows(self, asked: Asked) -> bool:
@@ -113,6 +128,12 @@ class Answerer:
         return _YES if how is Combining.ALL else _NO
 
 
+def _is_simple(predicate: Predicate) -> bool:
+    """Whether one hash and one look tell a yes."""
+    is_exact = predicate.matching is Matching.EXACT and not predicate.once
+    return is_exact and predicate.measure is None and predicate.yes[0].value is not None
+
+
 def _teller(predicate: Predicate, file: PackedFile, key: bytes) -> Teller:
     if file.is_first:
         return _first(predicate, file, key)
@@ -121,13 +142,12 @@ def _teller(predicate: Predicate, file: PackedFile, key: bytes) -> Teller:
         return _measured(predicate.measure, file, salt)
     if predicate.yes[0].value is None:
         return functools.partial(_present, file, salt)
-    if predicate.matching is Matching.EXACT and not predicate.once:
+    if _is_simple(predicate):
         return _matching(file, salt)
     return _once(predicate, file, salt)
 
 
 def _matching(file: PackedFile, salt: bytes) -> Teller:
-    """The commonest question: one hash and one look tell a yes."""
     look_up = file.look_up
 
     def tell(key: str, value: str) -> SubjectAnswer:

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The desk: calls come in from any thread, are decided in windows, and leave metered.
 
-One thread takes what waits as one window (grant by grant, at most so many calls for at most a few
-milliseconds, and never waiting for more), decides each call by its own effective grant, answers
-from the snapshots, writes the window durably in one transaction, and only then lets the answers go.
-Where the revocations of grants are not heard, every call is refused as unavailable: the gate fails
-closed.
+One thread takes what waits as one window (grant by grant, so many calls for a few milliseconds, a
+busy one let fill for two at most), decides each call by its own effective grant, answers from the
+snapshots, writes the window durably in one transaction, and only then lets the answers go. Where
+revocations are not heard, every call is refused as unavailable: the gate fails closed.
 """
 
 from __future__ import annotations
@@ -21,17 +20,20 @@ from pathlib import Path
 from typing import Self
 
 from lingqu import rights, trust
-from lingqu.gate.decisions import FIRST, Explained, decide, explain
-from lingqu.gate.lanes import Asker, Lanes, Prepared, Reply, Waiting
+from lingqu.gate.brought import Brought, Looked
+from lingqu.gate.decisions import FIRST, Considered, Explained, decide, explain
+from lingqu.gate.governance import QueryPolicy
+from lingqu.gate.lanes import Asker, GateBusy, Lanes, Prepared, Reply, Waiting
 from lingqu.gate.leasing import Deferred, Purse
 from lingqu.gate.metering import Beside, Outdated, meter_calls
 from lingqu.gate.predicates import normalize
 from lingqu.gate.products import ProductId, ProductNotFound
 from lingqu.gate.receipts import Decided, answer_of, kept_reply, make_batch, write_json
 from lingqu.gate.requests import SUBJECTS_MOST, CallAnswer, CallRequest
-from lingqu.gate.shelf import Shelf, subject_name
+from lingqu.gate.shelf import Ready, Shelf, subject_name
 from lingqu.gate.windows import Judge, ToBeRead, Weighed, Window, make_context, read_window
 from lingqu.kernel import errors
+from lingqu.kernel.time import Instant
 from lingqu.kernel.values import Hides
 from lingqu.rights import quantities
 from lingqu.runtime import Caller, Database, DatabaseConflict, Tx
@@ -39,16 +41,18 @@ from lingqu.runtime.keys import Keyring
 
 WINDOW_NS = 5_000_000
 """A window takes no further call after so long."""
+BUSY = 12
+"""A window of so many calls is followed by one that is let fill."""
+GATHER_NS, GATHER_STEP_S = 2_000_000, 0.000_3
+"""How long at most, and how often it is looked whether it did."""
 SLICE = 1_000
 """So many subjects of a large call are read and answered between two windows."""
+DEAF_NS = 75_000_000
+"""Nothing is decided where the last sign of life is older: a turn of 25 ms, and 50 ms more."""
+PATIENCE_NS = 1_000_000_000
+"""So long calls wait for it, before they are refused as unavailable."""
 ROUNDS = 4
 _ANSWER_S = 60
-
-
-class GateBusy(errors.Unavailable):
-    """The gate does not come to an answer at the moment; asking again under the same id is safe."""
-
-    code = "gate.busy"
 
 
 def find_asker(tx: Tx, grant: rights.GrantId) -> Asker:
@@ -79,7 +83,7 @@ class Desk:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._open = ExitStack()
-        self._hears: dict[str, Callable[[str], None]] = {}
+        self._last = 0
 
     def __enter__(self) -> Self:
         """Nothing runs before the first call."""
@@ -118,10 +122,13 @@ class Desk:
                 self._thread = None
                 self._open.close()
 
-    def ask(self, request: CallRequest, asker: Asker) -> CallAnswer:
-        """This will answer a call once it is metered; raises what refuses it, metered too."""
+    def ask(self, request: CallRequest, asker: Asker, brought: Brought | None = None) -> CallAnswer:
+        """This will answer a call once it is metered; raises what refuses it, metered too.
+
+        A query comes with what was `brought` for it.
+        """
         answered: Future[Reply] = Future()
-        self.submit(request, asker, answered.set_result)
+        self.submit(request, asker, answered.set_result, brought)
         try:
             reply = answered.result(timeout=_ANSWER_S)
         except TimeoutError:
@@ -130,11 +137,36 @@ class Desk:
             raise reply
         return reply
 
-    def submit(self, request: CallRequest, asker: Asker, done: Callable[[Reply], None]) -> None:
+    def submit(
+        self,
+        request: CallRequest,
+        asker: Asker,
+        done: Callable[[Reply], None],
+        brought: Brought | None = None,
+    ) -> None:
         """This will call `done` with the answer or the refusal, on the gate's own thread."""
         if self._thread is None:
             self.start()
-        self._queue.put(Waiting(request, asker, done))
+        self._queue.put(Waiting(request, asker, done, brought=brought))
+
+    def look(self, tx: Tx, shelf: Shelf, request: CallRequest, asker: Asker) -> Looked:
+        """This will say how a call stands, before a query is worked on. Raises NotListening."""
+        self.start()
+        window = read_window(tx, shelf, self.grants, [waiting := Waiting(request, asker, _nobody)])
+        stand, ready = window.stands[request.grant], window.ready.get(request.product)
+        if ready is None or stand is None:
+            return Looked(ready=ready, stand=stand, settled=True)
+        refused = decide(make_context(window, waiting, self.grants, bad_row=0), FIRST) is not None
+        settled = refused or not isinstance(ready.policy, QueryPolicy)
+        return Looked(ready=ready, stand=stand, settled=settled)
+
+    def may_go_on(self, request: CallRequest, ready: Ready, holder: str, now: Instant) -> bool:
+        """This will say whether a query that runs is still permitted; from memory, at once."""
+        try:
+            verdict = self.grants.judge(request.grant, ready.use(request, holder), now)
+        except errors.LingquError:
+            return False
+        return verdict.permitted and self.grants.find_hold(ready.product.id) is None
 
     def shelf(self) -> Shelf:
         """This will give an empty shelf over the same snapshots, for one thread beside ours."""
@@ -148,10 +180,19 @@ class Desk:
         ready = self.shelf().ready(tx, product)
         return subject_name(ready.key, normalize(key)).hex()
 
-    def explain(self, tx: Tx, request: CallRequest, *, may_call: bool) -> Explained:
+    def explain(
+        self,
+        tx: Tx,
+        request: CallRequest,
+        *,
+        may_call: bool,
+        refusal: errors.LingquError | None = None,
+        about: tuple[Considered, ...] = (),
+    ) -> Explained:
         """This will say how a call would be decided now, rule by rule, without doing it.
 
-        Raises ProductNotFound, GrantNotFound, NotListening.
+        `refusal` is what refuses the query itself, `about` what each rule says of it. Raises
+        ProductNotFound, GrantNotFound, NotListening.
         """
         self.start()
         asker = Asker(account=trust.AccountId(tx.caller.account), may_call=may_call)
@@ -174,13 +215,17 @@ class Desk:
         left = sum(one.available for one in states if one.currency == ready.product.currency)
         if decide(context, FIRST) is None:
             context = Weighed.of(window, waiting, stand, ready, question, asked).told(context)
-        return explain(replace(context, left=left), rules=tx.rules)
+        full = replace(context, left=left, asked=refusal, about=about)
+        return explain(full, rules=tx.rules)
 
     def _run(self) -> None:
         going = True
         while going or len(self._lanes):
             going = self._collect() and going
+            if going:
+                going = self._gather()
             waiting = self._lanes.take(self._prepare)
+            self._last = len(waiting)
             if waiting:
                 self._lanes.put_back(self._serve(waiting))
         self._settle_idle(every=True)
@@ -188,7 +233,7 @@ class Desk:
     def _collect(self) -> bool:
         """Let everything that came in wait in its lane; False once the desk is to close."""
         try:
-            one = self._queue.get(block=not len(self._lanes), timeout=1)
+            one = self._queue.get(block=not len(self._lanes) and not self._last, timeout=1)
             while True:
                 if isinstance(one, Waiting):
                     if not self._lanes.add(one):
@@ -202,6 +247,21 @@ class Desk:
         except queue.Empty:
             if not len(self._lanes):
                 self._settle_idle()
+        return True
+
+    def _gather(self) -> bool:
+        """Let a busy gate's next window fill, for at most two milliseconds.
+
+        Whoever was just answered asks again at once, and a window costs the same for few as for
+        many. Nobody waits where the window before was small. False once the desk is to close.
+        """
+        until = time.monotonic_ns() + GATHER_NS
+        while self._last >= BUSY and len(self._lanes) < self._last * 3 // 4:
+            if time.monotonic_ns() > until:
+                break
+            time.sleep(GATHER_STEP_S)
+            if not self._collect():
+                return False
         return True
 
     def _settle_idle(self, *, every: bool = False) -> None:
@@ -237,8 +297,7 @@ class Desk:
         """Decide, write and answer what was taken; give what must wait for the next window."""
         later: list[Waiting] = []
         try:
-            if not self.grants.listening:
-                raise rights.NotListening
+            self._check_hearing()
             if self._database.clock == "real":
                 window, others = self._judge.recall(waiting, self._database.time.now())
                 known = set(map(id, others))
@@ -252,6 +311,18 @@ class Desk:
             self._give_up([one for one in waiting if not one.is_answered], error)
             return []
         return later
+
+    def _check_hearing(self) -> None:
+        """See that revocations are heard now; wait a little where the last sign of life is old.
+
+        Raises NotListening.
+        """
+        until = time.monotonic_ns() + PATIENCE_NS
+        while self.grants.listening and time.monotonic_ns() < until:
+            if time.monotonic_ns() - self.grants.heard_ns < DEAF_NS:
+                return
+            time.sleep(0.005)
+        raise rights.NotListening
 
     def _window(
         self, waiting: Sequence[Waiting], later: list[Waiting], window: Window | None
@@ -336,7 +407,7 @@ class Desk:
                     continue
                 answer = answer_of(one, batch)
                 answers.append((one.waiting, answer))
-                kept = kept_reply(answer, one.waiting.request)
+                kept = kept_reply(answer)
                 if kept is not None:
                     replies.append(kept)
         beside = Beside(
@@ -346,10 +417,11 @@ class Desk:
             new_subjects=window.counted_subjects(),
             versions=window.versions,
         )
-        trust.execute_new(
+        trust.execute(
             self._database,
             meter_calls,
             trust.PLATFORM,
+            None,
             batches=tuple(batches),
             beside=Hides(beside),
         )

@@ -287,10 +287,10 @@ def _metered(row: Row) -> MeteredCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedCall:
-    """A call that was answered before, as it is on record; `request` and `answer` where stored.
+    """A call that was answered before, as it is on record; `answer` where it was stored.
 
-    The answer about a single subject needs no storing: `outcome` is it, and `digest` tells whether
-    the request is the same. `snapshot` and `as_of` are what it was answered from.
+    The answer about a single subject needs no storing: `outcome` is it. `digest` tells whether a
+    request is the same. `snapshot` and `as_of` are what it was answered from.
     """
 
     batch: MeterBatchId
@@ -300,13 +300,12 @@ class UsedCall:
     digest: str
     snapshot: SnapshotId
     as_of: Instant
-    request: str | None
     answer: str | None
 
 
 _KNOWN = """
     SELECT c.grant_id, c.call, c.batch, c.outcome, c.subjects, c.units, c.digest, c.snapshot,
-           s.as_of, r.request, r.answer
+           s.as_of, r.answer
     FROM unnest(%(grants)s::text[], %(calls)s::text[]) AS w (grant_id, call)
     JOIN LATERAL (
         SELECT * FROM gate.call

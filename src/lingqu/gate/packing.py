@@ -16,7 +16,7 @@ import mmap
 import os
 import struct
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -97,6 +97,17 @@ def salt_of(key: bytes, predicate: str) -> bytes:
 def keyed_hash(salt: bytes, told: str) -> bytes:
     """This will give the hash of a subject, or of a subject, a NUL, and one of its values."""
     return hashlib.blake2b(told.encode(), key=salt, digest_size=KEY_BYTES).digest()
+
+
+def keyed_hashes(salt: bytes, told: Iterable[str]) -> list[bytes]:
+    """This will give the hashes of many at once."""
+    keyed = hashlib.blake2b(key=salt, digest_size=KEY_BYTES)
+    found = []
+    for one in told:
+        made = keyed.copy()
+        made.update(one.encode())
+        found.append(made.digest())
+    return found
 
 
 def first_subject_hash(key: bytes, predicate: str, subject: str) -> bytes:
@@ -206,6 +217,15 @@ class PackedFile:
             if found[KEY_BYTES:] == _EMPTY:
                 return 0
             slot = (slot + 1) % slots
+
+    def are_known(self, names: Iterable[bytes]) -> list[bool]:
+        """This will say of many keyed hashes which are at their first slot, as nearly all are.
+
+        One that is not may still be found by `look_up`.
+        """
+        data, slots, start = self._map, self._slots, self._start
+        places = [(start + int.from_bytes(one[:8]) % slots * SLOT_BYTES, one) for one in names]
+        return [data[at : at + KEY_BYTES] == one for at, one in places]
 
     def find(self, name: bytes) -> Record | None:
         """This will give the record of a subject, None where there is none."""

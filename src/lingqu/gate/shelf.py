@@ -124,7 +124,12 @@ def question_name(key: bytes, question: Question, asked: Asked) -> bytes:
     (part, *others) = question.parts
     if question.how is None and part.measure is None and not others and values[0]:
         return keyed_hash(key, f"{subject}\0{values[0]}")[:VALUE_BYTES]
-    told = "\0".join((subject, "", question.name, *values))
+    # A bound written in two ways is one question.
+    places = (
+        value if part.measure is None else str(part.measure.place_of(value))
+        for part, value in zip(question.parts, values, strict=True)
+    )
+    told = "\0".join((subject, "", question.name, *places))
     return keyed_hash(key, told)[:VALUE_BYTES]
 
 

@@ -93,6 +93,8 @@ class EffectiveGrants:
         self._writing = threading.Lock()
         self.listening = False
         """Whether revocations are heard; while False, every check raises NotListening."""
+        self.heard_ns = 0
+        """When the last sign of life came over the connection that listens, on the steady clock."""
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -46,6 +46,16 @@ class Listener:
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(detail=type(error).__name__) from error
 
+    def reassure(self) -> None:
+        """This will ask the server for a sign of life, and wait for it however long it takes.
+
+        Raises DatabaseUnavailable when the connection is lost.
+        """
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable(detail=type(error).__name__) from error
+
 
 @contextmanager
 def listening(database: Database, channels: Sequence[str]) -> Iterator[Listener]:

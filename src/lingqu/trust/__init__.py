@@ -31,7 +31,6 @@ from lingqu.trust.commands import (
     command,
     commands,
     execute,
-    execute_new,
     record_refusal,
 )
 from lingqu.trust.evidence import (
@@ -149,7 +148,6 @@ __all__ = (
     "drop_expired_sessions",
     "erase_party",
     "execute",
-    "execute_new",
     "fact_kinds",
     "find_accounts",
     "find_api_keys",

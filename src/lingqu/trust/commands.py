@@ -134,30 +134,21 @@ def execute(
     database: Database,
     what: Command[P, R],
     caller: Caller,
-    command_id: CommandId,
+    command_id: CommandId | None,
     /,
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> R:
     """This will do a command in a transaction of its own, once per `command_id`.
 
+    Without one, an id is made here: nobody can have sent it before, so nothing is looked for.
     Raises what the command raises, after recording the refusal; CommandIdReused where the id was
     used for another request.
     """
     assert not args, "commands take keyword arguments"
+    if command_id is None:
+        return _measured(database, what, caller, new_id(CommandId), kwargs, _do_new)
     return _measured(database, what, caller, command_id, kwargs, _do)
-
-
-def execute_new(
-    database: Database, what: Command[P, R], caller: Caller, /, *args: P.args, **kwargs: P.kwargs
-) -> R:
-    """This will do a command as `execute` does, under an id made here.
-
-    Nobody can have sent that id before, so nothing is looked for. Raises what the command raises,
-    after recording the refusal.
-    """
-    assert not args, "commands take keyword arguments"
-    return _measured(database, what, caller, new_id(CommandId), kwargs, _do_new)
 
 
 def _measured(

@@ -11,7 +11,7 @@ from litestar import Response, Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import gate, rights, supply, trust
-from lingqu.api.routes import After, Size, asks, makes, reads, routes_of
+from lingqu.api.routes import After, Size, asks, does, makes, reads, routes_of
 from lingqu.api.v1 import gate_shapes as shapes
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.gate import lists
@@ -54,25 +54,44 @@ def find_files(
         page = lists.find_files(
             tx, page=PageRequest(size=size, after=after), grant=rights.GrantId(grant)
         )
-    return shapes.FileJobPage(items=[shapes.file_view(one) for one in page.items], next=page.next)
+        items = [shapes.file_view(one, lists.find_progress(tx, one.id)) for one in page.items]
+    return shapes.FileJobPage(items=items, next=page.next)
 
 
 @reads("/files/{job:str}", "Read a file job")
 def get_file(platform: FromPlatform, visit: FromVisit, job: FromPath[str]) -> shapes.FileJobView:
     """This will say how far a file is."""
     with platform.database.reading(visit.caller) as tx:
-        return shapes.file_view(lists.get_file(tx, lists.FileJobId(job)))
+        found = lists.get_file(tx, lists.FileJobId(job))
+        return shapes.file_view(found, lists.find_progress(tx, found.id))
+
+
+@does("/files/{job:str}/cancel", "gate.file.cancel", "Cancel a file job")
+def cancel_file(write: FromWrite, job: FromPath[str]) -> shapes.FileJobView:
+    """This will stop a file before its next part; what was answered by then stays metered."""
+    ended = write.execute(lists.cancel_file, job=lists.FileJobId(job))
+    write.platform.file_room.forget(ended)
+    return shapes.file_view(ended)
 
 
 @reads("/files/{job:str}/answers", "Fetch a table with its answers")
-def fetch_file(platform: FromPlatform, visit: FromVisit, job: FromPath[str]) -> Response[bytes]:
-    """This will give the table with its answers, in the form it came in."""
+def fetch_file(
+    platform: FromPlatform,
+    visit: FromVisit,
+    job: FromPath[str],
+    so_far: Annotated[bool, QueryParameter(name="so_far")] = False,  # noqa: FBT002  # of a URL
+) -> Response[bytes]:
+    """This will give the table with its answers, in the form it came in.
+
+    With `so_far`, what is answered already of a file that still waits, as CSV.
+    """
     with platform.database.reading(visit.caller) as tx:
         found = lists.get_file(tx, lists.FileJobId(job))
+    room, form = platform.file_room, lists.FileFormat.CSV if so_far else found.format
     return Response(
-        platform.file_room.fetch(found),
-        media_type=_MEDIA_TYPES[found.format],
-        headers={"Content-Disposition": f'attachment; filename="{job}.{found.format.value}"'},
+        room.fetch_so_far(found) if so_far else room.fetch(found),
+        media_type=_MEDIA_TYPES[form],
+        headers={"Content-Disposition": f'attachment; filename="{job}.{form.value}"'},
     )
 
 
@@ -147,7 +166,7 @@ def _decoded(content: str) -> bytes:
 def routers() -> tuple[Router, ...]:
     """This will give the routes."""
     handlers: list[Any] = [
-        submit_file, find_files, get_file, fetch_file, try_sample, fetch_open_file,
+        submit_file, find_files, get_file, cancel_file, fetch_file, try_sample, fetch_open_file,
         reconcile,
     ]  # fmt: skip
     return routes_of("/api/v1/gate", "gate", handlers)

@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import csv
 import enum
+import functools
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from lingqu import rights, supply, trust
+from lingqu.gate.answering import SubjectAnswer
 from lingqu.gate.decisions import OverQuota
 from lingqu.gate.desk import Desk
 from lingqu.gate.lanes import Asker
-from lingqu.gate.predicates import Answer, Subject
-from lingqu.gate.products import ProductId, get_product
-from lingqu.gate.requests import SUBJECTS_MOST, CallAnswer, CallId, CallRequest
+from lingqu.gate.predicates import Answer, Subject, VerificationPolicy
+from lingqu.gate.products import ProductId, get_product, policy_of
+from lingqu.gate.requests import CallAnswer, CallId, CallRequest
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.paging import Page, PageRequest, cursor
@@ -38,6 +40,12 @@ JOB = "gate.files.run"
 ROWS_MOST = 1_000_000
 BYTES_MOST = 64 * 1024 * 1024
 KEPT_DAYS = 7
+PART = 5_000
+"""So many rows are asked about in one call; progress and cancelling go by parts."""
+TURN = 4
+"""So many parts of one file are answered before another file has its turn."""
+WAITING_MOST = 10
+"""So many files of one grant wait at a time."""
 _WORDS = {Answer.YES: "是", Answer.NO: "否", Answer.ONCE: "曾经是", Answer.UNKNOWN: "未知"}
 
 
@@ -60,6 +68,7 @@ class FileState(enum.Enum):
     WAITING = "waiting"
     DONE = "done"
     REFUSED = "refused"
+    CANCELLED = "cancelled"
 
 
 class FileJobNotFound(errors.NotFound):
@@ -78,6 +87,12 @@ class FileNotReady(errors.Conflict):
     """The answers are not there: the job waits, was refused, or they were deleted."""
 
     code = "gate.file.not_ready"
+
+
+class TooManyFiles(errors.Conflict):
+    """So many files wait under the grant already; all are answered in turn."""
+
+    code = "gate.file.too_many"
 
 
 class BadFile(errors.Rejected):
@@ -134,6 +149,23 @@ class FileJobEndedFact(trust.Fact):
     refusal: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileWasCancelled(trust.Fact):
+    """A file job was stopped by who handed it in; what was answered by then stays metered."""
+
+    kind = "gate.file.cancelled"
+    job: FileJobId
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileProgress:
+    """How far a file is: so many of its rows were answered; 0 of 0 before it is begun."""
+
+    rows: int = 0
+    answered: int = 0
+
+
 @trust.command("gate.file.submit")
 def submit_file(
     tx: Tx,
@@ -150,13 +182,16 @@ def submit_file(
 ) -> FileJob:
     """This will queue a table that was put in place to be answered under a grant.
 
-    Raises GrantNotFound, ProductNotFound, IdTaken, and the refusal of a grant that is not alive.
+    Raises GrantNotFound, ProductNotFound, TooManyFiles, IdTaken, and the refusal of a grant that
+    is not alive.
     """
     held = rights.get_grant(tx, grant)
     holds.refuse_held(tx, subjects=held.subjects)
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT, owner=held.holder)
     rights.refuse_dead(held, rights.find_life(tx, held))
     get_product(tx, product)
+    if tx.one(_COUNT_WAITING, (grant,))["waiting"] >= WAITING_MOST:
+        raise TooManyFiles(grant=grant, most=WAITING_MOST)
     made = FileJob(
         id=job,
         grant_id=grant,
@@ -178,6 +213,39 @@ def submit_file(
     trust.record(tx, FileWasSubmitted(job=job, grant=grant, product=product, digest=digest))
     tx.defer(JOB, job=job)
     return made
+
+
+_COUNT_WAITING = """
+    SELECT count(*) AS waiting FROM gate.file_job WHERE grant_id = %s AND state = 'waiting'
+"""
+
+
+@trust.command("gate.file.cancel")
+def cancel_file(tx: Tx, *, job: FileJobId) -> FileJob:
+    """This will stop a job before its next part. Raises FileJobNotFound, FileJobEnded."""
+    held = get_file(tx, job)
+    held = JOBS.lock(tx, job)
+    trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT, owner=held.holder)
+    if held.state is not FileState.WAITING:
+        raise FileJobEnded(job=job)
+    rows = find_progress(tx, job).answered
+    ended = JOBS.update(tx, held, state=FileState.CANCELLED, rows=rows, ended_at=tx.now)
+    trust.record(tx, FileWasCancelled(job=job, rows=rows))
+    return ended
+
+
+_PROGRESS = "SELECT rows, answered FROM gate.file_progress WHERE job = %s"
+_NOTE_PROGRESS = """
+    INSERT INTO gate.file_progress AS p (job, rows, answered, at) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (job) DO UPDATE SET rows = excluded.rows, answered = excluded.answered,
+        at = excluded.at
+"""
+
+
+def find_progress(tx: Tx, job: FileJobId) -> FileProgress:
+    """This will say how many rows of a file were answered."""
+    row = tx.maybe(_PROGRESS, (job,))
+    return FileProgress() if row is None else FileProgress(**row)
 
 
 @trust.command("gate.file.end", internal=True)
@@ -213,7 +281,10 @@ def find_files(tx: Tx, *, page: PageRequest, grant: rights.GrantId) -> Page[File
 
 
 class FileRoom:
-    """The folder in which tables wait, and answers are kept until they are fetched."""
+    """The folder in which tables wait, and answers are kept until they are fetched.
+
+    A part of a file that was answered stands beside it as lines of CSV, until the file ends.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Use the folder; it is made when first needed."""
@@ -237,14 +308,32 @@ class FileRoom:
             raise FileNotReady(job=job.id)
         return content
 
+    def put_part(self, job: FileJob, number: int, lines: str) -> None:
+        """This will keep the answers of one part."""
+        replace_file(self._part(job, number), lines.encode())
+
+    def has_part(self, job: FileJob, number: int) -> bool:
+        """This will say whether a part was answered."""
+        return self._part(job, number).exists()
+
+    def read_parts(self, job: FileJob) -> str:
+        """This will give the answers of the parts from the first on, as far as they are there."""
+        found, number = [], 0
+        while self.has_part(job, number):
+            found.append(self._part(job, number).read_text(encoding="utf-8"))
+            number += 1
+        return "".join(found)
+
     def finish(self, job: FileJob, answers: bytes | None) -> None:
         """This will keep the answers, if there are any."""
         if answers is not None:
             replace_file(self._folder / f"{job.id}.out", answers)
 
     def forget(self, job: FileJob) -> None:
-        """This will delete what was handed in."""
+        """This will delete what was handed in, and the parts."""
         (self._folder / f"{job.id}.in").unlink(missing_ok=True)
+        for one in self._folder.glob(f"{job.id}.*.part"):
+            one.unlink(missing_ok=True)
 
     def fetch(self, job: FileJob) -> bytes:
         """This will give the answers. Raises FileNotReady."""
@@ -254,6 +343,16 @@ class FileRoom:
             return (self._folder / f"{job.id}.out").read_bytes()
         except OSError:
             raise FileNotReady(job=job.id) from None
+
+    def fetch_so_far(self, job: FileJob) -> bytes:
+        """This will give the answers there are as CSV, of a file that is still being answered.
+
+        Raises FileNotReady where there are none.
+        """
+        parts = self.read_parts(job) if job.state is FileState.WAITING else ""
+        if not parts:
+            raise FileNotReady(job=job.id)
+        return as_csv(job, parts)
 
     def sweep(self, now: Instant) -> int:
         """This will delete what is older than some days; gives how many files."""
@@ -265,26 +364,40 @@ class FileRoom:
             one.unlink(missing_ok=True)
         return len(old)
 
+    def _part(self, job: FileJob, number: int) -> Path:
+        return self._folder / f"{job.id}.{number}.part"
 
-def run_file(database: Database, desk: Desk, room: FileRoom, job: FileJobId) -> FileJob:
-    """This will answer a waiting job whole, or end it with the refusal of its first batch.
 
-    Running it again after an interruption gives the same answers uncharged.
+def run_file(
+    database: Database, desk: Desk, room: FileRoom, job: FileJobId, *, parts: int | None = None
+) -> FileJob:
+    """This will answer a waiting job part by part, or end it with the refusal of a part.
+
+    It stops after so many `parts`, and still waits then. Running it again after that, or after an
+    interruption, gives the same answers uncharged.
     """
     with database.reading(trust.PLATFORM) as tx:
         held = JOBS.get(tx, job)
     if held.state is not FileState.WAITING:
+        room.forget(held)
         return held
     rows, refusal, answers = 0, None, None
     try:
-        subjects = read_listed(room.take(held), key=held.key_column, value=held.value_column)
-        answered = list(_ask(database, desk, held, subjects))
-        answers = write_answers(held, subjects, answered)
+        subjects = read_listed(
+            room.take(held),
+            key=held.key_column,
+            value=held.value_column,
+            values=_named_values(database, held),
+        )
         rows = len(subjects)
+        if not _run_parts(database, desk, room, held, subjects, parts):
+            with database.reading(trust.PLATFORM) as tx:
+                return JOBS.get(tx, job)
+        answers = write_answers(held, room.read_parts(held))
     except errors.Unavailable:
         raise
     except errors.LingquError as error:
-        refusal = error.code
+        refusal, rows = error.code, 0
     room.finish(held, answers)
     ended = trust.execute(
         database,
@@ -299,21 +412,34 @@ def run_file(database: Database, desk: Desk, room: FileRoom, job: FileJobId) -> 
     return ended
 
 
-def call_id(job: FileJobId, number: int) -> CallId:
-    """This will give the id of a job's batch, the same whenever it is run."""
-    entropy = hashlib.sha256(f"{job}/{number}".encode()).digest()[:10]
-    return CallId.make(unix_ms=job.unix_ms, entropy=entropy)
+def _named_values(database: Database, job: FileJob) -> tuple[str, ...]:
+    """Name the columns of the values of what is combined: each is called as its predicate."""
+    with database.reading(trust.PLATFORM) as tx:
+        policy = policy_of(get_product(tx, job.product))
+    question = policy.question(job.predicate) if isinstance(policy, VerificationPolicy) else None
+    if question is None or question.how is None:
+        return ()
+    return tuple(one.name for one in question.parts if one.takes_value)
 
 
-def _ask(
-    database: Database, desk: Desk, job: FileJob, subjects: Sequence[Subject]
-) -> Iterator[CallAnswer]:
+def _run_parts(
+    database: Database,
+    desk: Desk,
+    room: FileRoom,
+    job: FileJob,
+    subjects: Sequence[Subject],
+    most: int | None,
+) -> bool:
+    """Answer parts that are not answered yet; False where it stops before the last one."""
     asker = Asker(account=job.account, may_call=True)
-    parts = [
-        tuple(subjects[start : start + SUBJECTS_MOST])
-        for start in range(0, len(subjects), SUBJECTS_MOST)
-    ]
-    for number, part in enumerate(parts):
+    starts = range(0, len(subjects), PART)
+    done = 0
+    for number, start in enumerate(starts):
+        if room.has_part(job, number):
+            continue
+        if most is not None and done >= most:
+            return False
+        part = tuple(subjects[start : start + PART])
         request = CallRequest(
             call=call_id(job.id, number),
             grant=job.grant_id,
@@ -322,9 +448,27 @@ def _ask(
             subjects=part,
             predicate=job.predicate,
         )
-        if number == 0 and len(parts) > 1:
+        if number == 0 and len(starts) > 1:
             _refuse_short(database, desk, job, request, len(subjects))
-        yield desk.ask(request, asker)
+        room.put_part(job, number, _lines(part, desk.ask(request, asker)))
+        done += 1
+        answered = start + len(part)
+        note = functools.partial(_note, job=job.id, rows=len(subjects), answered=answered)
+        if not database.run(trust.PLATFORM, note):
+            return False
+    return True
+
+
+def _note(tx: Tx, *, job: FileJobId, rows: int, answered: int) -> bool:
+    """Note how far a file is; False where it was cancelled meanwhile."""
+    tx.execute(_NOTE_PROGRESS, (job, rows, answered, tx.now))
+    return JOBS.get(tx, job).state is FileState.WAITING
+
+
+def call_id(job: FileJobId, number: int) -> CallId:
+    """This will give the id of a job's batch, the same whenever it is run."""
+    entropy = hashlib.sha256(f"{job}/{number}".encode()).digest()[:10]
+    return CallId.make(unix_ms=job.unix_ms, entropy=entropy)
 
 
 def _refuse_short(
@@ -347,61 +491,89 @@ def format_of(content: bytes) -> FileFormat:
     return FileFormat.XLSX if content.startswith(b"PK\x03\x04") else FileFormat.CSV
 
 
-def read_listed(content: bytes, *, key: str, value: str = "") -> tuple[Subject, ...]:
+def read_listed(
+    content: bytes, *, key: str, value: str = "", values: Sequence[str] = ()
+) -> tuple[Subject, ...]:
     """This will read subjects from a table by the names of its columns.
 
-    Raises BadFile and what tables refuse.
+    `values` names the columns of several values. Raises BadFile and what tables refuse.
     """
+    columns = [key, *((value,) if value else ()), *values]
     if format_of(content) is FileFormat.XLSX:
-        return _read_workbook(key, value, content)
-    table = supply.parse_table("CSV", content)
-    keys = table.place_of(key)
-    values = table.place_of(value) if value else None
-    if len(table.rows) > ROWS_MOST:
-        raise BadFile(part="rows")
+        rows = _read_workbook(columns, content)
+    else:
+        table = supply.parse_table("CSV", content)
+        places = [table.place_of(one) for one in columns]
+        if len(table.rows) > ROWS_MOST:
+            raise BadFile(part="rows")
+        rows = [[row[place] for place in places] for row in table.rows]
+    if not values:
+        return tuple(Subject(key=row[0], value=row[1] if value else "") for row in rows)
+    first = 2 if value else 1
     return tuple(
-        Subject(key=row[keys], value="" if values is None else row[values]) for row in table.rows
+        Subject(
+            key=row[0],
+            value=row[1] if value else "",
+            values=dict(zip(values, row[first:], strict=True)),
+        )
+        for row in rows
     )
 
 
-def _read_workbook(key: str, value: str, content: bytes) -> tuple[Subject, ...]:
-    columns = [documents.SheetColumn(name="key", zh=key)]
-    if value:
-        columns.append(documents.SheetColumn(name="value", zh=value))
-    reading = documents.read_sheet(content, columns=columns)
+def _read_workbook(columns: Sequence[str], content: bytes) -> list[list[str]]:
+    named = [documents.SheetColumn(name=str(place), zh=one) for place, one in enumerate(columns)]
+    reading = documents.read_sheet(content, columns=named)
     if reading.problems:
         raise reading.problems[0]
     if not reading.rows:
         raise BadFile(part="rows")
-    return tuple(
-        Subject(key=str(row["key"]), value=str(row.get("value") or "")) for row in reading.rows
-    )
+    return [[str(row.get(one.name) or "") for one in named] for row in reading.rows]
 
 
-def write_answers(
-    job: FileJob, subjects: Sequence[Subject], answered: Sequence[CallAnswer]
-) -> bytes:
-    """This will write the table with the answer beside each row, and its call for the books."""
-    value = job.value_column or "—"
-    names = (job.key_column, value, "结果", "依据", "调用编号", "计量批次")
-    lines = []
-    told = ((call, one) for call in answered for one in call.answers)
-    for subject, (call, one) in zip(subjects, told, strict=True):
-        shown = "；".join("，".join(row.values()) for row in one.evidence)
-        lines.append((
-            subject.key, subject.value, _WORDS[one.answer], shown, call.call, call.batch,
-        ))  # fmt: skip
-    out = io.BytesIO()
-    if job.format is FileFormat.XLSX:
-        columns = [
-            documents.SheetColumn(name=str(place), zh=name, optional=True)
-            for place, name in enumerate(names)
-        ]
-        rows = ({str(place): cell or None for place, cell in enumerate(line)} for line in lines)
-        documents.write_sheet(out, title="核验结果", columns=columns, rows=rows)
-        return out.getvalue()
+def _lines(subjects: Sequence[Subject], call: CallAnswer) -> str:
+    """The answers of one call as lines of CSV: the answer beside each row, and its call."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(names)
-    writer.writerows(lines)
-    return ("\ufeff" + text.getvalue()).encode()
+    for subject, one in zip(subjects, call.answers, strict=True):
+        shown = "；".join("，".join(row.values()) for row in one.evidence)
+        told = "；".join(f"{name}={value}" for name, value in subject.values.items())
+        writer.writerow(
+            (subject.key, subject.value or told, _word(one), shown, call.call, call.batch)
+        )
+    return text.getvalue()
+
+
+def _word(one: SubjectAnswer) -> str:
+    if one.parts:
+        return "；".join(
+            f"{part.predicate}：{part.band or _WORDS[part.answer]}" for part in one.parts
+        )
+    return one.band or _WORDS[one.answer]
+
+
+def _names(job: FileJob) -> tuple[str, ...]:
+    return (job.key_column, job.value_column or "—", "结果", "依据", "调用编号", "计量批次")
+
+
+def as_csv(job: FileJob, parts: str) -> bytes:
+    """This will write a table of answers as CSV."""
+    head = io.StringIO(newline="")
+    csv.writer(head).writerow(_names(job))
+    return ("\ufeff" + head.getvalue() + parts).encode()
+
+
+def write_answers(job: FileJob, parts: str) -> bytes:
+    """This will write the table with the answer beside each row, in the form it came in."""
+    if job.format is FileFormat.CSV:
+        return as_csv(job, parts)
+    out = io.BytesIO()
+    columns = [
+        documents.SheetColumn(name=str(place), zh=name, optional=True)
+        for place, name in enumerate(_names(job))
+    ]
+    rows = (
+        {str(place): cell or None for place, cell in enumerate(line)}
+        for line in csv.reader(io.StringIO(parts, newline=""))
+    )
+    documents.write_sheet(out, title="核验结果", columns=columns, rows=rows)
+    return out.getvalue()

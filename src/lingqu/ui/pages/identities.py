@@ -75,25 +75,22 @@ def describe(desk: FromDesk, form: FromForm, party: FromPath[str]) -> Response[s
 def give_mandate(desk: FromDesk, form: FromForm, party: FromPath[str]) -> Response[str] | Redirect:
     """This will let an account act for the party in one role, from one day until another."""
     known, command = trust.PartyId(party), form.id("command", trust.CommandId)
-    mandate, account = form.id("mandate", identity.MandateId), form.id("account", trust.AccountId)
-    role = chosen(form, "role", trust.Role)
-    begin, end = _day(desk, form, "from"), _day(desk, form, "until")
-    document = form.text("document").strip().lower()
-    return _act(
-        desk,
-        known,
-        lambda: desk.execute(
+    mandate, role = form.id("mandate", identity.MandateId), chosen(form, "role", trust.Role)
+
+    def act() -> None:
+        desk.execute(
             command,
             identity.give_mandate,
             mandate=mandate,
-            account=account,
+            account=form.id("account", trust.AccountId),
             party=known,
             roles=(role,),
-            from_at=begin,
-            until_at=end,
-            document=document,
-        ),
-    )
+            from_at=_day(desk, form, "from"),
+            until_at=_day(desk, form, "until"),
+            document=form.text("document").strip().lower(),
+        )
+
+    return _act(desk, known, act)
 
 
 @post("/trust/parties/{party:str}/mandates/end", sync_to_thread=True, command="trust.mandate.end")
