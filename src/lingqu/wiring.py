@@ -30,13 +30,7 @@ from lingqu.runtime.keys import KeyExists, KeyId, Keyring, SigningKey, Unlock, c
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
 from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
-from lingqu.runtime.settings import (
-    BadSetting,
-    Settings,
-    key_location,
-    read_secret,
-    source_location,
-)
+from lingqu.runtime.settings import BadSetting, Settings, key_location, read_secret, source_location
 from lingqu.supply import collection, handing, opening
 from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import jobs as works
