@@ -17,7 +17,7 @@ from lingqu.gate import answers, consents
 from lingqu.kernel.time import Period
 from lingqu.runtime import Caller
 from lingqu.supply import collection, handing, opening
-from lingqu.wiring import GATE, App, workshop
+from lingqu.wiring import GATE, App
 
 
 def deliver_file(
@@ -37,7 +37,7 @@ def deliver_file(
     then nothing is loaded.
     """
     return handing.load_file(
-        app.database, caller, command_id, workshop(app),
+        app.database, caller, command_id, app.workshop,
         resource=resource, name=name, content=content, mode=mode, source=source,
     )  # fmt: skip
 
@@ -49,7 +49,7 @@ def deliver_source(
 
     Raises UnreadableSecret, what the source's database refuses, and what `deliver_file` raises.
     """
-    return handing.load_source(app.database, caller, command_id, workshop(app), source=source)
+    return handing.load_source(app.database, caller, command_id, app.workshop, source=source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

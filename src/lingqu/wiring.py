@@ -26,24 +26,11 @@ from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.calendar import local_day, shift_days
 from lingqu.runtime.engine import Engine, job_limits, open_engine
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
-from lingqu.runtime.keys import (
-    KeyExists,
-    KeyId,
-    Keyring,
-    SigningKey,
-    Unlock,
-    create_key_file,
-)
+from lingqu.runtime.keys import KeyExists, KeyId, Keyring, SigningKey, Unlock, create_key_file
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
 from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
-from lingqu.runtime.settings import (
-    BadSetting,
-    Settings,
-    key_location,
-    read_secret,
-    source_location,
-)
+from lingqu.runtime.settings import BadSetting, Settings, key_location, read_secret, source_location
 from lingqu.supply import collection, handing, opening
 from lingqu.trust import identity, procedures, rulebook
 from lingqu.trust import jobs as works
@@ -137,6 +124,14 @@ class App:
         """
         signed = self._key_for(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
         return hashlib.sha256(signed.value).digest()
+
+    @property
+    def workshop(self) -> handing.Workshop:
+        """What loading a delivery needs."""
+        return handing.Workshop(
+            engine=self.one_engine.get, tables=self.tables, blobs=self.blobs,
+            secrets=source_location(self.settings), entity_key=self.entity_key,
+        )  # fmt: skip
 
     @property
     def seal(self) -> seals.KeySeal:
@@ -262,17 +257,6 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
             app.readiness.remove("worker")
         for one in reversed(threads):
             one.join(timeout=15)
-
-
-def workshop(app: App) -> handing.Workshop:
-    """This will give what loading a delivery needs of an opened platform."""
-    return handing.Workshop(
-        engine=lambda: app.engine,
-        tables=app.tables,
-        blobs=app.blobs,
-        secrets=source_location(app.settings),
-        entity_key=app.entity_key,
-    )
 
 
 def rotate_log_key(app: App, caller: Caller, command_id: trust.CommandId) -> logs.LogKey:
@@ -450,19 +434,13 @@ def _elder(ring: Keyring, log: logs.OwnLog) -> notes.Signer:
     raise logs.NoSigningKey(origin=log.origin, key=log.keys[-1].verifier.fingerprint)
 
 
-def _app(context: JobContext) -> App:
-    app = context.platform
-    assert isinstance(app, App), "the worker was started with the app"
-    return app
-
-
 def _jobs() -> JobRegistry:
     jobs = JobRegistry()
 
     @jobs.job("trust.sessions.drop_expired")
     def drop_expired(context: JobContext) -> None:
         """Delete sessions whose time is over."""
-        app = _app(context)
+        app = _app_of(context)
         with app.database.transaction(trust.PLATFORM) as tx:
             trust.drop_expired_sessions(tx, now=REAL_TIME.now())
             identity.drop_old_failures(tx, now=REAL_TIME.now(), policy=app.lock_policy)
@@ -470,19 +448,19 @@ def _jobs() -> JobRegistry:
     @jobs.job("trust.procedures.fire_timers")
     def fire_timers(context: JobContext) -> None:
         """Let clocks of procedures act that have run out."""
-        app = _app(context)
+        app = _app_of(context)
         procedures.fire_due_timers(app.database, trust.PLATFORM)
 
     @jobs.job("trust.procedures.recount_deadlines")
     def recount_deadlines(context: JobContext) -> None:
         """Count provisional deadlines again, once a day, after a year's days were published."""
-        app = _app(context)
+        app = _app_of(context)
         procedures.recount_all_deadlines(app.database, trust.PLATFORM)
 
     @jobs.job("rights.quotas.sweep")
     def sweep_quotas(context: JobContext) -> None:
         """Move what dead grants have not spent to the living above them."""
-        app = _app(context)
+        app = _app_of(context)
         with app.database.reading(trust.PLATFORM) as tx:
             roots = quantities.find_unswept(tx)
         for root in roots:
@@ -497,7 +475,7 @@ def _jobs() -> JobRegistry:
     @jobs.job("rights.obligations.begin")
     def begin_obligations(context: JobContext) -> None:
         """Start the clocks of what is owed after grants that ended, until none is left."""
-        app = _app(context)
+        app = _app_of(context)
         due = True
         while due and not context.should_stop():
             with app.database.reading(trust.PLATFORM) as tx:
@@ -523,19 +501,25 @@ def _jobs() -> JobRegistry:
     return jobs
 
 
+def _app_of(context: JobContext) -> App:
+    app = context.platform
+    assert isinstance(app, App), "the worker was started with the app"
+    return app
+
+
 def _supply_jobs(jobs: JobRegistry) -> None:
     @jobs.job(handing.DELIVERY_JOB)
     def load_delivery(context: JobContext, work: str) -> None:
         """Load what a body handed over, and tell how far it is."""
-        app = _app(context)
-        handing.run_delivery(app.database, works.WorkId(work), workshop(app))
+        app = _app_of(context)
+        handing.run_delivery(app.database, works.WorkId(work), app.workshop)
 
 
 def _market_jobs(jobs: JobRegistry) -> None:
     @jobs.job("market.contracts.expire")
     def expire_contracts(context: JobContext) -> None:
         """End the contracts whose period is over, some at a time, until none is left."""
-        app = _app(context)
+        app = _app_of(context)
         due = True
         while due and not context.should_stop():
             with app.database.reading(trust.PLATFORM) as tx:
@@ -551,7 +535,7 @@ def _market_jobs(jobs: JobRegistry) -> None:
     @jobs.job("market.days.settle")
     def settle_days(context: JobContext) -> None:
         """Share out at each venue what was earned up to the day the ledger closed last."""
-        app = _app(context)
+        app = _app_of(context)
         distribution.settle_closed_day(app.database, trust.PLATFORM)
 
     jobs.periodic("market.contracts.expire", "*/5 * * * *")
@@ -562,7 +546,7 @@ def _gate_jobs(jobs: JobRegistry) -> None:
     @jobs.job("gate.leases.settle")
     def settle_leases(context: JobContext) -> None:
         """Settle leases of a gate that ended without settling, and drop what need not be kept."""
-        app = _app(context)
+        app = _app_of(context)
         gate.settle_overdue(app.database)
         gate.settle_abandoned(app.database)
         app.file_room.sweep(REAL_TIME.now())
@@ -572,7 +556,7 @@ def _gate_jobs(jobs: JobRegistry) -> None:
     @jobs.job(lists.JOB)
     def run_file(context: JobContext, job: str) -> None:
         """Answer a table of subjects that was handed in."""
-        app = _app(context)
+        app = _app_of(context)
         left = lists.run_file(
             app.database, app.desk, app.file_room, lists.FileJobId(job), parts=lists.TURN
         )
@@ -588,7 +572,7 @@ def _supervise(jobs: JobRegistry) -> None:
     @jobs.job("supervision.day.reconcile")
     def reconcile_day(context: JobContext) -> None:
         """Compare meter, bill and ledger of the day before, contract by contract."""
-        app = _app(context)
+        app = _app_of(context)
         day = shift_days(local_day(app.database.time.now()), -1)
         supervision.reconcile_day(app.database, trust.PLATFORM, day=day)
 

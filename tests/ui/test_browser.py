@@ -51,7 +51,7 @@ def test_a_person_registers_a_party_and_verifies_its_evidence(
     party = page.url.partition("?")[0].rpartition("/")[2]
 
     page.goto(f"/trust/facts?subject={party}")
-    page.locator("#facts table a").first.click()
+    page.locator("#facts tbody a").first.click()
     for _ in range(100):
         if page.locator("svg.lq-ladder").count():
             break

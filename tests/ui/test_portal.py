@@ -48,6 +48,7 @@ def pages(world):
         ("provider", "load", f"/supply/loads/{world.load}"),
         ("provider", "resource-loaded", f"/supply/resources/{resource}"),
         ("provider", "works", "/trust/works"),
+        ("provider", "notices", "/account/notices"),
         ("provider", "findings", "/supply/findings"),
         ("provider", "finding", f"/supply/findings/{world.finding}"),
         ("provider", "opening", "/supply/opening"),

@@ -350,6 +350,11 @@ def test_a_view_is_kept_in_the_browser_under_its_name_and_forgotten_again(world)
         again = browser.get("/supply/duties").text
         assert "本县的事项" in again
         assert "本县的事项" not in browser.get("/trust/procedures").text
+        found = browser.get("/supply/resources?opening=unconditional")
+        kind = {**fields, "path": "/supply/resources", "query": "opening=unconditional"}
+        assert 'name="query" value="opening=unconditional"' in found.text
+        browser.post("/views/save", data={**kind, "name": "可直接用的"})
+        assert "可直接用的" in browser.get("/supply/resources").text
         odd = {**fields, "path": "//evil.example", "query": "q=x"}
         assert browser.post("/views/save", data=odd).headers["location"].startswith("/")
         browser.post("/views/drop", data=fields)

@@ -11,7 +11,6 @@ signed content can be given as a file that is checked without trusting the paper
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -95,7 +94,7 @@ def is_paper(content: bytes) -> bool:
     """This will say whether a file claims to be a signed paper."""
     try:
         found = canon.decode(content)
-    except ValueError:
+    except canon.NotCanonical:
         return False
     return isinstance(found, dict) and found.get("form") == _FORM
 
@@ -114,7 +113,7 @@ def check_paper(content: bytes, keyring: Keyring) -> CheckedPaper:
             value=base64.b64decode(str(found["signature"]), validate=True),
         )
         template, data = str(found["content"]["template"]), dict(found["content"]["data"])
-    except (ValueError, TypeError, KeyError, binascii.Error, errors.LingquError):
+    except (canon.NotCanonical, ValueError, TypeError, KeyError, errors.LingquError):
         raise BadPaper from None
     digest = hashlib.sha256(plain).hexdigest()
     if found.get("form") != _FORM or found.get("sha256") != digest:
