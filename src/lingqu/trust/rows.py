@@ -294,21 +294,25 @@ class BatchTable:
         """This will give one row of plain JSON values as a line to `store`, and its leaf hash."""
         return ",".join(map(_cell, row)), batch_leaf(row)
 
+    def written(self, row: str) -> tuple[str, bytes]:
+        """This will give the same for a row that is written as canonical JSON, without brackets."""
+        text = _copied(row, len(self._columns) - 1)
+        if not text:
+            return self.line(json.loads(f"[{row}]"))
+        return text, merkle.leaf_hash(f"[{row}]".encode())
+
     def root(self, batch: str, leaves: Sequence[bytes]) -> BatchRoot:
         """This will give what the fact of a batch carries, from the leaf hashes of its rows."""
         found = merkle.root_of(leaves).hex()
         return BatchRoot(table=self.name, id=batch, count=len(leaves), root=found)
 
     def store(self, tx: Tx, batches: Iterable[tuple[str, Sequence[str]]]) -> None:
-        """This will add the lines of several batches at once; their facts carry the roots.
-
-        A line is CSV: a row's canonical JSON without its brackets, where that escapes nothing.
-        """
+        """This will add the lines of several batches at once; their facts carry the roots."""
         names = ", ".join(("batch", "position", *self._columns))
         text = "".join([
             f"{batch},{at},{line}\n" for batch, lines in batches for at, line in enumerate(lines)
         ])  # fmt: skip
-        tx.copy_text(f"COPY {self.name} ({names}) FROM STDIN (FORMAT csv, NULL 'null')", (text,))
+        tx.copy_text(f"COPY {self.name} ({names}) FROM STDIN (DELIMITER ',')", (text,))
 
     def append(self, tx: Tx, batch: str, rows: Sequence[Sequence[object]]) -> BatchRoot:
         """This will add the rows of one batch; its fact must carry the root this gives."""
