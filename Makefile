@@ -2,9 +2,9 @@
 # Each target hands its name to tools/bootstrap.py, which makes .venv when needed and goes on.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do command -v $$p && break; done)
 DO = @$(or $(PYTHON),$(error Lingqu needs Python 3.11 or newer, and no python3 is on PATH)) tools/bootstrap.py $@
-export T N FRESH UPGRADE NO_BROWSER PROFILE LANG_UI PROVINCE SCREENSHOTS
+export T N SEED FRESH UPGRADE NO_BROWSER PROFILE LANG_UI PROVINCE SCREENSHOTS
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test test-crash test-all screenshots check fix golden migration bench psql shell docs lock slices doctor clean
+.PHONY: help setup dev demo test test-crash test-all screenshots check fix golden migration bench psql shell docs lock fuzz slices doctor clean
 
 help:       ; $(DO) ## list these targets
 setup:      ; $(DO) ## make .venv from the hash-locked requirements; every other target does this by itself
@@ -19,6 +19,7 @@ fix:        ; $(DO) ## format and mend what the linter can mend
 golden:     ; $(DO) ## regenerate docs/reference and tests/golden
 migration:  ; $(DO) ## N=add_something makes the next numbered SQL file
 bench:      ; $(DO) ## measure against the baselines; prints both sides
+fuzz:       ; $(DO) ## try N hostile statements (a million) against the reading of queries (SEED=...)
 psql:       ; $(DO) ## psql on this checkout's database
 shell:      ; $(DO) ## a Python shell with an open transaction
 docs:       ; $(DO) ## check links, refresh the reference and render the documentation into site/

@@ -29,6 +29,7 @@ from measured import Figure, Pair, Reading
 from moving import bench_procedures
 from portal import bench_portal
 from proofs import bench_verify
+from querying import bench_queries
 from serving import bench_serve
 from writing import bench_commands, bench_sequencer
 
@@ -43,6 +44,7 @@ BENCHES: dict[str, Callable[[int], Reading]] = {
     "pages": bench_pages,
     "portal": bench_portal,
     "procedures": bench_procedures,
+    "queries": bench_queries,
     "sequencer": bench_sequencer,
     "serve": bench_serve,
     "verify": bench_verify,

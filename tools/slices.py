@@ -4,6 +4,7 @@
 `make slices` rebuilds the tables of one province (`PROVINCE=45`, Guangxi). Packages are downloaded
 by the machine's own pip and npm, checked against the digests below, read without being installed,
 and cut by the selection that each table's sidecar repeats. Running it again gives the same bytes.
+The list of hostile strings that the tests type into every field comes the same way.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import duckdb
 import console
 
 FOLDER = console.ROOT / "src/lingqu/cli/slices"
+STRINGS = console.ROOT / "tests/fixtures/blns.json"
 GUANGXI = "45"
 PROVINCE_NAMES = {"11": "北京", "44": "广东", "45": "广西", "52": "贵州"}
 """Short names as the segment tables write them, for the provinces that were tried."""
@@ -111,6 +113,14 @@ PACKAGES = {
             "96d2f83c1698155227ca143abd8b1d50d04a46f5764ddee6b03ebe60a55037ec",
             "BSD",
         ),
+        Package(
+            "npm",
+            "blns",
+            "2.0.4",
+            "blns-2.0.4.tgz",
+            "07defd1e4ac44024cec61c668696afed8353ee01d2fcaeca2a174d5220c24d9d",
+            "MIT",
+        ),
     )
 }
 
@@ -131,7 +141,45 @@ def main() -> int:
             rows = list(one.cut(archives[one.package], province))
             write(folder, one, rows, province)
             console.say(f"{one.file:<28} {len(rows):>7,} rows")
+        console.say(f"{STRINGS.name:<28} {strings(archives['blns']):>7,} strings")
     return 0
+
+
+def strings(archive: Path) -> int:
+    """Keep the hostile strings as they are published, with their licence; gives how many."""
+    with tarfile.open(archive) as opened:
+        listed, licence = (
+            opened.extractfile(f"package/resources/{name}") for name in ("blns.json", "LICENSE")
+        )
+        assert listed is not None, "the archive was checked"
+        assert licence is not None, "the archive was checked"
+        content = listed.read()
+        STRINGS.with_name("blns.licence.txt").write_bytes(licence.read())
+    STRINGS.write_bytes(content)
+    sidecar = {
+        "file": STRINGS.name,
+        "strings": len(json.loads(content)),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "source": "Big List of Naughty Strings",
+        "package": about(PACKAGES["blns"]),
+        "selection": "resources/blns.json, whole",
+        "tool": "tools/slices.py",
+    }
+    words = json.dumps(sidecar, ensure_ascii=False, indent=2) + "\n"
+    STRINGS.with_name("blns.sidecar.json").write_text(words, encoding="utf-8")
+    return int(str(sidecar["strings"]))
+
+
+def about(package: Package) -> dict[str, str]:
+    """What a sidecar says of the archive."""
+    return {
+        "index": package.index,
+        "name": package.name,
+        "version": package.version,
+        "file": package.file,
+        "sha256": package.sha256,
+        "licence": package.licence,
+    }
 
 
 def download(package: Package, folder: Path) -> Path:
@@ -165,20 +213,12 @@ def write(folder: Path, one: Slice, rows: Sequence[Sequence[object]], province: 
     writer.writerows(rows)
     content = text.getvalue().encode()
     (folder / one.file).write_bytes(content)
-    package = PACKAGES[one.package]
     sidecar = {
         "file": one.file,
         "rows": len(rows),
         "sha256": hashlib.sha256(content).hexdigest(),
         "source": one.source,
-        "package": {
-            "index": package.index,
-            "name": package.name,
-            "version": package.version,
-            "file": package.file,
-            "sha256": package.sha256,
-            "licence": package.licence,
-        },
+        "package": about(PACKAGES[one.package]),
         "selection": one.selection.format(
             province=province, province_name=PROVINCE_NAMES[province]
         ),

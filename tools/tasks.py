@@ -118,7 +118,17 @@ def screenshots() -> int:
     machine.need_browser()
     folder = Path(console.given("SCREENSHOTS") or ROOT / "screenshots").resolve()
     os.environ["SCREENSHOTS"] = str(folder)
-    status = console.run_openly(pytest("tests/ui/test_portal.py", "-q", "--timeout=900", workers=1))
+    status = console.run_openly(
+        pytest(
+            "tests/ui/test_portal.py",
+            "tests/ui/test_trade_story.py",
+            "-q",
+            "--timeout=1800",
+            "-k",
+            "whole_accessible",
+            workers=1,
+        )
+    )
     console.say(f"The pages are in {folder}.")
     return status
 
@@ -176,6 +186,7 @@ VERBS: dict[str, Callable[[], int]] = {
     "golden": golden,
     "migration": migration,
     "bench": lambda: console.become(program("python", "bench/run.py")),
+    "fuzz": lambda: console.become(program("python", "tests/gate/fuzzing.py")),
     "psql": lambda: console.become(program("lingqu", "psql")),
     "shell": lambda: console.become(program("lingqu", "shell")),
     "docs": docs,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lingqu import gate, supply, trust
-from lingqu.gate import consents
+from lingqu.gate import answers, consents
 from lingqu.kernel.time import Period
 from lingqu.runtime import Caller
 from lingqu.supply import collection, handing, opening
@@ -218,6 +218,7 @@ def publish_product(
         reach("tables")
         tables = gate.find_tables(tx, found, tables=app.tables)
         sealed = gate.find_sealed_key(tx, product)
+        datasets = answers.find_datasets(tx, tables)
     reach("build")
     built = gate.build_snapshot(
         found,
@@ -226,6 +227,7 @@ def publish_product(
         keyring=app.keyring,
         sealed=sealed,
         folder=app.settings.data_dir / GATE,
+        datasets=datasets,
     )
     reach("publish")
     return trust.execute(

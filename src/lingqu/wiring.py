@@ -21,12 +21,19 @@ from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
 from lingqu.rights import obligations, operation, quantities, registry
-from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id
+from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id, seals
 from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.calendar import local_day, shift_days
-from lingqu.runtime.engine import Engine, open_engine
+from lingqu.runtime.engine import Engine, job_limits, open_engine
 from lingqu.runtime.jobs import JobContext, JobRegistry, Worker
-from lingqu.runtime.keys import KeyExists, KeyId, Keyring, Unlock, create_key_file
+from lingqu.runtime.keys import (
+    KeyExists,
+    KeyId,
+    Keyring,
+    SigningKey,
+    Unlock,
+    create_key_file,
+)
 from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logger
 from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
@@ -107,6 +114,7 @@ class App:
     openid: Provider | None
     desk: gate.Desk
     one_engine: OneEngine
+    asking: gate.Asking
 
     @property
     def engine(self) -> Engine:
@@ -127,12 +135,21 @@ class App:
 
         It is a signature of the key ring's own, so that no second secret has to be kept.
         """
-        if not self.keyring.all(ENTITY_PURPOSE):
-            with suppress(KeyExists):
-                self.keyring.create(ENTITY_PURPOSE, at=REAL_TIME.now(), key_id=new_id(KeyId))
-            self.keyring.reload()
-        signed = self.keyring.current(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
+        signed = self._key_for(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
         return hashlib.sha256(signed.value).digest()
+
+    @property
+    def seal(self) -> seals.KeySeal:
+        """What papers of this installation are marked with: a signature by a key of ours."""
+        return seals.KeySeal(key=self._key_for(seals.PURPOSE))
+
+    def _key_for(self, purpose: str) -> SigningKey:
+        """The key in force for a purpose, made when it is first asked for."""
+        if not self.keyring.all(purpose):
+            with suppress(KeyExists):
+                self.keyring.create(purpose, at=REAL_TIME.now(), key_id=new_id(KeyId))
+            self.keyring.reload()
+        return self.keyring.current(purpose)
 
     @property
     def file_room(self) -> lists.FileRoom:
@@ -326,6 +343,7 @@ def _assemble(
         witnesses=tuple(logs.Witness.parse(text) for text in settings.witnesses),
         interval_ms=settings.checkpoint_interval_ms,
     )
+    desk, one_engine = gate.Desk(database, ring, settings.data_dir / GATE), OneEngine(settings)
     app = App(
         settings=settings,
         database=database,
@@ -339,8 +357,17 @@ def _assemble(
         readiness=Readiness(),
         postgres=postgres,
         openid=_openid(settings),
-        desk=gate.Desk(database, ring, settings.data_dir / GATE),
-        one_engine=OneEngine(settings),
+        desk=desk,
+        one_engine=one_engine,
+        asking=gate.Asking(
+            database,
+            desk=desk,
+            engine=one_engine.get,
+            keyring=ring,
+            folder=settings.data_dir / GATE,
+            limits=job_limits(settings),
+            turns=gate.Turns(most=settings.engine_workers),
+        ),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)
     app.readiness.add("log", lambda: _check_log(app))
@@ -533,24 +560,7 @@ def _market_jobs(jobs: JobRegistry) -> None:
         """Share out at each venue what was earned up to the day the ledger closed last."""
         app = context.platform
         assert isinstance(app, App), "the worker was started with the app"
-        with app.database.reading(trust.PLATFORM) as tx:
-            day = ledger.latest_close(tx)
-            venues = [] if day is None else distribution.find_unsettled(tx, day=day)
-        for venue in venues:
-            assert day is not None, "without a closed day nothing is unsettled"
-            try:
-                trust.execute(
-                    app.database,
-                    distribution.settle_day,
-                    trust.PLATFORM,
-                    new_id(trust.CommandId),
-                    settlement=new_id(distribution.SettlementId),
-                    venue=venue,
-                    day=day,
-                )
-            except errors.LingquError as error:
-                # Refusals are recorded; the other venues are settled all the same.
-                _log.warning("day_not_settled", code=error.code, venue=venue)
+        distribution.settle_closed_day(app.database, trust.PLATFORM)
 
     jobs.periodic("market.contracts.expire", "*/5 * * * *")
     jobs.periodic("market.days.settle", "37 17 * * *")

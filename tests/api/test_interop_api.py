@@ -8,6 +8,7 @@ from web_server import running, write
 from lingqu import interop, trust
 from lingqu.runtime import Caller, new_id
 from lingqu.trust import procedures
+from registered import register_product
 
 BASE = "/api/v1/interop"
 LISTING = {
@@ -23,6 +24,12 @@ LISTING = {
     "is_miss_billed": True,
     "certificates": [{"name": "登记证书", "sha256": "ab" * 32}],
 }
+
+
+@pytest.fixture(scope="module")
+def offered(server):
+    """A listing of a product that is registered at the sender."""
+    return LISTING | {"registration": register_product(server.app.database, LISTING["product"])}
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +53,18 @@ def registered(server, other, **more):
     return peer
 
 
-def test_a_listing_travels_to_a_second_lingqu_and_its_status_comes_back(server, venue, machine):
+def test_a_listing_travels_to_a_second_lingqu_and_its_status_comes_back(
+    server, venue, machine, offered
+):
     examined_by = new_id(trust.PartyId)
     kind = trust.PartyKind.ORGANIZATION
     venue.execute(trust.register_party, party=examined_by, kind=kind, name="〈交易中心〉（演示）")
     peer = registered(server, venue, url=venue.url)
     registered(venue, server, handler=examined_by)
     offer = new_id(interop.OfferId)
-    asked = {"offer": offer, "peer": peer, "party": server.party, "listing": LISTING}
+    asked = {"offer": offer, "peer": peer, "party": server.party, "listing": offered}
     made = machine.post(f"{BASE}/offers", json=asked, headers=write())
-    assert (made.status_code, made.json()["listing"]) == (201, LISTING), made.text
+    assert (made.status_code, made.json()["listing"]) == (201, offered), made.text
     path, again = f"{BASE}/offers/{offer}", write()
     sent = machine.post(f"{path}/deliver", json={}, headers=again)
     assert (sent.status_code, sent.json()["state"]) == (200, "submitted"), sent.text
@@ -64,7 +73,7 @@ def test_a_listing_travels_to_a_second_lingqu_and_its_status_comes_back(server, 
         came = there.get(f"{BASE}/received").json()["items"]
         assert [one["offer"] for one in came] == [offer]
         one = there.get(f"{BASE}/received/{came[0]['id']}").json()
-        assert (one["listing"], one["handler"]) == (LISTING, examined_by)
+        assert (one["listing"], one["handler"]) == (offered, examined_by)
     clerk = new_id(trust.AccountId)
     person = {"kind": trust.AccountKind.PERSON, "login": None, "password": None}
     venue.execute(trust.open_account, account=clerk, party=examined_by, **person)
@@ -96,7 +105,7 @@ def test_a_listing_travels_to_a_second_lingqu_and_its_status_comes_back(server, 
     assert machine.post(f"{path}/close", headers=write()).json()["closed_at"]
 
 
-def test_a_venue_that_does_not_answer_leaves_nothing_half_done(server, machine):
+def test_a_venue_that_does_not_answer_leaves_nothing_half_done(server, machine, offered):
     key = str(interop.own_key(server.app.keyring, "lingqu.test/silent"))
     peer = new_id(interop.PeerId)
     asked = {
@@ -105,7 +114,7 @@ def test_a_venue_that_does_not_answer_leaves_nothing_half_done(server, machine):
     }  # fmt: skip
     assert machine.post(f"{BASE}/peers", json=asked, headers=write()).status_code == 201
     offer = new_id(interop.OfferId)
-    asked = {"offer": offer, "peer": peer, "party": server.party, "listing": LISTING}
+    asked = {"offer": offer, "peer": peer, "party": server.party, "listing": offered}
     machine.post(f"{BASE}/offers", json=asked, headers=write())
     sent = machine.post(f"{BASE}/offers/{offer}/deliver", json={}, headers=write())
     assert (sent.status_code, sent.json()["code"]) == (503, "runtime.remote.unavailable")

@@ -8,10 +8,11 @@ import dataclasses
 import queue
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
 from lingqu import rights, supply, trust, wiring
 from lingqu.cli import serve
@@ -62,6 +63,28 @@ class Server:
         """A command as the administrator on the machine."""
         caller = trust.LOCAL_ADMINISTRATOR
         return trust.execute(self.app.database, what, caller, new_id(trust.CommandId), **values)
+
+
+class Shared:
+    """One server for all tests of a folder; it ends with them, since even an idle one works."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing runs before somebody asks."""
+        self._folder = folder
+        self._open = contextlib.ExitStack()
+        self._server: Server | None = None
+
+    def server(self, make_folder: Callable[[str], Path]) -> Server:
+        """The server, started where it is not."""
+        if self._server is None:
+            self._server = self._open.enter_context(running(make_folder(self._folder.name)))
+        return self._server
+
+    def leave(self, following: pytest.Item | None) -> None:
+        """End the server unless the test that follows is one of the folder."""
+        if following is None or self._folder not in following.path.parents:
+            self._server = None
+            self._open.close()
 
 
 def token(answer: httpx.Response) -> str:
@@ -120,7 +143,7 @@ def _served(app: wiring.App) -> Iterator[str]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        url = said.get(timeout=30)
+        url = said.get(timeout=120)
         assert isinstance(url, str), url
         yield url
     finally:

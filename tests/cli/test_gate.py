@@ -2,6 +2,7 @@
 """What an operator, a buyer and a provider do at the gate from the command line."""
 
 import json
+from pathlib import Path
 
 import pytest
 from terminal import end, wait_for_line
@@ -96,3 +97,15 @@ def test_calls_are_served_in_a_process_of_their_own(founded):
     code, rest = end(process)
     assert code == 0
     assert "已停止" in rest
+
+
+def test_a_query_policy_is_tried_on_cases_without_a_server(cli, tmp_path):
+    folder = Path(__file__).parents[2] / "docs/howto/query-policy"
+    policy, cases = folder / "policy.json", folder / "cases.json"
+    told = cli.json("gate", "test", policy, cases)
+    assert told["wrong"] == []
+    assert told["tried"] == len(json.loads(cases.read_text(encoding="utf-8")))
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text(json.dumps([{"query": "SELECT * FROM visit", "expected": "answered"}]))
+    found = cli.json("gate", "test", policy, wrong, code=1)
+    assert [one["told"] for one in found["wrong"]] == ["gate.query.construct"]

@@ -9,11 +9,14 @@ import pytest
 
 if (here := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, here)
+if (shared := str(Path(__file__).parents[1])) not in sys.path:
+    sys.path.insert(0, shared)
 
-from installations import CITY, REGION, installation  # found through the path above
+from installations import CITY, REGION, installation, listing  # found through the path above
 
 from lingqu import interop, trust
 from lingqu.runtime import new_id
+from registered import register_product
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +30,7 @@ def world(place_type, trust_server, tmp_path_factory):
     made.venue = region.party("〈北部湾数据交易中心〉（演示）")
     made.sender = region.party("〈钦州市数据局〉（演示）")
     made.clerk = region.account(made.venue, role=trust.Role.VENUE)
+    made.code = register_product(city.database, listing().product)
     made.to_region = new_id(interop.PeerId)
     city.do(
         interop.register_peer,

@@ -2,11 +2,12 @@
 """A listing goes to a venue elsewhere as a signed document, and its status comes back signed."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from installations import CITY, REGION, installation, listing
 
-from lingqu import interop, trust
+from lingqu import interop, market, trust
 from lingqu.interop.documents import Purpose, sign_document
 from lingqu.interop.offers import OfferClosed, OfferNotDelivered, StatusDiffers, StatusOlder
 from lingqu.interop.peers import BadPeer, PeerKnown
@@ -14,7 +15,11 @@ from lingqu.interop.receiving import ListingDiffers, ListingKnown, NotForThisVen
 from lingqu.kernel import canon
 from lingqu.kernel.paging import PageRequest
 from lingqu.runtime import new_id
+from lingqu.runtime.keys import UnknownSuite
 from lingqu.trust import VISITOR, holds, procedures
+from registered import earlier
+
+ALTERED = (interop.BadDocument, interop.SignerUnknown, interop.DocumentAltered, UnknownSuite)
 
 
 def prepared(world, **changes):
@@ -24,7 +29,7 @@ def prepared(world, **changes):
         offer=offer,
         peer=world.to_region,
         party=world.operator,
-        listing=listing(**changes),
+        listing=listing(**{"registration": world.code} | changes),
     )
     return offer
 
@@ -78,7 +83,7 @@ def test_a_listing_is_taken_examined_and_reconciled_with_its_sender(world):
     first = hand_in(world, document)
     world.city.do(interop.deliver_signed_offer, offer=offer, document=document, status=first)
     received = received_of(world, offer)
-    assert interop.read_received(received) == listing()
+    assert interop.read_received(received) == listing(registration=world.code)
     assert received.procedure.uuid == offer.uuid
     move(world, received, "publish", opinion="材料齐全")
     digest = received.digest
@@ -163,7 +168,7 @@ def test_an_altered_misaddressed_or_unknown_document_is_refused_before_it_is_a_c
             hand_in(world, text)
     for position in range(0, len(document), 97):
         flipped = chr(ord(document[position]) ^ 1)
-        with pytest.raises((interop.BadDocument, interop.SignerUnknown, interop.DocumentAltered)):
+        with pytest.raises(ALTERED):
             hand_in(world, document[:position] + flipped + document[position + 1 :])
     assert world.region.count("trust.fact") == before, "strangers write nothing into the log"
 
@@ -258,5 +263,25 @@ def test_a_peer_is_known_once_and_nothing_is_exchanged_after_its_end(world):
             offer=new_id(interop.OfferId),
             peer=made.id,
             party=world.operator,
-            listing=listing(),
+            listing=listing(registration=world.code),
         )
+
+
+def test_what_is_offered_stands_in_the_registry_now_under_the_code_it_names(world):
+    for changes, refusal in (
+        ({"registration": "GX-DEMO-0001"}, market.listings.NotRegistered),
+        ({"product": "prd_01jc0000000000000000000001"}, interop.OtherProduct),
+    ):
+        with pytest.raises(refusal):
+            prepared(world, **changes)
+    with (
+        earlier(world.city.database, timedelta(days=30)),
+        pytest.raises(market.listings.NotRegistered),
+    ):
+        prepared(world)  # its code came later
+    with (
+        earlier(world.city.database, timedelta(days=-4_000)),
+        pytest.raises(market.listings.NotRegistered),
+    ):
+        prepared(world)  # its period is over
+    assert prepared(world)

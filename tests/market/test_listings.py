@@ -57,6 +57,12 @@ def test_a_product_is_publicized_certified_and_found(bazaar):
 
     for question in ("号段", "归属核验", "某市", "段", "segment", "SEG", "号段 核验", ""):
         assert made.id in search(question), question
+    for order in listings.Order:
+        offers = bazaar.read(
+            listings.search_listings, question="号段", order=order, size=5, caller=trust.VISITOR
+        )
+        assert made.id in [one.id for one in offers.items]
+        assert offers.total == offers.forms[made.form.value] == len(search("号段"))
     for question in ("号归", "税务", "段号", "号段 税务", "%", "seg ment x"):
         assert made.id not in search(question), question
     bazaar.do(

@@ -13,7 +13,7 @@ HOST = re.compile(
 )
 HASHED = re.compile(r"\\?\n\s+--hash=sha256:[0-9a-f]{64}")
 PIN = re.compile(r"^([a-z0-9][\w.\-]*)==(\S+)", re.MULTILINE)
-MAKEFILE_TARGETS = 20
+MAKEFILE_TARGETS = 21
 
 
 def locks():

@@ -14,7 +14,7 @@ if (shared := str(Path(__file__).parents[1] / "api")) not in sys.path:
 if (here := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, here)
 
-from web_server import running  # found through the path above
+from web_server import Shared  # found through the path above
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -38,8 +38,23 @@ def chromium():
         browser.close()
 
 
+SHARED = Shared(Path(__file__).parent)
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def shared():
+    """Whatever ends the run ends the server too."""
+    yield SHARED
+    SHARED.leave(None)
+
+
+@pytest.fixture(scope="module")
+def server(shared, tmp_path_factory):
     """A real server on a real database."""
-    with running(tmp_path_factory.mktemp("ui")) as made:
-        yield made
+    return shared.server(tmp_path_factory.mktemp)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem):
+    """The server ends with the tests of this folder."""
+    SHARED.leave(nextitem)

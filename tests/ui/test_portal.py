@@ -2,28 +2,16 @@
 """The portal at a real browser: every page at a desk and on a phone, accessible and whole."""
 
 import os
-from pathlib import Path
 
 import pytest
+from looking import CASES, FULL, look_at
 from portal_world import build, build_supply
-from web_server import PASSWORD, running
+from web_server import running
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1"),
 ]
-AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
-FULL = bool(os.environ.get("FULL_MATRIX") or os.environ.get("SCREENSHOTS"))
-FOLDER = Path(os.environ.get("SCREENSHOTS") or "screenshots")
-SIZES = {"desk": (1280, 900), "phone": (390, 844)}
-LANGUAGES = ("zh-CN", "en")
-_RUN = """
-async () => {
-  const found = await axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]});
-  return found.violations.map(v => v.id + ": " + v.nodes.map(n => n.target.join(" ")).join(" | "));
-}
-"""
-_TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture(scope="module")
@@ -107,60 +95,8 @@ SMOKE = {
 }  # fmt: skip
 
 
-def open_pages(server, browser, language, size, *, script):
-    """Give a function that opens a page as somebody, in one context for each login."""
-    width, height = SIZES[size]
-    contexts = {}
-
-    def visit(login, path):
-        if login not in contexts:
-            context = browser.new_context(
-                base_url=server.url,
-                locale=language,
-                java_script_enabled=script,
-                viewport={"width": width, "height": height},
-                reduced_motion="reduce",
-            )
-            page = contexts[login] = context.new_page()
-            if login is not None:
-                page.goto("/login")
-                page.fill("#login", login)
-                page.fill("#password", PASSWORD)
-                page.locator("main form button.btn-primary").first.click()
-        page = contexts[login]
-        answer = page.goto(path)
-        assert answer.status == 200, (path, answer.status)
-        return page
-
-    def close():
-        for page in contexts.values():
-            page.context.close()
-
-    return visit, close
-
-
-CASES = [(language, size) for language in LANGUAGES for size in SIZES] if FULL else [
-    ("zh-CN", "desk"), ("en", "phone"),
-]  # fmt: skip
-
-
 @pytest.mark.parametrize(("language", "size"), CASES)
 def test_every_page_is_whole_accessible_and_fits(world, chromium, language, size):
     server, made = world
-    visit, close = open_pages(server, chromium, language, size, script=True)
-    trouble = []
-    try:
-        for login, name, path in pages(made):
-            if not FULL and name not in SMOKE:
-                continue
-            page = visit(login, path)
-            if os.environ.get("SCREENSHOTS"):
-                FOLDER.mkdir(parents=True, exist_ok=True)
-                page.screenshot(path=FOLDER / f"{name}-{size}-{language}.png", full_page=True)
-            if page.evaluate(_TOO_WIDE) > 1:
-                trouble.append(f"{name}: wider than the screen")
-            page.evaluate(AXE)
-            trouble += [f"{name}: {one}" for one in page.evaluate(_RUN)]
-    finally:
-        close()
-    assert trouble == []
+    wanted = [one for one in pages(made) if FULL or one[1] in SMOKE]
+    assert look_at(server, chromium, wanted, language, size) == []

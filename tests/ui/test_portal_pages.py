@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The work of the portal over HTTP: procedures, duties from Excel, catalog, rights, two tables."""
 
+import hashlib
 import io
 import json
 import re
+import time
 
 import openpyxl
 import pytest
@@ -11,7 +13,7 @@ from portal_world import build
 from web_server import running, token
 
 from lingqu import supply, trust
-from lingqu.kernel import errors
+from lingqu.kernel import canon, errors
 from lingqu.runtime import new_id
 from lingqu.runtime.i18n import catalog
 
@@ -78,7 +80,7 @@ def test_a_procedure_is_moved_with_an_opinion_and_a_file_and_its_paper_printed(w
         kept = browser.get(file)
         assert kept.content == b"%PDF-1.7 sealed"
         assert "attachment" in kept.headers["content-disposition"]
-    with server.browser("clerk") as browser:
+    with server.browser("clerk", headers={"accept-language": "zh-CN"}) as browser:
         fields = hidden(browser.get(path), move="accept", opinion="受理")
         assert browser.post(f"{path}/moves", data=fields).status_code == 303
         stale = browser.post(f"{path}/moves", data={**fields, "command": new_id(trust.CommandId)})
@@ -87,6 +89,23 @@ def test_a_procedure_is_moved_with_an_opinion_and_a_file_and_its_paper_printed(w
             paper = browser.get(f"{path}/documents/acceptance_notice/{form}")
             assert paper.content.startswith(begins)
         assert browser.get(f"{path}/documents/acceptance_notice/exe").status_code == 404
+        signed = browser.get(f"{path}/documents/acceptance_notice/json")
+        csrf = {"csrf": token(browser.get("/trust/verify")), "key": ""}
+
+        def checked(content):
+            files = {"bundle": ("签名.json", content, "application/json")}
+            return browser.post("/trust/verify", data=csrf, files=files)
+
+        held = checked(signed.content)
+        assert held.status_code == 200
+        assert catalog()["ui.verify.paper"].zh in held.text
+        assert signed.json()["sha256"] in held.text
+        told = signed.json()
+        told["content"]["data"]["issuer"] = "别的机关"
+        altered = checked(canon.encode(told))
+        assert altered.status_code == 422
+        told["sha256"] = hashlib.sha256(canon.encode(told["content"])).hexdigest()
+        assert checked(canon.encode(told)).status_code == 422, "the signature is of other content"
     with server.browser("venue") as browser:
         for hid in (path, file, f"{path}/documents/acceptance_notice/pdf"):
             assert browser.get(hid).status_code == 404
@@ -286,9 +305,26 @@ def test_an_open_page_hears_of_what_happens(world):
             kind=trust.PartyKind.SYSTEM,
             name="新来的",
         )
-        assert not json.loads(next(lines).removeprefix("data: "))["first"]
+        told = json.loads(next(lines).removeprefix("data: "))
+        assert (told["first"], told["notices"]) == (False, 0)
     with server.browser() as stranger:
         assert stranger.get("/live").status_code == 303
+
+
+def test_what_moved_is_new_until_its_reader_has_seen_it(world):
+    server, _ = world
+    with server.browser("provider", headers={"accept-language": "zh-CN"}) as browser:
+        path = "/account/notices"
+        page = browser.get(path)
+        assert "首次登记" in page.text
+        assert catalog()["ui.notices.unread"].zh in page.text
+        assert "行政区划代码首次登记" in browser.get(f"{path}?new=unread").text
+        seen = browser.post(f"{path}/read", data={"csrf": token(page)})
+        assert seen.headers["location"] == path
+        browser.cookies.set("lingqu_seen", str(int(time.time()) + 5))
+        assert "首次登记" not in browser.get(f"{path}?new=unread").text.partition("<main")[2]
+        browser.cookies.set("lingqu_seen", "soon")
+        assert browser.get(path).status_code == 200
 
 
 def test_a_statement_and_the_trial_balance_agree_to_the_cent(world):

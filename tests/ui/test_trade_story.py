@@ -1,24 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration's story played through the pages: by people without script, and in a browser."""
+"""The story played through the pages: by people without script, and by clicking in a browser."""
 
 import contextlib
+import os
+from pathlib import Path
 
 import pytest
-from trade_people import Plain
-from trade_story import Story, play
+from looking import CASES, look_at, picture
+from trade_people import Clicking, Plain
+from trade_shots import pages
+from trade_story import Story, authorize, narrow, play
 from trade_world import BEGINS, build
-from web_server import running
+from web_server import PASSWORD, running
+
+GUIDES = Path(__file__).parents[2] / "docs" / "guide" / "images"
+IN_GUIDES = {
+    "registration", "grant-issue", "product-define", "listing", "contract", "console", "settlement",
+    "comparison", "flow",
+}  # fmt: skip
 
 
-def test_the_story_is_played_through_the_pages_without_script(tmp_path):
-    with (
-        running(tmp_path, story_from=BEGINS) as server,
-        contextlib.ExitStack() as stack,
-    ):
-        region = build(server)
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_the_story_is_played_through_the_pages_without_script(tmp_path, language):
+    with told(tmp_path) as (region, seats):
+        play(Story(region, plain(region, seats, language), language))
+
+
+def test_an_operator_is_authorised_and_gives_on_through_the_pages_without_script(tmp_path):
+    with told(tmp_path) as (region, seats):
+        story = Story(region, plain(region, seats, "en"), "en")
+        authorize(story)
+        narrow(story)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1")
+def test_the_story_is_played_by_clicking_in_a_browser(tmp_path, chromium):
+    with told(tmp_path) as (region, seats):
+        people = []
 
         def sit(login):
-            headers = {"accept-language": "zh-CN"}
-            return Plain(stack.enter_context(server.browser(login, headers=headers)))
+            context = chromium.new_context(
+                base_url=region.server.url, locale="zh-CN", accept_downloads=True
+            )
+            seats.callback(context.close)
+            context.set_default_timeout(60_000)
+            page = context.new_page()
+            page.goto("/login")
+            page.fill("#login", login)
+            page.fill("#password", PASSWORD)
+            page.locator("main form button").first.click()
+            page.wait_for_url(region.server.url + "/")
+            people.append(Clicking(page))
+            return people[-1]
 
         play(Story(region, sit))
+        assert [one.trouble for one in people if one.trouble] == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1")
+def test_every_page_of_the_story_is_whole_accessible_and_fits(tmp_path, chromium):
+    with told(tmp_path) as (region, seats):
+        story = Story(region, plain(region, seats, "zh-CN"))
+        play(story)
+        wanted = [
+            ("supervisor" if login == "regulator" else login, name, path)
+            for login, name, path in pages(story)
+        ]
+        if os.environ.get("SCREENSHOTS"):
+            picture(region.server, chromium, wanted, IN_GUIDES, GUIDES)
+        for language, size in CASES:
+            assert look_at(region.server, chromium, wanted, language, size) == []
+
+
+@contextlib.contextmanager
+def told(folder):
+    """A platform with a story clock after step one, and the seats that are left at the end."""
+    with running(folder, story_from=BEGINS) as server, contextlib.ExitStack() as seats:
+        yield build(server), seats
+
+
+def plain(region, seats, language):
+    """Seat people who have no script."""
+
+    def sit(login):
+        headers = {"accept-language": language}
+        return Plain(seats.enter_context(region.server.browser(login, headers=headers)))
+
+    return sit

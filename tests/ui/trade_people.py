@@ -94,6 +94,16 @@ class Plain:
         return self.page.url.path
 
     @property
+    def address(self) -> str:
+        """Where the person is, with what was asked."""
+        return str(self.page.url)
+
+    @property
+    def text(self) -> str:
+        """The page as it was sent."""
+        return self.page.text
+
+    @property
     def words(self) -> str:
         """What the main part of the page says."""
         return next(one.text() for one in read(self.page.text).find("main"))
@@ -101,9 +111,7 @@ class Plain:
     def open(self, place: str) -> None:
         """Choose a place of the navigation."""
         nav = [
-            link.has["href"]
-            for part in read(self.page.text).find("nav")
-            for link in part.find("a")
+            link.has["href"] for part in read(self.page.text).find("nav") for link in part.find("a")
         ]
         assert place in nav, (place, nav)
         self.go(place)
@@ -146,9 +154,7 @@ class Plain:
         assert {*sent} <= known, (sent.keys(), known)
         action = button.has.get("formaction") or form.has.get("action") or str(self.page.url)
         address = urljoin(str(self.page.url), html.unescape(action))
-        self.page = self.client.post(
-            address, data=data, files=sent or None, follow_redirects=True
-        )
+        self.page = self.client.post(address, data=data, files=sent or None, follow_redirects=True)
         if refused is None:
             self._sound()
         else:
@@ -165,7 +171,9 @@ class Plain:
                 names = {one.has.get("name") for one in form.find("input", "select", "textarea")}
                 if button.text() == squeeze(words) and wanted <= names:
                     return form, button
-        raise AssertionError((words, self.path, [one.text() for one in main.find("button")], wanted))
+        raise AssertionError(
+            (words, self.path, [one.text() for one in main.find("button")], wanted)
+        )
 
 
 def _defaults(form: Node) -> dict[str, str]:
@@ -205,10 +213,9 @@ def _set(form: Node, data: dict[str, str], name: str, value: str) -> None:
 class Clicking:
     """The same person at a real browser."""
 
-    def __init__(self, page, folder: Path) -> None:
-        """Sit down at a page that has signed in; files that are sent lie in `folder`."""
+    def __init__(self, page) -> None:
+        """Sit down at a page that has signed in."""
         self.screen = page
-        self.folder = folder
         self.trouble: list[str] = []
         page.on("pageerror", lambda error: self.trouble.append(str(error)))
 
@@ -216,6 +223,16 @@ class Clicking:
     def path(self) -> str:
         """Where the person is."""
         return "/" + self.screen.url.partition("?")[0].split("/", 3)[3]
+
+    @property
+    def address(self) -> str:
+        """Where the person is, with what was asked."""
+        return self.screen.url
+
+    @property
+    def text(self) -> str:
+        """The page as it stands."""
+        return self.screen.content()
 
     @property
     def words(self) -> str:

@@ -22,12 +22,15 @@ from lingqu.cli.acting import (
     paged,
     reading,
 )
+from lingqu.cli.failures import Found
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, plain, table
 from lingqu.cli.values import FILE_BYTES_MAX, IdType, Member, NotJson
 from lingqu.errands import publish_product
+from lingqu.gate import sql
+from lingqu.gate.governance import Mode, QueryPolicy, find_fault
 from lingqu.gate.predicates import Named
 from lingqu.runtime import new_id
 
@@ -221,6 +224,10 @@ def explain_call(
     with reading(run) as (app, tx):
         asker = gates.find_asker(tx, grant)
         told = app.desk.explain(tx, request, may_call=asker.may_call)
+    _explained(run, told)
+
+
+def _explained(run: Invocation, told: gates.Explained) -> None:
     rows = [
         (
             run.word(f"gate.rule.{one.rule}"),
@@ -237,6 +244,71 @@ def explain_call(
             *table(run.heads("rule", "decision", "code", "article"), rows),
         ],
     )
+
+
+@gate.command("query")
+@argument("grant", type=GRANT)
+@argument("product_id", type=PRODUCT)
+@argument("text")
+@option("--purpose", required=True)
+@option("--mode", type=Member(Mode))
+@option("--rho", type=click.IntRange(min=0), default=0)
+@option("--call", "call_id", type=CALL)
+@option("--explain", "only_explain", is_flag=True)
+@click.pass_obj
+def ask_query(
+    run: Invocation,
+    grant: rights.GrantId,
+    product_id: gates.ProductId,
+    text: str,
+    purpose: str,
+    mode: Mode | None,
+    rho: int,
+    call_id: gates.CallId | None,
+    only_explain: bool,  # noqa: FBT001  # a flag of the command line
+) -> None:
+    """Ask a governed query, or have it explained."""
+    request = gates.CallRequest(
+        call=call_id or new_id(gates.CallId),
+        grant=grant,
+        product=product_id,
+        purpose=purpose,
+        query=text,
+        mode="" if mode is None else mode.value,
+        rho=rho,
+    )
+    with opened(run) as app:
+        with app.database.reading(caller(run)) as tx:
+            asker = gates.find_asker(tx, grant)
+            if only_explain:
+                _explained(run, app.asking.explain(tx, request, may_call=asker.may_call))
+                return
+        told = app.asking.ask(request, asker)
+    run.answer({"answer": plain_data(told)}, lambda: _query_told(run, told))
+
+
+@gate.command("test")
+@argument("policy", type=PATH)
+@argument("cases", type=PATH)
+@click.pass_obj
+def test_policy(run: Invocation, policy: Path, cases: Path) -> None:
+    """Try a query policy on cases with the decisions expected, without data or a server."""
+    written = gates.parse_policy(gates.Form.QUERY, read_plain(policy))
+    assert isinstance(written, QueryPolicy), "it was read as one"
+    if (fault := find_fault(written)) is not None:
+        raise gates.BadPolicy(part=fault)
+    tried = sql.try_policy(written, sql.read_cases(read_plain(cases)))
+    wrong = [one for one in tried if not one.is_right]
+    rows = [(one.case.query, one.case.mode.value, one.case.expected, one.told) for one in wrong]
+    run.answer(
+        {"tried": len(tried), "wrong": [plain_data(one) for one in wrong]},
+        lambda: [
+            run.word("gate.tried", tried=len(tried), wrong=len(wrong)),
+            *(table(run.heads("query", "mode", "expected", "told"), rows) if rows else []),
+        ],
+    )
+    if wrong:
+        raise Found
 
 
 @gate.command("calls")
@@ -325,8 +397,21 @@ def _told(run: Invocation, request: gates.CallRequest, told: gates.CallAnswer) -
         lines.append(f"{'  '.join(names)}  {group_['entities']:,}")
     if told.released and told.released["has_withheld"]:
         lines.append(run.word("gate.withheld", threshold=told.released["threshold"]))
+    return [*lines, *_receipt(run, told)]
+
+
+def _query_told(run: Invocation, told: gates.CallAnswer) -> list[str]:
+    released = told.released or {"columns": [], "rows": [], "has_withheld": False}
+    rows = [tuple("" if cell is None else cell for cell in row) for row in released["rows"]]
+    lines = table(tuple(released["columns"]), rows) if rows else [run.word("list.empty")]
+    if released["has_withheld"]:
+        threshold = max(released["thresholds"].values(), default=0)
+        lines.append(run.word("gate.withheld", threshold=threshold))
+    return [*lines, *_receipt(run, told)]
+
+
+def _receipt(run: Invocation, told: gates.CallAnswer) -> list[str]:
     return [
-        *lines,
         *labelled([
             (run.word("head.call"), told.call),
             (run.word("head.units"), told.units),

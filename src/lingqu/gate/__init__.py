@@ -13,23 +13,22 @@ Start reading in `products` and `policies`, then `decisions`, `desk`, `metering`
 
 from lingqu.gate import consents, lists  # noqa: F401 - their tables and commands belong to the package
 from lingqu.gate.answering import SubjectAnswer
+from lingqu.gate.asking import Asking
 from lingqu.gate.building import BuildTable, build_snapshot, find_tables
 from lingqu.gate.decisions import (
     CallIdUsed,
     Enumerating,
     Explained,
-    NoConsent,
     NotHolder,
     NotPublished,
     OtherProduct,
     OverQuota,
     ProductHeld,
     PurposeUnknown,
-    TooManySubjects,
     WrongPurpose,
 )
-from lingqu.gate.desk import Desk, GateBusy, find_asker
-from lingqu.gate.lanes import Asker, Reply
+from lingqu.gate.desk import Desk, find_asker
+from lingqu.gate.lanes import Asker, GateBusy, Reply
 from lingqu.gate.leasing import settle_abandoned, settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
@@ -99,6 +98,7 @@ from lingqu.gate.snapshots import (
     publish_snapshot,
     read_sources,
 )
+from lingqu.gate.turns import Turns
 
 __all__ = (
     "CALL",
@@ -106,6 +106,7 @@ __all__ = (
     "SUBJECTS_MOST",
     "Answer",
     "Asker",
+    "Asking",
     "BadPolicy",
     "BuildTable",
     "BuiltSnapshot",
@@ -126,7 +127,6 @@ __all__ = (
     "Matching",
     "MeterBatchId",
     "MeteredCall",
-    "NoConsent",
     "NotHolder",
     "NotPublished",
     "OpenFilePolicy",
@@ -151,7 +151,7 @@ __all__ = (
     "Subject",
     "SubjectAnswer",
     "SubjectShape",
-    "TooManySubjects",
+    "Turns",
     "VerificationPolicy",
     "WrongPurpose",
     "build_snapshot",

@@ -16,6 +16,8 @@ from typing import Any
 
 from lingqu import supply
 from lingqu.gate import counting
+from lingqu.gate.answers import BuiltCube, Dataset, LoadedSource, build_cube, new_key
+from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.packing import (
     ONCE,
     YES,
@@ -24,7 +26,7 @@ from lingqu.gate.packing import (
     salt_of,
     write_packed,
 )
-from lingqu.gate.policies import CountPolicy, OpenFilePolicy, Policy, find_columns
+from lingqu.gate.policies import CountPolicy, OpenFilePolicy, find_columns
 from lingqu.gate.predicates import (
     Evidence,
     Fact,
@@ -89,11 +91,13 @@ def build_snapshot(
     keyring: Keyring,
     sealed: str | None,
     folder: Path,
+    datasets: Mapping[str, Dataset] | None = None,
 ) -> BuiltSnapshot:
     """This will build the packed file of a product's present edition, to be published.
 
-    `tables` are the loaded tables by resource, `sealed` the product's key if it has one. Raises
-    TableMissing, ColumnMissing, what the engine refuses, and what the release of counts refuses.
+    `tables` are the loaded tables by resource, `sealed` the product's key if it has one, `datasets`
+    what is published of the resources of a query product. Raises TableMissing, ColumnMissing, what
+    the engine refuses, and what the release of counts and the making of cubes refuse.
     """
     policy = policy_of(product)
     for resource, column in find_columns(policy):
@@ -107,8 +111,14 @@ def build_snapshot(
         sealed = seal_key(keyring, product.id, key)
     else:
         key = open_key(keyring, product.id, sealed)
-    reader = _Reader(engine, tables)
-    made = _make(policy, reader, key)
+    reader, cubes = _Reader(engine, tables), tuple[BuiltCube, ...]()
+    if isinstance(policy, QueryPolicy):
+        cubes = _make_cubes(policy, tables, datasets or {}, engine, keyring, folder)
+        names = {one.resource: one.digest for one in cubes}
+        told = {one.name: names[one.resource] for one in policy.tables}
+        made = _Made({}, {"form": "query", "cubes": told})
+    else:
+        made = _make(policy, reader, key)
     used = sorted({resource for resource, _ in find_columns(policy)})
     sources = tuple(
         SourceVersion(resource=name, version=tables[name].version, as_of=tables[name].as_of)
@@ -124,7 +134,42 @@ def build_snapshot(
         skipped=made.skipped,
         sources=sources,
         key=sealed,
+        cubes=cubes,
     )
+
+
+def _make_cubes(
+    policy: QueryPolicy,
+    tables: Mapping[str, BuildTable],
+    datasets: Mapping[str, Dataset],
+    engine: Engine,
+    keyring: Keyring,
+    folder: Path,
+) -> tuple[BuiltCube, ...]:
+    """Make the cube of every table of a query product, under the key of its dataset."""
+    made = []
+    for table in policy.tables:
+        head, loaded = datasets.get(table.resource), tables[table.resource]
+        if head is None:
+            key = new_key()
+            sealed = seal_key(keyring, table.resource, key)
+        else:
+            sealed = head.sealed
+            key = open_key(keyring, table.resource, sealed)
+        source = LoadedSource(version=loaded.version, files=loaded.files, columns=loaded.columns)
+        made.append(
+            build_cube(
+                table,
+                policy,
+                source=source,
+                head=head,
+                key=key,
+                sealed=sealed,
+                engine=engine,
+                folder=folder,
+            )
+        )
+    return tuple(made)
 
 
 def find_tables(tx: Tx, product: Product, *, tables: Path) -> dict[str, BuildTable]:
@@ -172,7 +217,9 @@ class _Reader:
             yield from part.rows
 
 
-def _make(policy: Policy, reader: _Reader, key: bytes) -> _Made:
+def _make(
+    policy: VerificationPolicy | CountPolicy | OpenFilePolicy, reader: _Reader, key: bytes
+) -> _Made:
     if isinstance(policy, VerificationPolicy):
         return _make_verification(policy, reader, key)
     if isinstance(policy, CountPolicy):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lingqu.gate.policies import CountPolicy
+from lingqu.gate.suppression import Cell, order, withhold
 from lingqu.kernel import errors
 from lingqu.runtime.engine import quoted
 
@@ -116,9 +117,15 @@ def release(policy: CountPolicy, groups: Sequence[Group], *, entities: int) -> R
     """
     if sum(one.entities for one in groups) != entities:
         raise EntityRepeated(entity=policy.entity)
-    kept = {one.values: one.entities for one in groups if one.entities}
+    kept: dict[Cell, int] = {one.values: one.entities for one in groups if one.entities}
     along = policy.dimensions.index(policy.merged)
-    withheld, merged = _withhold(kept, along, policy.threshold)
+    small = [values for values, count in kept.items() if count < policy.threshold]
+    withheld, merged = withhold(
+        kept,
+        small,
+        along=along,
+        is_safe=lambda cells: sum(kept[one] for one in cells) >= policy.threshold,
+    )
     shown = [
         ReleasedGroup(values=values, entities=count // policy.rounding * policy.rounding)
         for values, count in kept.items()
@@ -131,7 +138,7 @@ def release(policy: CountPolicy, groups: Sequence[Group], *, entities: int) -> R
     pool = withheld.difference(*merged.values())
     hidden = sum(kept[values] for values in pool)
     return Released(
-        groups=tuple(sorted(shown, key=_order)),
+        groups=tuple(sorted(shown, key=lambda one: order(one.values))),
         has_withheld=bool(pool),
         withheld_entities=_floor(hidden, policy.threshold) if hidden >= policy.threshold else None,
         threshold=policy.threshold,
@@ -139,65 +146,5 @@ def release(policy: CountPolicy, groups: Sequence[Group], *, entities: int) -> R
     )
 
 
-Cell = tuple[str, ...]
-
-
-def _withhold(
-    kept: dict[Cell, int], along: int, threshold: int
-) -> tuple[set[Cell], dict[Cell, set[Cell]]]:
-    """Give the cells that are not shown, and those of them that are shown as one merged group."""
-    withheld = {values for values, count in kept.items() if count < threshold}
-    dissolved: set[Cell] = set()
-    while True:
-        _complete_lines(kept, withheld, threshold)
-        merged = {
-            line: cells
-            for line, cells in _by_line(withheld, along).items()
-            if line not in dissolved and _is_safe(kept, cells, threshold)
-        }
-        pool = withheld.difference(*merged.values())
-        if not pool or _is_safe(kept, pool, threshold):
-            return withheld, merged
-        if merged:
-            dissolved.add(min(merged, key=lambda line: (sum(kept[c] for c in merged[line]), line)))
-        elif shown := kept.keys() - withheld:
-            withheld.add(min(shown, key=lambda cell: (kept[cell], cell)))
-        else:
-            return withheld, merged
-
-
-def _complete_lines(kept: dict[Cell, int], withheld: set[Cell], threshold: int) -> None:
-    """Withhold the smallest shown cell of every line that its total would complete."""
-    width = len(next(iter(kept), ()))
-    changed = True
-    while changed:
-        changed = False
-        for place in range(width):
-            hidden = _by_line(withheld, place)
-            for line, cells in sorted(_by_line(kept, place).items()):
-                mine = hidden.get(line, set())
-                shown = cells - withheld
-                if mine and shown and not _is_safe(kept, mine, threshold):
-                    withheld.add(min(shown, key=lambda cell: (kept[cell], cell)))
-                    changed = True
-
-
-def _by_line(cells: Iterable[Cell], along: int) -> dict[Cell, set[Cell]]:
-    """Cells that differ only in one dimension stand in one line."""
-    lines: dict[Cell, set[Cell]] = {}
-    for cell in cells:
-        lines.setdefault((*cell[:along], *cell[along + 1 :]), set()).add(cell)
-    return lines
-
-
-def _is_safe(kept: dict[Cell, int], cells: set[Cell], threshold: int) -> bool:
-    """Whether a sum over cells may be known: of two or more, with enough entities together."""
-    return len(cells) > 1 and sum(kept[cell] for cell in cells) >= threshold
-
-
 def _floor(count: int, step: int) -> int:
     return count // step * step
-
-
-def _order(group: ReleasedGroup) -> list[tuple[bool, str]]:
-    return [(cell is None, cell or "") for cell in group.values]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lingqu import rights
+from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.policies import OpenFilePolicy, Policy
 from lingqu.gate.predicates import VerificationPolicy
 from lingqu.gate.products import ACTIONS, ENVIRONMENT, Product, ProductWithdrawn, fields_of
@@ -77,6 +78,12 @@ class NotCalled(errors.Rejected):
     code = "gate.call.open_file"
 
 
+class QueryMissing(errors.Rejected):
+    """A query product is asked by the text of a query, and no other product is."""
+
+    code = "gate.call.query_missing"
+
+
 class PredicateUnknown(errors.Rejected):
     """The product has no such predicate."""
 
@@ -125,7 +132,8 @@ class Context:
     grant stands below the product's, `held` the hold on the product if any, `bad_row` the first
     subject that is not as declared, `excess` how many of the subjects would be asked more different
     questions than allowed, `beyond` how many more subjects than the caller may ask about,
-    `without_consent` how many persons did not agree, `left` the units left.
+    `without_consent` how many persons did not agree, `left` the units left, `asked` what refuses
+    the query itself.
     """
 
     request: CallRequest
@@ -143,6 +151,8 @@ class Context:
     without_consent: int = 0
     left: int | None = None
     is_used: bool = False
+    asked: errors.LingquError | None = None
+    about: tuple[Considered, ...] = ()
 
 
 Rule = Callable[[Context], errors.LingquError | None]
@@ -209,6 +219,8 @@ def is_well_formed(context: Context) -> errors.LingquError | None:
     request, policy = context.request, context.policy
     if isinstance(policy, OpenFilePolicy):
         return NotCalled(product=request.product)
+    if isinstance(policy, QueryPolicy) is not bool(request.query):
+        return QueryMissing(product=request.product)
     if not isinstance(policy, VerificationPolicy):
         return BadSubjects(row=1) if request.subjects else None
     if policy.question(request.predicate) is None:
@@ -221,6 +233,11 @@ def is_well_formed(context: Context) -> errors.LingquError | None:
 def is_new(context: Context) -> errors.LingquError | None:
     """The call id was not used before under this grant."""
     return CallIdUsed(call=context.request.call) if context.is_used else None
+
+
+def is_answerable(context: Context) -> errors.LingquError | None:
+    """The query can be answered in its mode, by its policy and what was told and spent before."""
+    return context.asked
 
 
 def is_no_enumeration(context: Context) -> errors.LingquError | None:
@@ -266,8 +283,10 @@ STANDING: tuple[Rule, ...] = (
 """Rules that say the same of every call of a caller, until its right or the product changes."""
 FIRST: tuple[Rule, ...] = (*STANDING, is_well_formed, is_new)
 """Rules that need nothing but the request and its right."""
-LAST: tuple[Rule, ...] = (has_consent, is_no_enumeration, is_within_reach, has_quota)
-"""Rules that need the register of consents, the log of what was asked, and the quota."""
+LAST: tuple[Rule, ...] = (
+    is_answerable, has_consent, is_no_enumeration, is_within_reach, has_quota,
+)  # fmt: skip
+"""Rules that need the query itself, the consents, the log of what was asked, and the quota."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +312,16 @@ class Explained:
     considered: tuple[Considered, ...]
 
 
+def considered_as(rule: str, refusal: errors.LingquError | None) -> Considered:
+    """This will write down what a rule says: a refusal, or none."""
+    return Considered(
+        rule=rule,
+        passed=refusal is None,
+        code=None if refusal is None else refusal.code,
+        article=None if refusal is None else refusal.article,
+    )
+
+
 def decide(
     context: Context, rules: tuple[Rule, ...] = (*FIRST, *LAST)
 ) -> errors.LingquError | None:
@@ -306,18 +335,14 @@ def decide(
 
 def explain(context: Context, *, rules: str) -> Explained:
     """This will show what each rule says of a call; `rules` names the rulebook's version."""
-    considered, first = [], None
+    considered: list[Considered] = []
+    first = None
     for rule in (*FIRST, *LAST):
         refusal = rule(context)
         first = first or refusal
-        considered.append(
-            Considered(
-                rule=rule.__name__,
-                passed=refusal is None,
-                code=None if refusal is None else refusal.code,
-                article=None if refusal is None else refusal.article,
-            )
-        )
+        if rule is is_answerable:
+            considered += context.about
+        considered.append(considered_as(rule.__name__, refusal))
     return Explained(
         allowed=first is None,
         code=None if first is None else first.code,

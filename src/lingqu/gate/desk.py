@@ -20,17 +20,20 @@ from pathlib import Path
 from typing import Self
 
 from lingqu import rights, trust
-from lingqu.gate.decisions import FIRST, Explained, decide, explain
-from lingqu.gate.lanes import Asker, Lanes, Prepared, Reply, Waiting
+from lingqu.gate.brought import Brought, Looked
+from lingqu.gate.decisions import FIRST, Considered, Explained, decide, explain
+from lingqu.gate.governance import QueryPolicy
+from lingqu.gate.lanes import Asker, GateBusy, Lanes, Prepared, Reply, Waiting
 from lingqu.gate.leasing import Deferred, Purse
 from lingqu.gate.metering import Beside, Outdated, meter_calls
 from lingqu.gate.predicates import normalize
 from lingqu.gate.products import ProductId, ProductNotFound
 from lingqu.gate.receipts import Decided, answer_of, kept_reply, make_batch, write_json
 from lingqu.gate.requests import SUBJECTS_MOST, CallAnswer, CallRequest
-from lingqu.gate.shelf import Shelf, subject_name
+from lingqu.gate.shelf import Ready, Shelf, subject_name
 from lingqu.gate.windows import Judge, ToBeRead, Weighed, Window, make_context, read_window
 from lingqu.kernel import errors
+from lingqu.kernel.time import Instant
 from lingqu.kernel.values import Hides
 from lingqu.rights import quantities
 from lingqu.runtime import Caller, Database, DatabaseConflict, Tx
@@ -50,12 +53,6 @@ PATIENCE_NS = 1_000_000_000
 """So long calls wait for it, before they are refused as unavailable."""
 ROUNDS = 4
 _ANSWER_S = 60
-
-
-class GateBusy(errors.Unavailable):
-    """The gate does not come to an answer at the moment; asking again under the same id is safe."""
-
-    code = "gate.busy"
 
 
 def find_asker(tx: Tx, grant: rights.GrantId) -> Asker:
@@ -125,10 +122,13 @@ class Desk:
                 self._thread = None
                 self._open.close()
 
-    def ask(self, request: CallRequest, asker: Asker) -> CallAnswer:
-        """This will answer a call once it is metered; raises what refuses it, metered too."""
+    def ask(self, request: CallRequest, asker: Asker, brought: Brought | None = None) -> CallAnswer:
+        """This will answer a call once it is metered; raises what refuses it, metered too.
+
+        A query comes with what was `brought` for it.
+        """
         answered: Future[Reply] = Future()
-        self.submit(request, asker, answered.set_result)
+        self.submit(request, asker, answered.set_result, brought)
         try:
             reply = answered.result(timeout=_ANSWER_S)
         except TimeoutError:
@@ -137,11 +137,36 @@ class Desk:
             raise reply
         return reply
 
-    def submit(self, request: CallRequest, asker: Asker, done: Callable[[Reply], None]) -> None:
+    def submit(
+        self,
+        request: CallRequest,
+        asker: Asker,
+        done: Callable[[Reply], None],
+        brought: Brought | None = None,
+    ) -> None:
         """This will call `done` with the answer or the refusal, on the gate's own thread."""
         if self._thread is None:
             self.start()
-        self._queue.put(Waiting(request, asker, done))
+        self._queue.put(Waiting(request, asker, done, brought=brought))
+
+    def look(self, tx: Tx, shelf: Shelf, request: CallRequest, asker: Asker) -> Looked:
+        """This will say how a call stands, before a query is worked on. Raises NotListening."""
+        self.start()
+        window = read_window(tx, shelf, self.grants, [waiting := Waiting(request, asker, _nobody)])
+        stand, ready = window.stands[request.grant], window.ready.get(request.product)
+        if ready is None or stand is None:
+            return Looked(ready=ready, stand=stand, settled=True)
+        refused = decide(make_context(window, waiting, self.grants, bad_row=0), FIRST) is not None
+        settled = refused or not isinstance(ready.policy, QueryPolicy)
+        return Looked(ready=ready, stand=stand, settled=settled)
+
+    def may_go_on(self, request: CallRequest, ready: Ready, holder: str, now: Instant) -> bool:
+        """This will say whether a query that runs is still permitted; from memory, at once."""
+        try:
+            verdict = self.grants.judge(request.grant, ready.use(request, holder), now)
+        except errors.LingquError:
+            return False
+        return verdict.permitted and self.grants.find_hold(ready.product.id) is None
 
     def shelf(self) -> Shelf:
         """This will give an empty shelf over the same snapshots, for one thread beside ours."""
@@ -155,10 +180,19 @@ class Desk:
         ready = self.shelf().ready(tx, product)
         return subject_name(ready.key, normalize(key)).hex()
 
-    def explain(self, tx: Tx, request: CallRequest, *, may_call: bool) -> Explained:
+    def explain(
+        self,
+        tx: Tx,
+        request: CallRequest,
+        *,
+        may_call: bool,
+        refusal: errors.LingquError | None = None,
+        about: tuple[Considered, ...] = (),
+    ) -> Explained:
         """This will say how a call would be decided now, rule by rule, without doing it.
 
-        Raises ProductNotFound, GrantNotFound, NotListening.
+        `refusal` is what refuses the query itself, `about` what each rule says of it. Raises
+        ProductNotFound, GrantNotFound, NotListening.
         """
         self.start()
         asker = Asker(account=trust.AccountId(tx.caller.account), may_call=may_call)
@@ -181,7 +215,8 @@ class Desk:
         left = sum(one.available for one in states if one.currency == ready.product.currency)
         if decide(context, FIRST) is None:
             context = Weighed.of(window, waiting, stand, ready, question, asked).told(context)
-        return explain(replace(context, left=left), rules=tx.rules)
+        full = replace(context, left=left, asked=refusal, about=about)
+        return explain(full, rules=tx.rules)
 
     def _run(self) -> None:
         going = True

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from lingqu import trust
 from lingqu.gate.answering import SubjectAnswer
+from lingqu.gate.brought import Brought
 from lingqu.gate.predicates import Asked
 from lingqu.gate.requests import CallAnswer, CallRequest
 from lingqu.gate.shelf import Ready
@@ -24,6 +25,12 @@ CALLS_MOST, SUBJECTS_MOST = 512, 1_000
 """Calls, and subjects of them, in one window."""
 LANE_CALLS, LANE_SUBJECTS = 2_000, 50_000
 """Calls, and subjects of them, that wait under one grant; more are refused as busy."""
+
+
+class GateBusy(errors.Unavailable):
+    """The gate does not come to an answer at the moment; asking again under the same id is safe."""
+
+    code = "gate.busy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +57,12 @@ class Prepared:
 
 @dataclass(slots=True)
 class Waiting:
-    """A call that waits for its answer."""
+    """A call that waits for its answer; a query comes with what was `brought` for it."""
 
     request: CallRequest
     asker: Asker
     done: Callable[[Reply], None]
+    brought: Brought | None = None
     prepared: Prepared | None = None
     is_prepared: bool = False
     is_answered: bool = False

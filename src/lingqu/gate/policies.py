@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from lingqu.gate.governance import QueryPolicy, find_fault, find_query_columns
 from lingqu.gate.predicates import (
     BadPolicy,
     VerificationPolicy,
@@ -40,6 +41,8 @@ class Form(enum.Enum):
     """统计: published counts of groups that are large enough."""
     OPEN_FILE = "open_file"
     """开放文件: a file anybody may have."""
+    QUERY = "query"
+    """统计查询: questions in a governed language over tables nobody sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +69,14 @@ class OpenFilePolicy:
     columns: tuple[str, ...]
 
 
-Policy: TypeAlias = VerificationPolicy | CountPolicy | OpenFilePolicy
+Policy: TypeAlias = VerificationPolicy | CountPolicy | OpenFilePolicy | QueryPolicy
 """What a product may answer, by its form."""
 
-KINDS: dict[Form, type[VerificationPolicy | CountPolicy | OpenFilePolicy]] = {
+KINDS: dict[Form, type[VerificationPolicy | CountPolicy | OpenFilePolicy | QueryPolicy]] = {
     Form.VERIFICATION: VerificationPolicy,
     Form.COUNT: CountPolicy,
     Form.OPEN_FILE: OpenFilePolicy,
+    Form.QUERY: QueryPolicy,
 }
 
 
@@ -106,6 +110,8 @@ def _columns(policy: Policy) -> Iterator[tuple[str, str]]:
     elif isinstance(policy, OpenFilePolicy):
         for column in policy.columns:
             yield policy.resource, column
+    elif isinstance(policy, QueryPolicy):
+        yield from find_query_columns(policy)
     else:
         yield from find_relations(policy)
 
@@ -121,6 +127,9 @@ def check_policy(form: Form, policy: Policy) -> None:
         _check_verification(policy)
     elif isinstance(policy, CountPolicy):
         _check_count(policy)
+    elif isinstance(policy, QueryPolicy):
+        if (part := find_fault(policy)) is not None:
+            raise BadPolicy(part=part)
     elif len(set(policy.columns)) != len(policy.columns):
         raise BadPolicy(part="columns")
 

@@ -33,7 +33,12 @@ SUMMARY_MAX = 2_000
 CALL = "CALL"
 """The currency of the ledger that calls are counted in, one unit a subject."""
 TERRITORY = "china"
-ACTIONS = {Form.VERIFICATION: "use.verify", Form.COUNT: "use.query", Form.OPEN_FILE: "offer"}
+ACTIONS = {
+    Form.VERIFICATION: "use.verify",
+    Form.COUNT: "use.query",
+    Form.OPEN_FILE: "offer",
+    Form.QUERY: "use.query",
+}
 """Which action of the vocabulary a use of each form is."""
 ENVIRONMENT = "domain.gate"
 OPEN_LEVEL = 1

@@ -32,9 +32,11 @@ class MeterBatchId(Id):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """One call under a buyer's grant. `subjects` is empty for a count.
+    """One call under a buyer's grant. `subjects` is empty for a count and a query.
 
     `predicate` may be empty where the product has one; `territory` where it is the product's.
+    `query` is the text of a governed query, `mode` how it is to be answered, `rho` the budget in
+    millionths it may cost under noise.
     """
 
     call: CallId
@@ -44,6 +46,9 @@ class CallRequest:
     subjects: Sequence[Named] = ()
     predicate: str = ""
     territory: str = ""
+    query: str = ""
+    mode: str = ""
+    rho: int = 0
 
     def told(self) -> str:
         """This will write out what tells this request from another under the same call id."""
@@ -57,6 +62,8 @@ class CallRequest:
                 cells += (one.key, one.value)
                 for name in sorted(one.values):
                     cells += (f"={name}", one.values[name])
+            if self.query:
+                cells += (self.query, self.mode, str(self.rho))
         return "".join([f"{len(cell)}:{cell}" for cell in cells])
 
 
@@ -64,8 +71,8 @@ class CallRequest:
 class CallAnswer:
     """An answer whose metering is durable. `batch` and `digest` are its receipt.
 
-    `released` is the answer of a count; `repeated` says that it was stored by an earlier call and
-    not charged again.
+    `released` is the answer of a count or a query; `repeated` says that it was stored by an earlier
+    call and not charged again.
     """
 
     call: CallId

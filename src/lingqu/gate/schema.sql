@@ -8,7 +8,7 @@ CREATE TABLE gate.product (
     id            text        PRIMARY KEY,
     grant_id      text        NOT NULL REFERENCES rights.grant,
     owner         text        NOT NULL REFERENCES trust.party,
-    form          text        NOT NULL CHECK (form IN ('verification', 'count', 'open_file')),
+    form          text        NOT NULL CHECK (form IN ('verification', 'count', 'open_file', 'query')),
     title         text        NOT NULL CHECK (title <> ''),
     summary       text        NOT NULL CHECK (summary <> ''),
     territory     text        NOT NULL,
@@ -196,8 +196,51 @@ CREATE TABLE gate.file_progress (
 );
 COMMENT ON TABLE gate.file_progress IS 'How many rows of a waiting file were answered.';
 
-GRANT SELECT, INSERT, UPDATE ON gate.product, gate.file_job, gate.consent TO lingqu_app;
-GRANT SELECT, INSERT ON gate.product_key, gate.snapshot, gate.call, gate.batch, gate.sample TO lingqu_app;
+CREATE TABLE gate.dataset (
+    resource       text    PRIMARY KEY REFERENCES supply.resource,
+    grid           text    NOT NULL,
+    cube           text    NOT NULL CHECK (cube ~ '^[0-9a-f]{64}$'),
+    table_version  bigint  NOT NULL,
+    sealed         text    NOT NULL,
+    version        bigint  NOT NULL
+);
+COMMENT ON TABLE gate.dataset IS 'What is published of a resource, once for all products: one grid, one chain of cubes, one sealed key.';
+
+CREATE TABLE gate.told_set (
+    position  bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    resource  text        NOT NULL REFERENCES gate.dataset,
+    holder    text        NOT NULL,
+    question  text        NOT NULL,
+    whole     bigint      NOT NULL,
+    sets      text        NOT NULL,
+    told_at   timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX told_set_once ON gate.told_set (resource, holder, whole, question);
+COMMENT ON TABLE gate.told_set IS 'Which sets of cells an organisation may have been answered about ad hoc: what overlap control is decided on. Append-only.';
+
+CREATE TABLE gate.noise_spent (
+    resource     text        NOT NULL REFERENCES gate.dataset,
+    holder       text        NOT NULL,
+    question     text        NOT NULL,
+    rho          bigint      NOT NULL CHECK (rho > 0),
+    reserved_at  timestamptz NOT NULL,
+    PRIMARY KEY (resource, holder, question)
+);
+COMMENT ON TABLE gate.noise_spent IS 'Which questions under noise an organisation spent budget on, before they were computed. Append-only.';
+
+CREATE TABLE gate.noisy_answer (
+    resource  text        NOT NULL,
+    holder    text        NOT NULL,
+    question  text        NOT NULL,
+    answer    text        NOT NULL,
+    told_at   timestamptz NOT NULL,
+    PRIMARY KEY (resource, holder, question),
+    FOREIGN KEY (resource, holder, question) REFERENCES gate.noise_spent
+);
+COMMENT ON TABLE gate.noisy_answer IS 'Answers under noise, so that a repeat gets the same one and costs nothing. Append-only.';
+
+GRANT SELECT, INSERT, UPDATE ON gate.product, gate.file_job, gate.consent, gate.dataset TO lingqu_app;
+GRANT SELECT, INSERT ON gate.product_key, gate.snapshot, gate.call, gate.batch, gate.sample, gate.told_set, gate.noise_spent, gate.noisy_answer TO lingqu_app;
 GRANT SELECT, INSERT, DELETE ON gate.reply TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON gate.asked, gate.asker, gate.file_progress TO lingqu_app;
 

@@ -13,6 +13,7 @@ import contextlib
 from dataclasses import dataclass
 
 from lingqu import trust
+from lingqu.gate.answers import BuiltCube, publish_cubes
 from lingqu.gate.policies import Form, Policy, read_policy
 from lingqu.gate.products import (
     PRODUCTS,
@@ -64,7 +65,8 @@ class SourceVersion:
 class BuiltSnapshot:
     """A packed file in its folder, ready to be published. `key` is the sealed key of the product.
 
-    `skipped` counts rows whose key did not have the declared shape.
+    `skipped` counts rows whose key did not have the declared shape; `cubes` are those of a query
+    product.
     """
 
     edition: int
@@ -74,6 +76,7 @@ class BuiltSnapshot:
     skipped: int
     sources: tuple[SourceVersion, ...]
     key: str
+    cubes: tuple[BuiltCube, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +132,8 @@ def publish_snapshot(
 ) -> Snapshot:
     """This will let a product answer from a snapshot that was built for its present edition.
 
-    Raises ProductNotFound, ProductWithdrawn, BuiltOnOld, BadSnapshot, IdTaken.
+    Raises ProductNotFound, ProductWithdrawn, BuiltOnOld, BadSnapshot, IdTaken, OtherGrid,
+    DatasetMoved.
     """
     held = lock_product(tx, product)
     trust.authorize(tx, trust.Action.CHANGE, trust.Kind.PRODUCT, owner=held.owner)
@@ -140,6 +144,7 @@ def publish_snapshot(
         raise BuiltOnOld(product=product, edition=held.edition)
     if not known:
         KEYS.insert(tx, ProductKey(product=product, sealed=built.key))
+    publish_cubes(tx, built.cubes)
     made = Snapshot(
         id=snapshot,
         product=product,
@@ -212,8 +217,8 @@ def find_sealed_key(tx: Tx, product: ProductId) -> str | None:
     return found[0].sealed if found else None
 
 
-def open_key(keyring: Keyring, product: ProductId, sealed: str) -> bytes:
-    """This will open the key of a product. Raises UnknownKey, SealBroken."""
+def open_key(keyring: Keyring, product: str, sealed: str) -> bytes:
+    """This will open the key of a product or of a dataset. Raises UnknownKey, SealBroken."""
     try:
         return keyring.unseal(bytes.fromhex(sealed), about=product)
     except UnknownKey:
@@ -222,8 +227,8 @@ def open_key(keyring: Keyring, product: ProductId, sealed: str) -> bytes:
         return keyring.unseal(bytes.fromhex(sealed), about=product)
 
 
-def seal_key(keyring: Keyring, product: ProductId, key: bytes) -> str:
-    """This will seal a new key of a product, under a key of ours that is made when needed."""
+def seal_key(keyring: Keyring, product: str, key: bytes) -> str:
+    """This will seal a new key of a product or a dataset; ours above it is made when needed."""
     if not keyring.all(KEY_PURPOSE):
         with contextlib.suppress(KeyExists):
             keyring.create(KEY_PURPOSE, at=REAL_TIME.now(), key_id=new_id(KeyId))

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from lingqu import rights
+from lingqu.gate.brought import Overtaken
 from lingqu.gate.consents import find_agreed
 from lingqu.gate.decisions import FIRST, LAST, STANDING, CallIdUsed, Context, decide, units_of
-from lingqu.gate.lanes import Reply, Waiting
+from lingqu.gate.governance import QueryPolicy
+from lingqu.gate.lanes import GateBusy, Reply, Waiting
 from lingqu.gate.leasing import Purse
 from lingqu.gate.metering import (
     REPLY_HOURS,
@@ -226,7 +228,7 @@ class Judge:
             request.grant, request.product, request.purpose, request.territory, request.predicate,
             waiting.asker.account if waiting.asker.may_call else "",
         )  # fmt: skip
-        known = self._passes.get(name)
+        known = self._passes.get(name) if waiting.brought is None else None
         if (
             known is not None
             and known.generation == self._grants.generation
@@ -267,9 +269,12 @@ class Judge:
         asked, bad_row = _read(waiting, ready, question)
         generation = self._grants.generation
         context = make_context(window, waiting, self._grants, bad_row=bad_row)
+        is_query = isinstance(ready.policy, QueryPolicy)
+        if is_query:
+            context = replace(context, asked=_refused_query(waiting, ready))
         decided = Decided(waiting, stand, ready)
         decided.refusal = decide(context, FIRST)
-        if decided.refusal is None or decide(context, STANDING) is None:
+        if not is_query and (decided.refusal is None or decide(context, STANDING) is None):
             if len(self._passes) >= PASSES_MOST:
                 self._passes.clear()
             until = self._grants.find_end(request.grant)
@@ -321,9 +326,22 @@ def _read(waiting: Waiting, ready: Ready, question: Question | None) -> tuple[li
     return ready.read(question, waiting.request.subjects)
 
 
+def _refused_query(waiting: Waiting, ready: Ready) -> errors.LingquError | None:
+    """What refuses a query whose answer was brought, or was not."""
+    brought = waiting.brought
+    if brought is None:
+        return GateBusy()
+    if brought.refusal is not None:
+        return brought.refusal
+    current = None if ready.snapshot is None else ready.snapshot.id
+    return None if brought.snapshot == current else Overtaken(product=ready.product.id)
+
+
 def _answer(decided: Decided, question: Question | None, asked: list[Asked]) -> None:
     ready, ahead = decided.ready, decided.waiting.prepared
-    if question is None:
+    if decided.waiting.brought is not None:
+        decided.released = decided.waiting.brought.released
+    elif question is None:
         decided.released = ready.released()
     elif ahead is not None and ahead.ready is ready:
         decided.answers = tuple(ahead.answers)

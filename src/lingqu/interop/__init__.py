@@ -29,6 +29,7 @@ from lingqu.interop.listings import BadListing, Certificate, Fee, Listing, Listi
 from lingqu.interop.offers import (
     Offer,
     OfferId,
+    OtherProduct,
     Status,
     close_offer,
     deliver_signed_offer,
@@ -73,6 +74,7 @@ __all__ = (
     "ListingState",
     "Offer",
     "OfferId",
+    "OtherProduct",
     "Peer",
     "PeerEnded",
     "PeerId",

@@ -28,6 +28,7 @@ from lingqu.kernel.ids import Id
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant, format_instant
 from lingqu.kernel.values import BadValue, from_plain, to_plain
+from lingqu.market import listings
 from lingqu.runtime import Tx
 from lingqu.runtime.keys import Keyring
 from lingqu.trust import holds
@@ -43,6 +44,12 @@ class OfferNotFound(errors.NotFound):
     """There is no such offer, or the caller may not know of it."""
 
     code = "interop.offer.not_found"
+
+
+class OtherProduct(errors.Conflict):
+    """The registration that the listing names is that of another product."""
+
+    code = "interop.offer.other_product"
 
 
 class OfferClosed(errors.Conflict):
@@ -161,12 +168,16 @@ def prepare_offer(
 ) -> Offer:
     """This will fix what is offered to a venue; `party` answers for it.
 
-    Raises PeerNotFound, PeerEnded, PartyNotFound, BadListing, Held, IdTaken.
+    What the listing offers stands in our registry now, under the code it names: a venue elsewhere
+    cannot look there. Raises PeerNotFound, PeerEnded, PartyNotFound, BadListing, NotRegistered,
+    OtherProduct, Held, IdTaken.
     """
     holds.refuse_held(tx, subjects=(peer, party, *_typed(listing.product)))
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.REMOTE_LISTING, owner=party)
     venue = living_peer(tx, peer)
     told = checked_listing(listing)
+    if listings.require_product(tx, told.registration).product != told.product:
+        raise OtherProduct(code=told.registration, product=told.product)
     content = {
         "offer": offer,
         "venue": venue.origin,

@@ -214,7 +214,7 @@ def change_limits(
     trust.authorize(tx, trust.Action.CHANGE, trust.Kind.LEDGER_ACCOUNT)
     low, high = _bounds(floor, ceiling)
     if not -AMOUNT_MAX <= low <= high <= AMOUNT_MAX:
-        raise BadAccount(account=account)
+        raise BadAccount(account=account, field="floor, ceiling")
     (balance,) = lock_balances(tx, accounts=(account,))
     if balance.posted - balance.pending_out < low or balance.posted + balance.pending_in > high:
         raise LimitInUse(account=account)
@@ -315,8 +315,10 @@ def _lock_open(tx: Tx, account: LedgerAccountId) -> LedgerAccount:
 
 def _checked(tx: Tx, wanted: NewAccount) -> LedgerAccount:
     floor, ceiling = _bounds(wanted.floor, wanted.ceiling)
-    if not _KIND.match(wanted.kind) or not -AMOUNT_MAX <= floor <= 0 <= ceiling <= AMOUNT_MAX:
-        raise BadAccount(account=wanted.id)
+    if not _KIND.match(wanted.kind):
+        raise BadAccount(account=wanted.id, field="kind")
+    if not -AMOUNT_MAX <= floor <= 0 <= ceiling <= AMOUNT_MAX:
+        raise BadAccount(account=wanted.id, field="floor, ceiling")
     return LedgerAccount(
         id=wanted.id,
         owner=str(known_id(wanted.owner)),
@@ -334,7 +336,7 @@ def known_id(text: str) -> Id:
     kinds: Mapping[str, type[Id]] = Id.kinds
     kind = kinds.get(text.partition("_")[0])
     if kind is None:
-        raise BadAccount(account=text[:40])
+        raise BadAccount(account=text[:40], field="owner")
     return kind(text)
 
 

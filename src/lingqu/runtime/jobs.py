@@ -70,6 +70,12 @@ _FAILED = """
     FROM runtime.procrastinate_jobs AS job WHERE job.status = 'failed'
 """
 _FIND_FAILED = f"{_FAILED} AND job.id < %s ORDER BY job.id DESC LIMIT %s"
+_QUEUED = """
+    SELECT id, task_name AS name, queue_name AS queue, attempts, status = 'doing' AS is_running,
+           scheduled_at AS due_at
+    FROM runtime.procrastinate_jobs WHERE status IN ('todo', 'doing')
+    ORDER BY status = 'doing' DESC, scheduled_at NULLS FIRST, id LIMIT %s
+"""
 _LOCK_FAILED = f"{_FAILED} AND job.id = %s FOR UPDATE OF job"
 _REQUEUE_FAILED = """
     UPDATE runtime.procrastinate_jobs AS job
@@ -140,6 +146,23 @@ def find_failed(tx: Tx, *, before: int | None, limit: int) -> tuple[FailedJob, .
     """This will give failed jobs, the newest first, with numbers below `before`."""
     rows = tx.all(_FIND_FAILED, (_LARGEST if before is None else before, limit))
     return tuple(FailedJob(**row) for row in rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedJob:
+    """A job that waits, not before `due_at` where that is set, or is being done now."""
+
+    id: int
+    name: str
+    queue: str
+    attempts: int
+    is_running: bool
+    due_at: Instant | None
+
+
+def find_queued(tx: Tx, *, limit: int) -> tuple[QueuedJob, ...]:
+    """This will give the jobs that run or wait, those that come first at the front."""
+    return tuple(QueuedJob(**row) for row in tx.all(_QUEUED, (limit,)))
 
 
 def lock_failed(tx: Tx, job: int) -> FailedJob | None:

@@ -9,7 +9,7 @@ hold it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -119,10 +119,6 @@ _UNBOOKED = """
       AND batch NOT IN (SELECT metered FROM market.pub_charge_batch WHERE contract = %(contract)s)
     ORDER BY batch
 """
-_POSTED = """
-    SELECT id, amount FROM ledger.pub_posting
-    WHERE credit = %(account)s AND day >= %(begins)s AND day < %(ends)s ORDER BY id
-"""
 _ACTIVE = """
     SELECT contract FROM market.pub_charge_batch WHERE day = %(day)s
     UNION
@@ -149,7 +145,10 @@ def reconcile_contract(
 ) -> Reconciliation:
     """This will compare meter, bill and ledger of a contract and open a case where they differ.
 
-    Raises ContractNotFound, BadPeriod, NotFollowedYet, IdTaken.
+    What differs is said by `market.bills.find_differences` and by nothing else. Here is what only
+    supervision can do: find what was metered and never booked by following the log on its own,
+    keep the sums and the differences as evidence, and open the case. Raises ContractNotFound,
+    BadPeriod, NotFollowedYet, IdTaken.
     """
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.FLOW)
     if not 0 < (ends - begins).days <= YEAR:
@@ -158,10 +157,7 @@ def reconcile_contract(
     require_followed(tx)
     booked = settlement.find_batches(tx, contract=contract, begins=begins, ends=ends)
     meter = _meter(tx, contract, begins, ends, booked)
-    found = [
-        *bills.find_differences(tx, contract=contract, begins=begins, ends=ends, metered=meter),
-        *_unknown_postings(tx, deal, begins, ends, booked),
-    ]
+    found = bills.find_differences(tx, contract=contract, begins=begins, ends=ends, metered=meter)
     sums = _sums(tx, deal, begins, ends, booked, meter)
     return _recorded(tx, id=reconciliation, contract=contract, sums=sums, found=found)
 
@@ -359,26 +355,3 @@ def chargeable(call: gate.MeteredCall) -> settlement.MeteredCall:
         unknown=call.misses if is_unknown else 0,
         refusal=call.refusal,
     )
-
-
-def _unknown_postings(
-    tx: Tx,
-    deal: market.Contract,
-    begins: date,
-    ends: date,
-    booked: Sequence[settlement.ChargeBatch],
-) -> Iterator[bills.Difference]:
-    """Money that came to the contract's charges in the period and that no charge accounts for."""
-    late = settlement.find_late_payments(tx, contract=deal.id, begins=begins, ends=ends)
-    known = {*(one.transfer for one in booked), *(one.id for one in late)}
-    values = {"account": deal.charged, "begins": begins, "ends": ends}
-    for row in tx.all(_POSTED, values):
-        if row["id"] not in known:
-            yield bills.Difference(
-                kind=bills.DifferenceKind.POSTING,
-                batch="",
-                call=None,
-                transfer=row["id"],
-                expected=0,
-                found=row["amount"],
-            )

@@ -12,7 +12,7 @@ import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from litestar import Response, get, post
@@ -137,11 +137,9 @@ class Given:
         said = self.text(name).replace(",", "")
         try:
             scaled = Decimal(said).scaleb(places)
-        except InvalidOperation:
+        except ArithmeticError:
             raise self.refused(name) from None
-        if not scaled.is_finite() or scaled < 0 or scaled != scaled.to_integral_value():
-            raise self.refused(name)
-        if len(str(int(scaled))) > _DIGITS_MOST:
+        if not scaled.is_finite() or not 0 <= scaled < 10**_DIGITS_MOST or scaled % 1:
             raise self.refused(name)
         return int(scaled)
 
@@ -252,27 +250,21 @@ def upload_paths(*acts: Act) -> tuple[str, ...]:
 
 
 def _routes(act: Act) -> tuple[Any, Any]:
-    if "{about:str}" in act.path:
+    def page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
+        return _draw(desk, act, about, _Typed())
 
-        def page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
-            return _draw(desk, act, about, _Typed())
+    def send(desk: FromDesk, form: FromForm, about: FromPath[str]) -> Response[str] | Redirect:
+        return _send(desk, act, about, form)
 
-        def send(desk: FromDesk, form: FromForm, about: FromPath[str]) -> Response[str] | Redirect:
-            return _send(desk, act, about, form)
+    def page_alone(desk: FromDesk) -> Response[str]:
+        return _draw(desk, act, "", _Typed())
 
-        asking, sending = page, send
-    else:
+    def send_alone(desk: FromDesk, form: FromForm) -> Response[str] | Redirect:
+        return _send(desk, act, "", form)
 
-        def page_alone(desk: FromDesk) -> Response[str]:
-            return _draw(desk, act, "", _Typed())
-
-        def send_alone(desk: FromDesk, form: FromForm) -> Response[str] | Redirect:
-            return _send(desk, act, "", form)
-
-        return (
-            get(act.path, sync_to_thread=True)(page_alone),
-            post(act.path, sync_to_thread=True, command=act.command)(send_alone),
-        )
+    has_one = "{about:str}" in act.path
+    asking: Callable[..., Response[str]] = page if has_one else page_alone
+    sending: Callable[..., Response[str] | Redirect] = send if has_one else send_alone
     return (
         get(act.path, sync_to_thread=True)(asking),
         post(act.path, sync_to_thread=True, command=act.command)(sending),

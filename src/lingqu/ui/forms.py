@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from litestar import Request
 from litestar.datastructures import UploadFile
+from litestar.exceptions import InternalServerException
 
 from lingqu.kernel.ids import Id
 from lingqu.ui.refusals import FormExpired, FormIncomplete
@@ -65,6 +66,9 @@ async def read_form(request: Request[Any, Any, Any]) -> None:
         form = await request.form()
     except UnicodeError:
         raise FormIncomplete(field="", reason="UTF-8") from None
+    except InternalServerException:
+        # The browser went on before it had sent everything; nobody reads the answer.
+        raise FormIncomplete(field="", reason="") from None
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             sent = Upload(name=value.filename, content=await value.read())

@@ -20,8 +20,10 @@ from litestar.response import Stream
 from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
+from lingqu.kernel.time import Instant
 from lingqu.runtime import Caller
 from lingqu.trust import jobs, procedures
+from lingqu.ui.pages.notices import count_notices
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.refusals import PageNotFound
 from lingqu.wiring import App
@@ -87,11 +89,13 @@ def live(desk: FromDesk, state: State) -> Stream:
     if watch.listeners >= LISTENERS_MAX:
         raise PageNotFound
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    events = _events(watch, desk.visit.caller, work)
+    events = _events(watch, desk.visit.caller, work, desk.seen)
     return Stream(events, media_type="text/event-stream", headers=headers)
 
 
-async def _events(watch: Watch, caller: Caller, work: jobs.WorkId | None) -> AsyncIterator[str]:
+async def _events(
+    watch: Watch, caller: Caller, work: jobs.WorkId | None, since: Instant | None
+) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     began = beaten = loop.time()
     seen: str | None = None
@@ -104,9 +108,10 @@ async def _events(watch: Watch, caller: Caller, work: jobs.WorkId | None) -> Asy
             if newest != seen:
                 try:
                     todos = await asyncio.to_thread(count_todos, watch.app, caller)
+                    notices = await asyncio.to_thread(count_notices, watch.app, caller, since)
                 except errors.LingquError:
                     return
-                said = json.dumps({"todos": todos, "first": seen is None})
+                said = json.dumps({"todos": todos, "notices": notices, "first": seen is None})
                 yield f"event: news\ndata: {said}\n\n"
                 seen = newest
             if work is not None:

@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Mapping
 
 from lingqu import gate
+from lingqu.gate.governance import GovernedTable, Mode, QueryPolicy, Role
+from lingqu.gate.predicates import Asks
 from lingqu.kernel.values import to_plain
 from lingqu.ui.rendering import Desk
 
@@ -26,6 +28,8 @@ def policy_words(
             return tuple(_verification(desk, policy, columns))
         case gate.CountPolicy():
             return tuple(_count(desk, policy, columns))
+        case QueryPolicy():
+            return tuple(_query(desk, policy, columns))
     return tuple(_open_file(desk, policy, columns))
 
 
@@ -49,6 +53,11 @@ def _verification(
         key = columns.get((first.resource, first.key), first.key)
         if first.value is None:
             yield desk.text("ui.reveals.exists", name=one.name, key=key)
+        elif one.measure is not None:
+            bands = "、".join(band for band in one.measure.bands if band)
+            code = "band" if one.measure.asks is Asks.BAND else "measured"
+            value = columns.get((first.resource, first.value), first.value)
+            yield desk.text(f"ui.reveals.{code}", name=one.name, key=key, value=value, bands=bands)
         else:
             value = columns.get((first.resource, first.value), first.value)
             code = "member" if one.matching is gate.Matching.MEMBERSHIP else "equal"
@@ -58,6 +67,10 @@ def _verification(
         if one.evidence:
             shown = [columns.get((e.resource, c), c) for e in one.evidence for c in e.columns]
             yield desk.text("ui.reveals.evidence", columns="、".join(shown))
+    for several in policy.combined:
+        yield desk.text("ui.reveals.combined", name=several.name, parts="、".join(several.of))
+    if policy.personal:
+        yield desk.text("ui.reveals.personal")
     yield desk.text("ui.reveals.unknown" if policy.tells_unknown else "ui.reveals.no_unknown")
     yield desk.text("ui.reveals.no_list")
     if policy.enumeration is None:
@@ -92,6 +105,41 @@ def _count(
     if policy.rounding > 1:
         yield desk.text("ui.reveals.rounding", rounding=policy.rounding)
     yield desk.text("ui.reveals.count_together", buyers=_TOGETHER)
+
+
+def _query(
+    desk: Desk, policy: QueryPolicy, columns: Mapping[tuple[str, str], str]
+) -> Iterator[str]:
+    for table in policy.tables:
+        yield from _table(desk, table, columns)
+    yield desk.text("ui.reveals.query_together")
+    if Mode.DP in policy.modes and policy.dp is not None:
+        yield desk.text(
+            "ui.reveals.query_noise",
+            organization=policy.dp.organization_ceiling,
+            dataset=policy.dp.dataset_ceiling,
+        )
+
+
+def _table(
+    desk: Desk, table: GovernedTable, columns: Mapping[tuple[str, str], str]
+) -> Iterator[str]:
+    def named(*roles: Role) -> str:
+        found = [one.name for one in table.columns if one.role in roles]
+        return "、".join(columns.get((table.resource, one), one) for one in found)
+
+    if table.entity is not None:
+        entity = columns.get((table.resource, table.entity), table.entity)
+        yield desk.text(
+            "ui.reveals.query_table", name=table.name, threshold=table.threshold, entity=entity
+        )
+    for code, said in (
+        ("query_grid", named(Role.DIMENSION)),
+        ("query_measures", named(Role.MEASURE)),
+        ("query_never", named(Role.KEY, Role.QUASI, Role.SENSITIVE)),
+    ):
+        if said:
+            yield desk.text(f"ui.reveals.{code}", name=table.name, columns=said)
 
 
 def _open_file(

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 
 from lingqu.ui.forms import Form
 from lingqu.ui.rendering import Desk
-from lingqu.ui.views import COOKIE, read_views
+from lingqu.ui.views import COOKIE, SEEN_COOKIE, read_seen, read_views
 from lingqu.ui.visitors import visit_of
 from lingqu.wiring import App
 
@@ -39,6 +39,7 @@ def provide_desk(request: Request[Any, Any, Any], platform: FromPlatform) -> Des
     return Desk(
         platform=platform,
         views=read_views(request.cookies.get(COOKIE)),
+        seen=read_seen(request.cookies.get(SEEN_COOKIE)),
         visit=visit_of(request),
         path=request.url.path,
         query=request.url.query,

@@ -111,6 +111,8 @@ class Desk:
     state: dict[str, Any]
     views: tuple[SavedView, ...] = ()
     """The saved views this browser brings, of all lists."""
+    seen: Instant | None = None
+    """Until when the visitor has seen what moved in their matters, as the browser says."""
     address: str = ""
     """Scheme and host of the request, for an address outside that leads back here."""
 

@@ -50,6 +50,16 @@ class Show(enum.Enum):
     ID = "id"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowAct:
+    """A form of one button in a row: where it posts, its words, and what it sends."""
+
+    path: str
+    words: str
+    values: Mapping[str, str]
+    css: str = "btn-quiet"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Column(Generic[Row]):
     """One column: `label` is the code of its official name; the rest says how a cell is drawn."""
@@ -62,6 +72,7 @@ class Column(Generic[Row]):
     sub: Callable[[Row], str | None] | None = None
     tone: Callable[[Row], str] | None = None
     sortable: bool = True
+    acts: Callable[[Row], tuple[RowAct, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +160,7 @@ class Drawn:
     tone: str | None
     title: str | None
     label: str
+    acts: tuple[RowAct, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,6 +445,7 @@ def _drawn(desk: Desk, column: Column[Row], row: Row) -> Drawn:
         tone=column.tone(row) if column.tone is not None else None,
         title=str(value) if column.show is Show.ID else None,
         label=desk.text(column.label),
+        acts=column.acts(row) if column.acts is not None else (),
     )
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
 
+from lingqu.kernel.time import Instant
 from lingqu.ui.forms import local_path
 from lingqu.ui.rendering import SavedView
 
 COOKIE = "lingqu_views"
+SEEN_COOKIE = "lingqu_seen"
+"""Until when somebody has seen what moved in their matters, in seconds."""
 VIEWS_MAX = 12
 NAME_MAX = 30
 QUERY_MAX = 200
@@ -29,6 +33,14 @@ def read_views(cookie: str | None) -> tuple[SavedView, ...]:
     except (ValueError, TypeError, binascii.Error):
         return ()
     return tuple(one for one in found if one is not None)[:VIEWS_MAX]
+
+
+def read_seen(cookie: str | None) -> Instant | None:
+    """This will read until when somebody has looked; None where the browser does not say."""
+    text = cookie or ""
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        return None
+    return datetime.fromtimestamp(int(text), UTC)
 
 
 def make_view(path: str, name: str, query: str) -> SavedView | None:

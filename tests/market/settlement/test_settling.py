@@ -164,3 +164,41 @@ def test_without_a_plan_nothing_is_settled(world, metered):
         world.settle(day)
     world.place.sql("UPDATE market.plan SET ended_at = NULL WHERE ended_at = 'infinity'")
     assert world.settle(day).contracts == 1
+
+
+def test_the_job_and_a_person_settle_a_day_to_the_same_in_either_order(world, metered):
+    world.common_plan()
+    contract = world.contract(frozen=10_000, unit_price_minor=80)
+    made = []
+    for job_first in (True, False):
+        world.charge(contract, *(metered() for _ in range(10)))
+        day = world.next_day()
+
+        def job():
+            return distribution.settle_closed_day(world.place.database, trust.PLATFORM)
+
+        def person(day=day):
+            return distribution.ensure_settled(
+                world.place.database,
+                world.clearing,
+                new_id(trust.CommandId),
+                settlement=new_id(distribution.SettlementId),
+                venue=world.venue,
+                day=day,
+            )
+
+        if job_first:
+            (by_job,) = job()
+            assert person() == by_job, "the person is given what the job settled"
+        else:
+            by_person = person()
+            assert job() == ()
+            assert person() == by_person
+        world.do(ledger.post_batch, trust.PLATFORM)
+        page = world.read(distribution.find_settlements, venue=world.venue, page=PageRequest())
+        (one,) = (one for one in page.items if one.day == day)
+        parts = world.read(distribution.find_payouts, one.id, caller=world.clearing)
+        made.append((one.contracts, one.shared, sorted((p.share.value, p.amount) for p in parts)))
+        assert world.read(distribution.find_unposted, one.id) == ()
+    assert made[0] == made[1]
+    assert made[0][:2] == (1, 800)

@@ -135,6 +135,40 @@ def explain_call(
     return shapes.explanation_view(told)
 
 
+@asks("/queries", "Ask a governed query")
+def ask_query(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+) -> shapes.AnswerView:
+    """This will answer a query under a grant once it is metered; the same id again is free."""
+    request = shapes.read_query(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+    return shapes.answer_view(platform.asking.ask(request, asker))
+
+
+@asks("/queries/explain", "Explain a query")
+def explain_query(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+) -> shapes.ExplanationView:
+    """This will say how a query would be decided now, rule by rule, without running it."""
+    request = shapes.read_query(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+        told = platform.asking.explain(tx, request, may_call=asker.may_call)
+    return shapes.explanation_view(told)
+
+
+@asks("/queries/stop", "Stop a running query")
+def stop_query(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+) -> shapes.StoppedView:
+    """This will stop one's own query while it runs here; it is metered as refused."""
+    request = shapes.read_query(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+    return shapes.StoppedView(stopped=asker.may_call and platform.asking.cancel(request))
+
+
 @reads("/calls", "List metered calls")
 def find_calls(
     platform: FromPlatform,
@@ -165,6 +199,7 @@ def routers() -> tuple[Router, ...]:
     """This will give the routes."""
     handlers: list[Any] = [
         find_products, define_product, get_product, revise_product, withdraw_product,
-        publish_product, find_snapshots, call_product, explain_call, find_calls,
+        publish_product, find_snapshots, call_product, explain_call, find_calls, ask_query,
+        explain_query, stop_query,
     ]  # fmt: skip
     return routes_of("/api/v1/gate", "gate", handlers)

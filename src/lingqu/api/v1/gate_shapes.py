@@ -13,7 +13,7 @@ from lingqu.gate import lists
 from lingqu.kernel import canon
 from lingqu.kernel.time import format_instant
 
-FormName = Literal["verification", "count", "open_file"]
+FormName = Literal["verification", "count", "open_file", "query"]
 AnswerName = Literal["yes", "no", "once", "unknown", "band", "several"]
 
 
@@ -113,6 +113,25 @@ class CallShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     subjects: Annotated[list[SubjectShape], msgspec.Meta(max_length=gate.SUBJECTS_MOST)] = []
     predicate: Annotated[str, msgspec.Meta(max_length=128)] = ""
     territory: Annotated[str, msgspec.Meta(max_length=60)] = ""
+
+
+class QueryShape(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A governed query under an id the caller made; `rho` is the budget it may cost under noise."""
+
+    call: str
+    grant: str
+    product: str
+    purpose: Annotated[str, msgspec.Meta(max_length=60)]
+    query: Annotated[str, msgspec.Meta(min_length=1, max_length=100_000)]
+    mode: Literal["", "cube", "ad_hoc", "dp"] = ""
+    rho: Annotated[int, msgspec.Meta(ge=0, le=10**12)] = 0
+    territory: Annotated[str, msgspec.Meta(max_length=60)] = ""
+
+
+class StoppedView(msgspec.Struct, kw_only=True):
+    """Whether a query was running here and was stopped."""
+
+    stopped: bool
 
 
 class PartAnswerView(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -222,6 +241,20 @@ def read_call(data: CallShape) -> gate.CallRequest:
         subjects=data.subjects,
         predicate=data.predicate,
         territory=data.territory,
+    )
+
+
+def read_query(data: QueryShape) -> gate.CallRequest:
+    """This will read a query; raises BadId."""
+    return gate.CallRequest(
+        call=gate.CallId(data.call),
+        grant=rights.GrantId(data.grant),
+        product=gate.ProductId(data.product),
+        purpose=data.purpose,
+        territory=data.territory,
+        query=data.query,
+        mode=data.mode,
+        rho=data.rho,
     )
 
 

@@ -21,7 +21,7 @@ AnswerName = Literal["yes", "no", "unknown"]
 MemberRoleName = Literal["seller", "buyer", "merchant", "service"]
 MemberStateName = Literal["applied", "admitted", "refused", "ended"]
 DirectionName = Literal["in", "out"]
-FormName = Literal["verification", "count", "open_file"]
+FormName = Literal["verification", "count", "open_file", "query"]
 ListingStateName = Literal[
     "applied", "publicized", "certified", "listed", "suspended", "delisted", "refused"
 ]

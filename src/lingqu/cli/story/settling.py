@@ -7,7 +7,7 @@ import io
 from datetime import date
 from decimal import Decimal
 
-from lingqu import ledger, supervision
+from lingqu import ledger, supervision, trust
 from lingqu.cli.scripts import run_psql
 from lingqu.cli.story.building import P2, P3, Planned
 from lingqu.cli.story.contracting import contract_of
@@ -90,10 +90,10 @@ def share_out(stage: Stage) -> None:
     """The books of the day are closed, and what was earned is shared to the cent."""
     stage.on("2026-09-07")
     stage.do("venue/cashier", "close", ledger.close_day, day=DAY)
-    settled = stage.do(
-        "venue",
-        "settle",
-        distribution.settle_day,
+    settled = distribution.ensure_settled(  # the job of the night may come in between
+        stage.app.database,
+        stage.caller("venue"),
+        stage.id(trust.CommandId, "market.settlement.settle/settle"),
         settlement=stage.id(distribution.SettlementId, "settle"),
         venue=stage.party("venue"),
         day=DAY,

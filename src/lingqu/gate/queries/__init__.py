@@ -1,46 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""统计查询 governed SQL: a text becomes a closed value, a policy decides, fresh SQL is printed.
+"""统计查询 what a query means: a closed set of values in one form for all ways to ask a question.
 
-Nothing a buyer writes reaches an engine. Start reading in `policy` (what a holder permits) and
-`ir` (what a query can mean).
+Nothing a buyer writes reaches an engine: `gate.syntax` knows texts, `gate.sql` reads them into
+these values and prints them, `gate.governance` holds what is permitted.
 """
 
-from lingqu.gate.queries.ir import (
+from lingqu.gate.queries.meaning import (
     ALWAYS,
     NEVER,
     Aggregate,
     All,
     AnyOf,
-    ColumnRef,
     Compared,
     Dimension,
+    Figure,
     GroupOf,
     Joined,
     Like,
     Linear,
     Members,
+    Order,
     Output,
     Predicate,
     Query,
     Quotient,
     Ranges,
-    Scan,
+    Relation,
+    Share,
     Span,
     Step,
+    Values,
     Within,
     digest,
     digest_aggregate,
+    write_node,
 )
-from lingqu.gate.queries.policy import (
-    Function,
-    GovernedColumn,
-    GovernedTable,
-    Mode,
-    QueryPolicy,
-    find_fault,
-    find_query_columns,
-    strictest,
-)
+from lingqu.gate.syntax import ColumnRef, Scan
 
 __all__ = (
     "ALWAYS",
@@ -51,28 +46,26 @@ __all__ = (
     "ColumnRef",
     "Compared",
     "Dimension",
-    "Function",
-    "GovernedColumn",
-    "GovernedTable",
+    "Figure",
     "GroupOf",
     "Joined",
     "Like",
     "Linear",
     "Members",
-    "Mode",
+    "Order",
     "Output",
     "Predicate",
     "Query",
-    "QueryPolicy",
     "Quotient",
     "Ranges",
+    "Relation",
     "Scan",
+    "Share",
     "Span",
     "Step",
+    "Values",
     "Within",
     "digest",
     "digest_aggregate",
-    "find_fault",
-    "find_query_columns",
-    "strictest",
+    "write_node",
 )

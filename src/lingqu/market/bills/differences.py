@@ -23,6 +23,7 @@ from lingqu.market.settlement import (
     find_batch_lines,
     find_batches,
     find_charge_batch,
+    find_late_payments,
     price_batch,
 )
 from lingqu.runtime import Tx
@@ -40,7 +41,7 @@ class DifferenceKind(enum.Enum):
     BATCH = "batch"
     """A batch says another amount than its lines add up to."""
     POSTING = "posting"
-    """The ledger posted another amount than the batch says, or nothing."""
+    """The ledger posted another amount than the batch says, nothing, or what no batch says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,9 @@ def find_differences(
 ) -> tuple[Difference, ...]:
     """This will name every difference between meter, charges and postings of a contract.
 
+    The one comparison of the three: `supervision.reconcile_contract` makes evidence and a case of
+    what this finds. The meter is handed in because the market does not know the gate.
+
     Compares the batches that are handed in, and those booked from a day to before another: hand in
     the meter of these (`find_batches` names them) and of whatever else was metered in the period.
     Empty is agreement. Raises ContractNotFound where the caller may not see the contract.
@@ -102,6 +106,7 @@ def find_differences(
     posted = _posted(tx, in_order)
     for one in in_order:
         found += _compare(tx, deal, one, meter.get(one.metered), posted)
+    found += _unknown_postings(tx, deal, begins, ends, in_order)
     return tuple(found)
 
 
@@ -173,3 +178,32 @@ def _differs(
         expected=expected,
         found=found,
     )
+
+
+_CREDITED = """
+    SELECT id, amount FROM ledger.pub_posting
+    WHERE credit = %(account)s AND day >= %(begins)s AND day < %(ends)s ORDER BY id
+"""
+
+
+def _unknown_postings(
+    tx: Tx,
+    deal: Contract,
+    begins: date,
+    ends: date,
+    booked: Sequence[ChargeBatch],
+) -> Iterator[Difference]:
+    """Money that came to the contract's charges in the period and that no charge accounts for."""
+    late = find_late_payments(tx, contract=deal.id, begins=begins, ends=ends)
+    known = {*(one.transfer for one in booked), *(one.id for one in late)}
+    values = {"account": deal.charged, "begins": begins, "ends": ends}
+    for row in tx.all(_CREDITED, values):
+        if row["id"] not in known:
+            yield Difference(
+                kind=DifferenceKind.POSTING,
+                batch="",
+                call=None,
+                transfer=row["id"],
+                expected=0,
+                found=row["amount"],
+            )

@@ -33,8 +33,10 @@ from lingqu.market.distribution.sharing import Share, share_more
 from lingqu.market.listings import ListingId
 from lingqu.market.settlement import REFUND, Earned, Shared, lock_earned, note_shared
 from lingqu.market.venues import get_venue
-from lingqu.runtime import Tx, new_id
+from lingqu.runtime import Caller, Database, Tx, new_id
+from lingqu.runtime.observability import get_logger
 
+_log = get_logger(__name__)
 SHARE = "market.share"
 """The kind of the transfers that share out."""
 
@@ -123,6 +125,7 @@ _UNSETTLED = """
                       WHERE s.venue = c.venue AND s.day >= %(day)s)
     ORDER BY c.venue
 """
+_COVERING = "WHERE venue = %s AND day >= %s ORDER BY day LIMIT 1"
 _SHARED = """
     SELECT coalesce(sum(amount), 0)::bigint AS amount FROM market.payout
     WHERE contract = %s AND plan = %s
@@ -181,6 +184,61 @@ def settle_day(tx: Tx, *, settlement: SettlementId, venue: trust.PartyId, day: d
     for plan in plans.values():
         owe(tx, plan=plan, settlement=settlement, day=day, amount=_due(payouts, plan))
     return made
+
+
+def ensure_settled(
+    database: Database,
+    caller: Caller,
+    command_id: trust.CommandId,
+    /,
+    *,
+    settlement: SettlementId,
+    venue: trust.PartyId,
+    day: date,
+) -> Settlement:
+    """This will settle a day, or give the settlement that shared it out already.
+
+    A day is settled once, by whoever comes first: a person after closing the books, or the job of
+    the night. Both share out the same amounts, so that the order of the two does not matter.
+    Raises what `settle_day` raises but DaySettled.
+    """
+    try:
+        return trust.execute(
+            database,
+            settle_day,
+            caller,
+            command_id,
+            settlement=settlement,
+            venue=venue,
+            day=day,
+        )
+    except DaySettled:
+        with database.reading(caller) as tx:
+            (found,) = SETTLEMENTS.find(tx, _COVERING, (venue, day))
+            return get_settlement(tx, found.id)
+
+
+def settle_closed_day(database: Database, caller: Caller) -> tuple[Settlement, ...]:
+    """This will settle, wherever something waits, the day that the ledger closed last, for the job.
+
+    A refusal is recorded and logged; the other venues are settled all the same.
+    """
+    with database.reading(caller) as tx:
+        day = ledger.latest_close(tx)
+        venues = () if day is None else find_unsettled(tx, day=day)
+    made = []
+    for venue in venues:
+        assert day is not None, "without a closed day nothing is unsettled"
+        command_id, settlement = new_id(trust.CommandId), new_id(SettlementId)
+        try:
+            made.append(
+                ensure_settled(
+                    database, caller, command_id, settlement=settlement, venue=venue, day=day
+                )
+            )
+        except errors.LingquError as error:
+            _log.warning("day_not_settled", code=error.code, venue=venue)
+    return tuple(made)
 
 
 def get_settlement(tx: Tx, settlement: SettlementId) -> Settlement:

@@ -6,7 +6,14 @@ objection, certifies it and puts it up. `find_listings` searches what is offered
 `records`, then `handling` and `catalog`.
 """
 
-from lingqu.market.listings.catalog import find_listings, find_own_listings, words_of
+from lingqu.market.listings.catalog import (
+    Offers,
+    Order,
+    find_listings,
+    find_own_listings,
+    search_listings,
+    words_of,
+)
 from lingqu.market.listings.handling import (
     Offer,
     apply_listing,
@@ -63,6 +70,8 @@ __all__ = (
     "ObjectionOver",
     "ObjectionState",
     "Offer",
+    "Offers",
+    "Order",
     "ProductForm",
     "apply_listing",
     "certify_listing",
@@ -81,6 +90,7 @@ __all__ = (
     "require_listed",
     "require_product",
     "resume_listing",
+    "search_listings",
     "suspend_listing",
     "words_of",
 )

@@ -7,8 +7,11 @@ finds the rows that hold all pairs of what is asked for, and the text itself dec
 
 from __future__ import annotations
 
+import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from lingqu import trust
 from lingqu.kernel.paging import Page, PageRequest, cursor
@@ -33,19 +36,78 @@ def find_listings(
 
     Newest first; an empty question lists all that is offered.
     """
-    terms = question.lower()[:QUESTION_MAX].split()[:TERMS_MAX]
-    pairs = sorted({word for term in terms for word in _words(term) if _is_certain(word)})
+    pairs, terms = _asked(question)
     found = LISTINGS.find(
         tx,
-        "WHERE state = 'listed' AND (%s::text IS NULL OR venue = %s)"
-        " AND (%s OR id IN (SELECT listing FROM market.listing_words WHERE words @> %s::text[]))"
-        " AND NOT EXISTS (SELECT FROM unnest(%s::text[]) AS asked (term)"
-        "   WHERE position(asked.term IN lower(title || ' ' || summary)) = 0)"
+        f"{_OFFERED} AND (%s::text IS NULL OR venue = %s)"
         " AND (%s::text IS NULL OR id < %s) ORDER BY id DESC LIMIT %s",
-        (venue, venue, not pairs, pairs, terms, page.key, page.key, page.size + 1),
+        (not pairs, pairs, terms, venue, venue, page.key, page.key, page.size + 1),
     )
     more = len(found) > page.size
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
+
+
+class Order(enum.Enum):
+    """By what a list of offers is ordered."""
+
+    LISTED = "listed_at"
+    TITLE = "title"
+    FORM = "form"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """Some of what is offered, how many offers there are in all, and how many of each form."""
+
+    items: tuple[Listing, ...]
+    total: int
+    forms: Mapping[str, int]
+
+
+def search_listings(
+    tx: Tx,
+    *,
+    question: str = "",
+    form: str | None = None,
+    order: Order = Order.LISTED,
+    descending: bool = True,
+    size: int,
+    offset: int = 0,
+) -> Offers:
+    """This will search as `find_listings` does, in any order and from any place, and count.
+
+    The counts of forms are of the question alone, so that they say what another choice gives.
+    """
+    pairs, terms = _asked(question)
+    where = (not pairs, pairs, terms)
+    counted = tx.all(f"{_COUNTED} {_OFFERED} GROUP BY form", where)
+    forms = {str(row["form"]): int(row["count"]) for row in counted}
+    way = "DESC" if descending else "ASC"
+    items: tuple[Listing, ...] = ()
+    if size:
+        items = LISTINGS.find(
+            tx,
+            f"{_OFFERED} AND (%s::text IS NULL OR form = %s)"
+            f" ORDER BY {order.value} {way}, id {way} LIMIT %s OFFSET %s",
+            (*where, form, form, size, offset),
+        )
+    total = sum(forms.values()) if form is None else forms.get(form, 0)
+    return Offers(items=items, total=total, forms=MappingProxyType(forms))
+
+
+_COUNTED = "SELECT form, count(*) AS count FROM market.listing"
+_OFFERED = (
+    "WHERE state = 'listed'"
+    " AND (%s OR id IN (SELECT listing FROM market.listing_words WHERE words @> %s::text[]))"
+    " AND NOT EXISTS (SELECT FROM unnest(%s::text[]) AS asked (term)"
+    "   WHERE position(asked.term IN lower(title || ' ' || summary)) = 0)"
+)
+
+
+def _asked(question: str) -> tuple[list[str], list[str]]:
+    """The words of a question by which the index finds, and its terms as they were typed."""
+    terms = question.lower()[:QUESTION_MAX].split()[:TERMS_MAX]
+    return sorted({word for term in terms for word in _words(term) if _is_certain(word)}), terms
 
 
 def find_own_listings(

@@ -36,12 +36,14 @@ class ProductForm(enum.Enum):
     VERIFICATION = "verification"
     COUNT = "count"
     OPEN_FILE = "open_file"
+    QUERY = "query"
 
 
 FORM_ACTIONS: Mapping[ProductForm, str] = MappingProxyType({
     ProductForm.VERIFICATION: "use.verify",
     ProductForm.COUNT: "use.query",
     ProductForm.OPEN_FILE: "use.report",
+    ProductForm.QUERY: "use.query",
 })  # fmt: skip
 """What a buyer may do with each form, as a code of the actions."""
 

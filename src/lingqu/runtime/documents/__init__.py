@@ -32,6 +32,7 @@ from lingqu.runtime.documents.letters import (
     fill,
     find_templates,
     get_template,
+    sealed,
 )
 from lingqu.runtime.documents.pdf import GlyphMissing, write_pages, write_pdf
 from lingqu.runtime.documents.qr import QRTooLong, draw_png, draw_svg
@@ -51,6 +52,7 @@ from lingqu.runtime.documents.sheets import (
     write_sheet,
 )
 from lingqu.runtime.documents.word import write_docx
+from lingqu.runtime.seals import PLACE_FOR_SEAL, Seal
 
 __all__ = (
     "BadCell",
@@ -119,14 +121,20 @@ class Document:
 
 
 def render(
-    template: str, data: Mapping[str, object], *, to: Format, fonts: Path | None = None
+    template: str,
+    data: Mapping[str, object],
+    *,
+    to: Format,
+    fonts: Path | None = None,
+    seal: Seal = PLACE_FOR_SEAL,
 ) -> Document:
     """This will make a document from a template and plain data; the same input, the same bytes.
 
-    `fonts` is a folder of further fonts for PDF. Raises TemplateMissing, FieldMissing,
-    FieldUnknown, BadField, BadCharacter; for PDF also FontMissing and GlyphMissing.
+    `seal` says what is printed under the text besides the place for the physical one, `fonts` is a
+    folder of further fonts for PDF. Raises TemplateMissing, FieldMissing, FieldUnknown, BadField,
+    BadCharacter; for PDF also FontMissing and GlyphMissing.
     """
-    letter = fill(get_template(template), data)
+    letter = sealed(fill(get_template(template), data), seal.mark(template, data))
     content = write_pdf(letter, fonts=fonts) if to is Format.PDF else write_docx(letter)
     return Document(
         template=template,

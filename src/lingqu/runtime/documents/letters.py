@@ -13,7 +13,7 @@ import functools
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +187,13 @@ def fill(template: Template, data: Mapping[str, object]) -> Letter:
         link=given("link"),
         caption="扫码核验" if given("link") else "",
     )
+
+
+def sealed(letter: Letter, mark: str) -> Letter:
+    """This will put the words of a seal under the text of a letter; none change nothing."""
+    if not mark:
+        return letter
+    return replace(letter, blocks=(*letter.blocks, Block(kind="note", text=mark)))
 
 
 def count_in_characters(number: int) -> str:

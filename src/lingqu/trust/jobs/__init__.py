@@ -6,7 +6,7 @@ away, and the fact that they did; and what a **work** is: begun inside a command
 told about by its job (`Progress`), seen and stopped by whoever asked for it.
 """
 
-from lingqu.runtime.jobs import FailedJob
+from lingqu.runtime.jobs import FailedJob, QueuedJob
 from lingqu.trust.jobs.failed import (
     JobDropped,
     JobNotFailed,
@@ -14,6 +14,7 @@ from lingqu.trust.jobs.failed import (
     JobWaitsAlready,
     drop_job,
     find_failed_jobs,
+    find_queued_jobs,
     retry_job,
 )
 from lingqu.trust.jobs.works import (
@@ -39,6 +40,7 @@ __all__ = (
     "JobRetried",
     "JobWaitsAlready",
     "Progress",
+    "QueuedJob",
     "Work",
     "WorkFailed",
     "WorkId",
@@ -49,6 +51,7 @@ __all__ = (
     "begin_work",
     "drop_job",
     "find_failed_jobs",
+    "find_queued_jobs",
     "find_works",
     "get_work",
     "retry_job",

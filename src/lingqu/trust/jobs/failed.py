@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lingqu.kernel import errors
 from lingqu.kernel.paging import SIZE_MAX, BadPage, Page, PageRequest, cursor
 from lingqu.runtime import Tx, jobs
-from lingqu.runtime.jobs import FailedJob
+from lingqu.runtime.jobs import FailedJob, QueuedJob
 from lingqu.trust.access import AccessDenied, Action, Kind, authorize, is_allowed
 from lingqu.trust.commands import command
 from lingqu.trust.facts import Fact, record
@@ -81,6 +81,13 @@ def find_failed_jobs(tx: Tx, *, page: PageRequest) -> Page[FailedJob]:
     more = len(found) > page.size
     end = cursor(str(found[page.size - 1].id)) if more else None
     return Page(items=found[: page.size], next=end)
+
+
+def find_queued_jobs(tx: Tx, *, most: int = 200) -> tuple[QueuedJob, ...]:
+    """This will list the jobs that run or wait, the next ones first. Raises AccessDenied."""
+    if not is_allowed(tx, Action.OPERATE, Kind.INSTALLATION):
+        raise AccessDenied(action=Action.OPERATE.value, kind=Kind.INSTALLATION.value)
+    return jobs.find_queued(tx, limit=most)
 
 
 def _lock(tx: Tx, job: int) -> FailedJob:

@@ -10,6 +10,7 @@ from datetime import date
 
 from lingqu.kernel.charts import CLOCK, PLATFORM, Chart, Compiled, Label, Move, Timer
 from lingqu.kernel.paging import Page, PageRequest, cursor
+from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx
 from lingqu.runtime.calendar import Calendar, local_day
 from lingqu.trust.access import Action, Kind, PartyId, holdings, is_allowed
@@ -227,7 +228,8 @@ _VISIBLE = """
     WHERE id > %(after)s
         AND (%(code)s::text IS NULL OR code = %(code)s)
         AND (%(subject)s::text IS NULL OR subject = %(subject)s)
-        AND (NOT %(running)s OR ended_at IS NULL)
+        AND (%(moved_after)s::timestamptz IS NULL OR moved_at > %(moved_after)s)
+      AND (NOT %(running)s OR ended_at IS NULL)
         AND (%(all)s OR owner = ANY(%(parties)s) OR EXISTS (
             SELECT FROM trust.procedure_participant p
             WHERE p.procedure = trust.procedure.id AND p.ended_at IS NULL
@@ -244,8 +246,12 @@ def find_procedures(
     code: str | None = None,
     subject: str | None = None,
     only_running: bool = False,
+    moved_after: Instant | None = None,
 ) -> Page[Procedure]:
-    """This will list the procedures the caller may see, oldest first, of one chart or subject."""
+    """This will list the procedures the caller may see, oldest first, of one chart or subject.
+
+    With `moved_after` only those that moved since.
+    """
     rows = tx.all(
         _VISIBLE,
         {
@@ -253,6 +259,7 @@ def find_procedures(
             "code": code,
             "subject": subject,
             "running": only_running,
+            "moved_after": moved_after,
             "all": is_allowed(tx, Action.READ, Kind.PROCEDURE),
             "parties": _own_parties(tx, Action.READ),
             "account": tx.caller.account,

@@ -10,7 +10,6 @@ from litestar.params import FromPath
 
 from lingqu import market, supervision, trust
 from lingqu.market import bills
-from lingqu.runtime import documents
 from lingqu.runtime.calendar import local_day, shift_days
 from lingqu.supervision import (
     Case,
@@ -18,8 +17,6 @@ from lingqu.supervision import (
     CaseKind,
     Reconciliation,
     ReconciliationId,
-    Report,
-    ReportId,
 )
 from lingqu.trust import holds
 from lingqu.ui import tables
@@ -28,7 +25,6 @@ from lingqu.ui.navigation import RUNNING, WATCHING
 from lingqu.ui.pages.pricing import yuan
 from lingqu.ui.pages.procedures import subject_href
 from lingqu.ui.provided import FromDesk
-from lingqu.ui.refusals import PageNotFound
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.things import Card, Cell, Link, Thing, id_cell, show_thing
@@ -193,7 +189,31 @@ def compared_list(desk: FromDesk) -> Response[Any]:
     with desk.reading() as tx:
         found, is_cut = tables.gather(lambda page: supervision.find_reconciliations(tx, page=page))
         may_compare = trust.is_allowed(tx, trust.Action.OPERATE, trust.Kind.FLOW)
-    columns = (
+    columns = _compared_columns()
+    title = desk.text("ui.compared.title")
+    if tables.wants_file(desk):
+        return tables.listed_sheet(desk, found, columns=columns, name=title)
+    actions: tuple[tuple[str, str, str], ...] = ()
+    if may_compare:
+        actions = (
+            (*RECONCILE_DAY.link(desk), "btn-primary"),
+            (*RECONCILE.link(desk), "btn-quiet"),
+        )
+    return desk.show(
+        "list.html",
+        title=title,
+        lead=desk.text("ui.compared.lead"),
+        trail=(("/supervision/flows", desk.text("ui.flows.title")),),
+        rule="market.purpose_and_quantity",
+        actions=actions,
+        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
+        none_title=desk.text("ui.compared.none"),
+        none_text=desk.text("ui.compared.none_text"),
+    )
+
+
+def _compared_columns() -> tuple[Column[Reconciliation], ...]:
+    return (
         Column[Reconciliation](
             name="day",
             label="ui.ask.day",
@@ -234,26 +254,6 @@ def compared_list(desk: FromDesk) -> Response[Any]:
             tone=lambda one: "bad" if one.found else "good",
         ),
     )
-    title = desk.text("ui.compared.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, name=title)
-    actions: tuple[tuple[str, str, str], ...] = ()
-    if may_compare:
-        actions = (
-            (*RECONCILE_DAY.link(desk), "btn-primary"),
-            (*RECONCILE.link(desk), "btn-quiet"),
-        )
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.compared.lead"),
-        trail=(("/supervision/flows", desk.text("ui.flows.title")),),
-        rule="market.purpose_and_quantity",
-        actions=actions,
-        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
-        none_title=desk.text("ui.compared.none"),
-        none_text=desk.text("ui.compared.none_text"),
-    )
 
 
 @get(f"{COMPARED_PATH}/{{about:str}}", sync_to_thread=True)
@@ -263,41 +263,7 @@ def compared_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
     with desk.reading() as tx:
         held = supervision.get_reconciliation(tx, ReconciliationId(about))
         differences = supervision.read_differences(held)
-    columns = (
-        Column[bills.Difference](
-            name="kind",
-            label="ui.compared.kind",
-            value=lambda one: f"supervision.difference.{one.kind.value}",
-            show=Show.LABEL,
-        ),
-        Column[bills.Difference](
-            name="call",
-            label="ui.charge.call",
-            value=lambda one: one.call or one.transfer,
-            show=Show.ID,
-        ),
-        Column[bills.Difference](
-            name="flow",
-            label="ui.flow.title",
-            value=lambda one: one.batch,
-            show=Show.ID,
-            href=lambda one: (
-                f"/supervision/flows/{one.batch}" if one.batch.startswith("mtb_") else None
-            ),
-        ),
-        Column[bills.Difference](
-            name="expected",
-            label="ui.compared.expected",
-            value=lambda one: tables.minor_units(one.expected, 2),
-            show=Show.MONEY,
-        ),
-        Column[bills.Difference](
-            name="found",
-            label="ui.compared.found",
-            value=lambda one: tables.minor_units(one.found, 2),
-            show=Show.MONEY,
-        ),
-    )
+    columns = _difference_columns()
     return show_thing(
         desk,
         Thing(
@@ -354,133 +320,42 @@ def compared_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
     )
 
 
-@get(REPORTS_PATH, sync_to_thread=True)
-def report_list(desk: FromDesk) -> Response[Any]:
-    """This will list the monthly reports."""
-    desk.require(*_SEES, kind=trust.Kind.REPORT)
-    with desk.reading() as tx:
-        found, is_cut = tables.gather(lambda page: supervision.find_reports(tx, page=page))
-        names = desk.names(tx, {one.issuer for one in found})
-        may_make = trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.REPORT)
-    columns = (
-        Column[Report](
-            name="month",
-            label="ui.ask.month",
-            value=lambda one: f"{one.month:%Y-%m}",
-            href=lambda one: f"{REPORTS_PATH}/{one.id}",
-        ),
-        Column[Report](
-            name="issuer",
-            label="ui.ask.issuer",
-            value=lambda one: names.get(one.issuer, one.issuer),
-        ),
-        Column[Report](
-            name="due", label="ui.report.due", value=lambda one: one.due_on, show=Show.DAY
-        ),
-        Column[Report](
-            name="made", label="ui.report.made", value=lambda one: one.made_at, show=Show.INSTANT
-        ),
-    )
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.reports.title"),
-        lead=desk.text("ui.reports.lead"),
-        trail=(),
-        rule=None,
-        actions=((*MAKE_REPORT.link(desk), "btn-primary"),) if may_make else (),
-        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut, has_file=False),
-        none_title=desk.text("ui.reports.none"),
-        none_text=desk.text("ui.reports.none_text"),
-    )
-
-
-@get(f"{REPORTS_PATH}/{{about:str}}", sync_to_thread=True)
-def report_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
-    """This will show a month's figures, and whether the records still give the same."""
-    desk.require(*_SEES, kind=trust.Kind.REPORT)
-    with desk.reading() as tx:
-        held = supervision.get_report(tx, ReportId(about))
-        again = supervision.is_reproduced(tx, held)
-        names = desk.names(tx, {held.issuer})
-    columns = (
-        Column[supervision.Figure](
-            name="code",
-            label="ui.report.indicator",
-            value=lambda one: f"supervision.indicator.{one.code}",
+def _difference_columns() -> tuple[Column[bills.Difference], ...]:
+    return (
+        Column[bills.Difference](
+            name="kind",
+            label="ui.compared.kind",
+            value=lambda one: f"supervision.difference.{one.kind.value}",
             show=Show.LABEL,
         ),
-        *(_figure_column(part) for part in ("month", "before", "year_ago", "year")),
-    )
-    return show_thing(
-        desk,
-        Thing(
-            title=desk.text("ui.report.of", month=f"{held.month:%Y-%m}"),
-            lead=desk.text("ui.report.lead"),
-            trail=((REPORTS_PATH, desk.text("ui.reports.title")),),
-            badges=(
-                Cell(
-                    words=desk.text("ui.report.same" if again else "ui.report.differs"),
-                    tone="good" if again else "bad",
-                ),
-            ),
-            left=(
-                Card(
-                    name="figures",
-                    title=desk.text("ui.report.figures"),
-                    view=tables.list_table(
-                        desk,
-                        supervision.read_figures(held),
-                        columns=columns,
-                        is_searched=False,
-                        has_file=False,
-                    ),
-                ),
-            ),
-            right=(
-                Card(
-                    name="about-it",
-                    title=desk.text("ui.thing.about"),
-                    rows=(
-                        (desk.text("ui.ask.issuer"), names[held.issuer]),
-                        (desk.text("ui.report.due"), desk.day(held.due_on)),
-                        (desk.text("ui.report.made"), desk.when(held.made_at)),
-                        (desk.text("ui.thing.digest"), id_cell(held.digest)),
-                    ),
-                    links=tuple(
-                        (f"{REPORTS_PATH}/{about}/{one}", one.upper())
-                        for one in ("xlsx", "docx", "pdf")
-                    ),
-                ),
+        Column[bills.Difference](
+            name="call",
+            label="ui.charge.call",
+            value=lambda one: one.call or one.transfer,
+            show=Show.ID,
+        ),
+        Column[bills.Difference](
+            name="flow",
+            label="ui.flow.title",
+            value=lambda one: one.batch,
+            show=Show.ID,
+            href=lambda one: (
+                f"/supervision/flows/{one.batch}" if one.batch.startswith("mtb_") else None
             ),
         ),
-    )
-
-
-def _figure_column(part: str) -> Column[supervision.Figure]:
-    return Column[supervision.Figure](
-        name=part,
-        label=f"ui.report.{part}",
-        value=lambda one: tables.minor_units(
-            getattr(one, part), 2 if one.unit.value == "fen" else 0
+        Column[bills.Difference](
+            name="expected",
+            label="ui.compared.expected",
+            value=lambda one: tables.minor_units(one.expected, 2),
+            show=Show.MONEY,
         ),
-        show=Show.MONEY,
+        Column[bills.Difference](
+            name="found",
+            label="ui.compared.found",
+            value=lambda one: tables.minor_units(one.found, 2),
+            show=Show.MONEY,
+        ),
     )
-
-
-@get(f"{REPORTS_PATH}/{{about:str}}/{{ending:str}}", sync_to_thread=True)
-def report_file(desk: FromDesk, about: FromPath[str], ending: FromPath[str]) -> Response[bytes]:
-    """This will give a report as Excel, Word or PDF."""
-    desk.require(*_SEES, kind=trust.Kind.REPORT)
-    with desk.reading() as tx:
-        held = supervision.get_report(tx, ReportId(about))
-        name = f"监管月报-{held.month:%Y%m}.{ending}"
-        if ending == "xlsx":
-            content = supervision.write_report(held)
-            return tables.file_answer(content, name=name, media_type=tables.XLSX)
-        if ending not in {one.value for one in documents.Format}:
-            raise PageNotFound
-        made = supervision.draw_report(tx, held, to=documents.Format(ending))
-    return tables.file_answer(made.content, name=name, media_type=made.media_type)
 
 
 # -- acts -----------------------------------------------------------------------------------------
@@ -633,38 +508,6 @@ def _reconcile_day(desk: Desk, _: trust.CommandId, given: Given, __: str) -> str
     return COMPARED_PATH
 
 
-def _ask_report(desk: Desk, _: str) -> Asked:
-    _require(desk)
-    with desk.reading() as tx:
-        first = local_day(tx.now).replace(day=1)
-        names = desk.names(tx, desk.require().parties or (desk.require().party,))
-    return Asked(
-        trail=((REPORTS_PATH, desk.text("ui.reports.title")),),
-        fields=(
-            Field(
-                name="month",
-                show=Input.DAY,
-                hint="ui.ask.month.hint",
-                value=shift_days(first, -1).replace(day=1).isoformat(),
-                refusals=("supervision.report",),
-            ),
-            Field(name="issuer", show=Input.CHOICE, options=tuple(names.items())),
-        ),
-    )
-
-
-def _make_report(desk: Desk, command: trust.CommandId, given: Given, _: str) -> str:
-    report = ReportId.of(command.uuid)
-    desk.execute(
-        command,
-        supervision.make_report,
-        report=report,
-        month=given.day("month").replace(day=1),
-        issuer=given.party("issuer"),
-    )
-    return f"{REPORTS_PATH}/{report}"
-
-
 OPEN_CASE = Act(
     name="open_case",
     path=f"{PATH}/open",
@@ -707,15 +550,5 @@ RECONCILE_DAY = Act(
     ask=_ask_day,
     do=_reconcile_day,
 )
-MAKE_REPORT = Act(
-    name="make_report",
-    path=f"{REPORTS_PATH}/make",
-    command="supervision.report.make",
-    ask=_ask_report,
-    do=_make_report,
-)
-ACTS = (OPEN_CASE, HOLD, LIFT, CLOSE_CASE, RECONCILE, RECONCILE_DAY, MAKE_REPORT)
-HANDLERS = (
-    case_list, case_page, bundle, compared_list, compared_page, report_list, report_page,
-    report_file,
-)  # fmt: skip
+ACTS = (OPEN_CASE, HOLD, LIFT, CLOSE_CASE, RECONCILE, RECONCILE_DAY)
+HANDLERS = (case_list, case_page, bundle, compared_list, compared_page)

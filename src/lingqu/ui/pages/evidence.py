@@ -5,21 +5,28 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import Response, get, post
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
 from lingqu import trust
-from lingqu.kernel.paging import PageRequest
-from lingqu.runtime import Tx
-from lingqu.runtime.i18n import catalog
+from lingqu.kernel import errors
+from lingqu.kernel.paging import PageRequest, cursor
+from lingqu.kernel.time import Instant
+from lingqu.runtime import Tx, documents, seals
+from lingqu.runtime.i18n import catalog, explain
 from lingqu.trust import log
+from lingqu.ui import tables
 from lingqu.ui.charts import proof_steps
 from lingqu.ui.forms import Form
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import FormIncomplete
-from lingqu.ui.rendering import Desk
+from lingqu.ui.rendering import Desk, shorten
+from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu_verify import Checkpoint, VerificationError
 from lingqu_verify import errors as verifier_words
 from lingqu_verify import verify_bundle as check_bundle
@@ -31,29 +38,79 @@ SECRET_TABLES = frozenset({"trust.account", "trust.api_key"})
 
 
 @get("/trust/facts", sync_to_thread=True)
-def fact_list(
-    desk: FromDesk,
-    after: FromQuery[str | None] = None,
-    kind: FromQuery[str | None] = None,
-    subject: FromQuery[str | None] = None,
-) -> Response[str]:
-    """This will list facts, newest first, all or of one kind or about one thing."""
+def fact_list(desk: FromDesk) -> Response[Any]:
+    """This will list facts, newest first, all or of one kind or about one thing.
+
+    The newest ones are looked at; an address with `before` goes on with the older ones.
+    """
     desk.require()
+    say = fact_words(desk)
     kinds = tuple(one.kind for one in trust.fact_kinds())
-    wanted = kind if kind in kinds else None
-    about = (subject or "").strip()[:100] or None
+    about, before = desk.argument("subject")[:100], desk.argument("before")[:60]
+    filters = _fact_filters(desk, kinds, about, before)
+    wanted = tables.read_ask(desk.query, filters=filters).chosen.get("kind")
+    start = None if not before else cursor(trust.FactId(before))
     with desk.reading() as tx:
-        request = PageRequest(size=PAGE_SIZE, after=after or None)
-        page = trust.find_facts(tx, page=request, kind=wanted, subject=about)
+        found, is_cut = tables.gather(
+            lambda page: trust.find_facts(
+                tx,
+                page=page if page.after is not None else PageRequest(size=page.size, after=start),
+                kind=wanted,
+                subject=about or None,
+            )
+        )
+    columns = _fact_columns(desk, say)
+    if tables.wants_file(desk):
+        return tables.listed_sheet(
+            desk, found, columns=columns, filters=filters, name=desk.text("ui.facts.title")
+        )
+    older = f"/trust/facts?{urlencode({'before': found[-1].id})}" if is_cut else None
     return desk.show(
         "trust/facts.html",
-        page=page,
-        kinds=kinds,
-        kind=wanted,
+        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
         subject=about,
-        is_first=not after,
-        is_filtered=bool(wanted or about),
+        older=older,
     )
+
+
+def _fact_columns(desk: Desk, say: Callable[[str], str]) -> tuple[Column[trust.FactRecord], ...]:
+    return (
+        Column[trust.FactRecord](
+            name="what",
+            label="ui.facts.what",
+            value=lambda one: say(one.kind),
+            href=lambda one: f"/trust/facts/{one.id}",
+            sub=lambda one: one.kind,
+        ),
+        Column[trust.FactRecord](
+            name="who", label="ui.facts.who", value=lambda one: desk.who(one.actor)
+        ),
+        Column[trust.FactRecord](
+            name="when", label="ui.facts.when", value=lambda one: one.at, show=Show.INSTANT
+        ),
+        Column[trust.FactRecord](
+            name="place", label="ui.facts.place", value=lambda one: one.index, show=Show.NUMBER
+        ),
+    )
+
+
+def _fact_filters(
+    desk: Desk, kinds: Sequence[str], about: str, before: str
+) -> tuple[Filter[trust.FactRecord], ...]:
+    """The kinds of facts, and what the address names: a thing, or where to go on."""
+    found = [
+        Filter[trust.FactRecord](
+            name="kind",
+            label=desk.text("ui.facts.kind"),
+            options=tuple(Option(value=one, words=desk.text(f"ui.fact.{one}")) for one in kinds),
+        )
+    ]
+    for name, value in (("subject", about), ("before", before)):
+        if value:
+            options = (Option(value=value, words=shorten(value)),)
+            label = desk.text(f"ui.facts.{name}")
+            found.append(Filter[trust.FactRecord](name=name, label=label, options=options))
+    return tuple(found)
 
 
 @get("/trust/facts/{fact:str}", sync_to_thread=True)
@@ -114,9 +171,16 @@ def verify_page(desk: FromDesk) -> Response[str]:
 
 @post("/trust/verify", sync_to_thread=True)
 def verify(desk: FromDesk, form: FromForm) -> Response[str]:
-    """This will verify a bundle by the published verifier; nothing of it is kept."""
+    """This will verify a bundle by the published verifier, or a signed paper; nothing is kept."""
     key = form.text("key").strip()
     given = _given(form)
+    if seals.is_paper(given):
+        try:
+            paper = seals.check_paper(given, desk.platform.keyring)
+        except errors.LingquError as refusal:
+            words = explain(refusal, desk.visit.language)
+            return _verify(desk, key=key, failure=words.title, failure_code=refusal.code)
+        return _verify(desk, key=key, paper=paper)
     try:
         report = check_bundle(given, keys=key.split() or (), now=int(time.time()))
     except VerificationError as error:
@@ -143,32 +207,115 @@ def _verify(desk: Desk, **found: Any) -> Response[str]:
         verifier_words.label(f"warning.{code}", language)
         for code in (report.warnings if report else ())
     ]
-    values: dict[str, Any] = {"key": "", "failure": None, "failure_code": "", "report": None}
+    values: dict[str, Any] = {
+        "key": "",
+        "failure": None,
+        "failure_code": "",
+        "report": None,
+        "paper": None,
+    }
     status = 422 if found.get("failure") else 200
     return desk.show(
         "trust/verify.html",
         status=status,
         warnings=warnings,
         said=fact_words(desk),
+        paper_title=_paper_title(found.get("paper")),
         **values | found,
     )
 
 
+def _paper_title(paper: seals.CheckedPaper | None) -> str:
+    if paper is None:
+        return ""
+    known = {one.name: one.zh for one in documents.find_templates()}
+    return known.get(paper.template, paper.template)
+
+
 @get("/trust/refusals", sync_to_thread=True)
-def refusal_list(desk: FromDesk, after: FromQuery[str | None] = None) -> Response[str]:
+def refusal_list(desk: FromDesk) -> Response[Any]:
     """This will list refused attempts of known callers, and the counts of strangers' ones."""
     desk.require(trust.Role.REGULATOR, trust.Role.ADMINISTRATOR, kind=trust.Kind.REFUSAL)
     with desk.reading() as tx:
-        request = PageRequest(size=PAGE_SIZE, after=after or None)
-        page = trust.find_facts(tx, page=request, kind="trust.command.refused")
+        found, is_cut = tables.gather(
+            lambda page: trust.find_facts(tx, page=page, kind="trust.command.refused")
+        )
         strangers = trust.find_stranger_refusals(tx, page=PageRequest(size=PAGE_SIZE))
+    rows = tuple(_Refused.of(one) for one in found)
+    columns, filters = _refused_columns(desk), _refused_filters(desk, rows)
+    if tables.wants_file(desk):
+        return tables.listed_sheet(
+            desk, rows, columns=columns, filters=filters, name=desk.text("ui.refusals.title")
+        )
     return desk.show(
         "trust/refusals.html",
-        page=page,
-        reasons={one.id: reason(desk, one.entry["data"]["code"]) for one in page.items},
+        view=tables.list_table(desk, rows, columns=columns, filters=filters, is_cut=is_cut),
         strangers=strangers.items,
         why={one.code: reason(desk, one.code) for one in strangers.items},
-        is_first=not after,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refused:
+    """A refused attempt as its fact says."""
+
+    id: str
+    command: str
+    channel: str
+    code: str
+    actor: str
+    at: Instant
+
+    @classmethod
+    def of(cls, fact: trust.FactRecord) -> _Refused:
+        data = fact.entry["data"]
+        return cls(
+            id=fact.id, command=str(data["command"]), channel=str(data["channel"]),
+            code=str(data["code"]), actor=fact.actor, at=fact.at,
+        )  # fmt: skip
+
+
+def _refused_columns(desk: Desk) -> tuple[Column[_Refused], ...]:
+    return (
+        Column[_Refused](
+            name="command",
+            label="ui.refusals.attempt",
+            value=lambda one: one.command,
+            href=lambda one: f"/trust/facts/{one.id}",
+            sub=lambda one: one.channel,
+        ),
+        Column[_Refused](
+            name="reason",
+            label="ui.refusals.reason",
+            value=lambda one: reason(desk, one.code),
+            sub=lambda one: one.code,
+        ),
+        Column[_Refused](name="actor", label="ui.facts.who", value=lambda one: desk.who(one.actor)),
+        Column[_Refused](
+            name="at", label="ui.facts.when", value=lambda one: one.at, show=Show.INSTANT
+        ),
+    )
+
+
+def _refused_filters(desk: Desk, rows: Sequence[_Refused]) -> tuple[Filter[_Refused], ...]:
+    return (
+        Filter[_Refused](
+            name="command",
+            label=desk.text("ui.refusals.attempt"),
+            options=tuple(
+                Option(value=one, words=one) for one in sorted({each.command for each in rows})
+            ),
+            of=lambda one: one.command,
+        ),
+        Filter[_Refused](
+            name="code",
+            label=desk.text("ui.refusals.reason"),
+            options=tuple(
+                Option(value=one, words=reason(desk, one))
+                for one in sorted({each.code for each in rows})
+            ),
+            of=lambda one: one.code,
+        ),
     )
 
 

@@ -31,7 +31,7 @@ def market_figures(desk: Desk, tx: Tx) -> tuple[Figure, ...]:
     hits = supply.search_resources(tx, wanted=Wanted(), size=0)
     opened = dict(hits.counts.get("opening", ()))
     freely = opened.get(Access.UNCONDITIONAL.value, 0)
-    offered = len(market.listings.find_listings(tx, page=PageRequest(size=SIZE_MAX)).items)
+    offered = market.listings.search_listings(tx, size=0).total
     registered = len(registry.find_published(tx, page=PageRequest(size=SIZE_MAX)).items)
     return (
         Figure(

@@ -11,20 +11,21 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from litestar import Response, get, post
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from lingqu import trust
 from lingqu.kernel import errors
-from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import Instant
 from lingqu.runtime import new_id
 from lingqu.trust import divisions, holds, identity
+from lingqu.ui import tables
 from lingqu.ui.forms import Form, chosen
-from lingqu.ui.pages.parties import GIVEN_ROLES, PAGE_SIZE
+from lingqu.ui.pages.parties import GIVEN_ROLES
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import FormIncomplete, status_of
 from lingqu.ui.rendering import Desk
+from lingqu.ui.tables import Column, Filter, Option, RowAct, Show
 
 _ACTS = (
     ("describe", trust.Action.CHANGE, trust.Kind.PARTY),
@@ -74,25 +75,22 @@ def describe(desk: FromDesk, form: FromForm, party: FromPath[str]) -> Response[s
 def give_mandate(desk: FromDesk, form: FromForm, party: FromPath[str]) -> Response[str] | Redirect:
     """This will let an account act for the party in one role, from one day until another."""
     known, command = trust.PartyId(party), form.id("command", trust.CommandId)
-    mandate, account = form.id("mandate", identity.MandateId), form.id("account", trust.AccountId)
-    role = chosen(form, "role", trust.Role)
-    begin, end = _day(desk, form, "from"), _day(desk, form, "until")
-    document = form.text("document").strip().lower()
-    return _act(
-        desk,
-        known,
-        lambda: desk.execute(
+    mandate, role = form.id("mandate", identity.MandateId), chosen(form, "role", trust.Role)
+
+    def act() -> None:
+        desk.execute(
             command,
             identity.give_mandate,
             mandate=mandate,
-            account=account,
+            account=form.id("account", trust.AccountId),
             party=known,
             roles=(role,),
-            from_at=begin,
-            until_at=end,
-            document=document,
-        ),
-    )
+            from_at=_day(desk, form, "from"),
+            until_at=_day(desk, form, "until"),
+            document=form.text("document").strip().lower(),
+        )
+
+    return _act(desk, known, act)
 
 
 @post("/trust/parties/{party:str}/mandates/end", sync_to_thread=True, command="trust.mandate.end")
@@ -142,10 +140,10 @@ def unlock_account(
 
 
 @get("/trust/holds", sync_to_thread=True)
-def hold_list(desk: FromDesk, after: FromQuery[str | None] = None) -> Response[str]:
+def hold_list(desk: FromDesk) -> Response[Any]:
     """This will list the holds, with a form for a new one."""
     desk.require()
-    return _holds(desk, after)
+    return _holds(desk)
 
 
 @post("/trust/holds", sync_to_thread=True, command="trust.hold.place")
@@ -163,7 +161,7 @@ def place_hold(desk: FromDesk, form: FromForm) -> Response[str] | Redirect:
             evidence=form.maybe("evidence"),
         )
     except (errors.Rejected, errors.Conflict) as refusal:
-        return _holds(desk, None, refusal=refusal)
+        return _holds(desk, refusal=refusal)
     return desk.go("/trust/holds", done="held")
 
 
@@ -175,7 +173,7 @@ def lift_hold(desk: FromDesk, form: FromForm) -> Response[str] | Redirect:
     try:
         desk.execute(command, holds.lift_hold, hold=hold)
     except (errors.Rejected, errors.Conflict) as refusal:
-        return _holds(desk, None, refusal=refusal)
+        return _holds(desk, refusal=refusal)
     return desk.go("/trust/holds", done="freed")
 
 
@@ -234,23 +232,86 @@ def _show(
     )
 
 
-def _holds(
-    desk: Desk, after: str | None, *, refusal: errors.LingquError | None = None
-) -> Response[str]:
+def _holds(desk: Desk, *, refusal: errors.LingquError | None = None) -> Response[Any]:
     with desk.reading() as tx:
-        page = holds.find_holds(tx, page=PageRequest(size=PAGE_SIZE, after=after))
+        found, is_cut = tables.gather(lambda page: holds.find_holds(tx, page=page))
         may_place = trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.HOLD)
         may_lift = trust.is_allowed(tx, trust.Action.END, trust.Kind.HOLD)
+    columns, filters = _hold_columns(desk, may_lift=may_lift), _hold_filters(desk)
+    if tables.wants_file(desk):
+        return tables.listed_sheet(
+            desk, found, columns=columns, filters=filters, name=desk.text("ui.holds.title")
+        )
     return desk.show(
         "trust/holds.html",
         status=200 if refusal is None else status_of(refusal),
-        page=page,
+        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
         may_place=may_place,
-        may_lift=may_lift,
         reasons=tuple(holds.HoldReason),
         new_hold=new_id(holds.HoldId),
-        is_first=after is None,
         refusal=desk.explain(refusal),
+    )
+
+
+def _hold_columns(desk: Desk, *, may_lift: bool) -> tuple[Column[holds.Hold], ...]:
+    def lift(one: holds.Hold) -> tuple[RowAct, ...]:
+        if one.lifted_at is not None or not may_lift:
+            return ()
+        words, values = desk.text("ui.holds.lift"), {"hold": str(one.id)}
+        return (RowAct(path="/trust/holds/lift", words=words, values=values, css="btn-bad"),)
+
+    return (
+        Column[holds.Hold](
+            name="subject",
+            label="ui.field.subject",
+            value=lambda one: one.subject,
+            show=Show.ID,
+            href=lambda one: f"/trust/facts?subject={one.id}",
+        ),
+        Column[holds.Hold](
+            name="reason",
+            label="ui.field.reason",
+            value=lambda one: f"trust.hold.reason.{one.reason.value}",
+            show=Show.LABEL,
+            tone=lambda _: "",
+        ),
+        Column[holds.Hold](name="article", label="ui.field.article", value=lambda one: one.article),
+        Column[holds.Hold](
+            name="since",
+            label="ui.holds.since",
+            value=lambda one: one.placed_at,
+            show=Show.INSTANT,
+        ),
+        Column[holds.Hold](
+            name="until",
+            label="ui.holds.until",
+            value=lambda one: one.lifted_at,
+            show=Show.INSTANT,
+            acts=lift,
+        ),
+    )
+
+
+def _hold_filters(desk: Desk) -> tuple[Filter[holds.Hold], ...]:
+    return (
+        Filter[holds.Hold](
+            name="standing",
+            label=desk.text("ui.procedure.standing"),
+            options=(
+                Option(value="held", words=desk.text("ui.holds.in_force")),
+                Option(value="lifted", words=desk.text("ui.holds.lifted")),
+            ),
+            of=lambda one: "held" if one.lifted_at is None else "lifted",
+        ),
+        Filter[holds.Hold](
+            name="reason",
+            label=desk.text("ui.field.reason"),
+            options=tuple(
+                Option(value=one.value, words=desk.text(f"trust.hold.reason.{one.value}"))
+                for one in holds.HoldReason
+            ),
+            of=lambda one: one.reason.value,
+        ),
     )
 
 

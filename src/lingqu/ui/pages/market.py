@@ -3,36 +3,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litestar import Response, get
 
 from lingqu import market, trust
-from lingqu.kernel.paging import PageRequest
 from lingqu.market import FeeSchedule
 from lingqu.runtime import Tx
 from lingqu.ui import tables
 from lingqu.ui.pages.ledger import amount
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.rendering import Desk
-from lingqu.ui.tables import Column, Show
+from lingqu.ui.tables import Column, Filter, Option, Show
 
 PATH = "/market/listings"
+OFFERS_MAX = 10_000
+"""How many offers a file of them holds at most."""
+_ORDERS = {
+    "title": market.listings.Order.TITLE,
+    "form": market.listings.Order.FORM,
+    "listed": market.listings.Order.LISTED,
+}
 
 
 @get(PATH, sync_to_thread=True)
 def listing_list(desk: FromDesk) -> Response[Any]:
     """This will search what is offered; open to everyone."""
-    question = desk.argument("q")
+    ask = tables.read_ask(desk.query, filters=_filters(desk, {}), sorts=("title", "form", "listed"))
     with desk.reading() as tx:
-
-        def find(page: PageRequest) -> Any:
-            return market.listings.find_listings(tx, page=page, question=question)
-
-        found, is_cut = tables.gather(find)
+        offers = market.listings.search_listings(
+            tx,
+            question=ask.words,
+            form=ask.chosen.get("form"),
+            order=_ORDERS.get(ask.sort, market.listings.Order.LISTED),
+            descending=ask.descending if ask.sort else True,
+            size=OFFERS_MAX if ask.as_file else tables.PAGE_SIZE,
+            offset=0 if ask.as_file else (ask.page - 1) * tables.PAGE_SIZE,
+        )
+        found = offers.items
         names = desk.names(tx, {one.seller for one in found} | {one.venue for one in found})
-        fees = {one.product: schedule_of(tx, one.product) for one in found[:200]}
+        fees = {one.product: schedule_of(tx, one.product) for one in found}
 
     def fee(one: market.listings.Listing) -> str:
         schedule = fees.get(one.product)
@@ -56,6 +67,7 @@ def listing_list(desk: FromDesk) -> Response[Any]:
             name="seller",
             label="ui.listing.seller",
             value=lambda one: names.get(one.seller, one.seller),
+            sortable=False,
         ),
         Column[market.listings.Listing](
             name="fee", label="ui.listing.fee", value=fee, sortable=False
@@ -67,16 +79,9 @@ def listing_list(desk: FromDesk) -> Response[Any]:
             show=Show.INSTANT,
         ),
     )
-    ask = tables.ask_of(desk, columns)
-    kept = tables.pick(
-        found,
-        ask=tables.without_words(ask),
-        columns=columns,
-        filters=(),
-        language=desk.visit.language,
-    )
     if ask.as_file:
-        return tables.sheet(desk, kept, columns=columns, name=desk.text("ui.listings.title"))
+        return tables.sheet(desk, found, columns=columns, name=desk.text("ui.listings.title"))
+    filters = _filters(desk, offers.forms)
     return desk.show(
         "list.html",
         title=desk.text("ui.listings.title"),
@@ -84,9 +89,29 @@ def listing_list(desk: FromDesk) -> Response[Any]:
         trail=(),
         rule="market.paradigm",
         actions=(),
-        view=tables.draw(desk, kept, columns=columns, ask=ask, is_cut=is_cut),
+        view=tables.draw(
+            desk, found, columns=columns, ask=ask, filters=filters, total=offers.total
+        ),
         none_title=desk.text("ui.listings.none"),
         none_text=desk.text("ui.listings.none_text"),
+    )
+
+
+def _filters(desk: Desk, forms: Mapping[str, int]) -> tuple[Filter[Any], ...]:
+    """The forms of products, with how many are offered where that is known."""
+    return (
+        Filter[Any](
+            name="form",
+            label=desk.text("ui.listing.form"),
+            options=tuple(
+                Option(
+                    value=one.value,
+                    words=desk.text(f"ui.product_form.{one.value}"),
+                    count=forms.get(one.value, 0) if forms else None,
+                )
+                for one in market.listings.ProductForm
+            ),
+        ),
     )
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from litestar import Response, get
@@ -51,7 +51,36 @@ def offer_list(desk: FromDesk) -> Response[Any]:
             trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.LISTING, owner=trust.PartyId(one))
             for one in mine.parties or (mine.party,)
         )
-    columns = (
+    columns = _columns(names)
+    filters = (
+        Filter[Listing](
+            name="state",
+            label=desk.text("ui.party.state"),
+            options=tuple(
+                Option(value=one.value, words=desk.text(f"ui.listing_state.{one.value}"))
+                for one in ListingState
+            ),
+            of=lambda one: one.state.value,
+        ),
+    )
+    title = desk.text("ui.offers.title")
+    if tables.wants_file(desk):
+        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=title)
+    return desk.show(
+        "list.html",
+        title=title,
+        lead=desk.text("ui.offers.lead"),
+        trail=((LISTINGS_PATH, desk.text("ui.listings.title")),),
+        rule="market.paradigm",
+        actions=((*APPLY.link(desk), "btn-primary"),) if may_apply else (),
+        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
+        none_title=desk.text("ui.offers.none"),
+        none_text=desk.text("ui.offers.none_text"),
+    )
+
+
+def _columns(names: Mapping[str, str]) -> tuple[Column[Listing], ...]:
+    return (
         Column[Listing](
             name="title",
             label="ui.listing.title",
@@ -82,31 +111,6 @@ def offer_list(desk: FromDesk) -> Response[Any]:
             value=lambda one: one.applied_at,
             show=Show.INSTANT,
         ),
-    )
-    filters = (
-        Filter[Listing](
-            name="state",
-            label=desk.text("ui.party.state"),
-            options=tuple(
-                Option(value=one.value, words=desk.text(f"ui.listing_state.{one.value}"))
-                for one in ListingState
-            ),
-            of=lambda one: one.state.value,
-        ),
-    )
-    title = desk.text("ui.offers.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=title)
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.offers.lead"),
-        trail=((LISTINGS_PATH, desk.text("ui.listings.title")),),
-        rule="market.paradigm",
-        actions=((*APPLY.link(desk), "btn-primary"),) if may_apply else (),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.offers.none"),
-        none_text=desk.text("ui.offers.none_text"),
     )
 
 

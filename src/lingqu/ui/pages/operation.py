@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get
@@ -68,7 +69,30 @@ def scheme_list(desk: FromDesk) -> Response[Any]:
             )
             for one in mine.parties or (mine.party,)
         )
-    columns = (
+    columns = _scheme_columns(desk, names)
+    if tables.wants_file(desk):
+        return tables.listed_sheet(
+            desk, found, columns=columns, name=desk.text("ui.operation.title")
+        )
+    draft = acts.DRAFT_SCHEME.link(desk)
+    return desk.show(
+        "list.html",
+        title=desk.text("ui.operation.title"),
+        lead=desk.text("ui.operation.lead"),
+        trail=(),
+        rule="operation.scheme_items",
+        actions=(
+            *(((*draft, "btn-primary"),) if may_draft else ()),
+            (f"{PATH}/agreements", desk.text("ui.agreements.title"), "btn-quiet"),
+        ),
+        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
+        none_title=desk.text("ui.operation.none"),
+        none_text=desk.text("ui.operation.none_text"),
+    )
+
+
+def _scheme_columns(desk: Desk, names: Mapping[str, str]) -> tuple[Column[Scheme], ...]:
+    return (
         Column[Scheme](
             name="title",
             label="ui.operation.scheme",
@@ -98,25 +122,6 @@ def scheme_list(desk: FromDesk) -> Response[Any]:
             value=lambda one: one.drafted_at,
             show=Show.INSTANT,
         ),
-    )
-    if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, name=desk.text("ui.operation.title")
-        )
-    draft = acts.DRAFT_SCHEME.link(desk)
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.operation.title"),
-        lead=desk.text("ui.operation.lead"),
-        trail=(),
-        rule="operation.scheme_items",
-        actions=(
-            *(((*draft, "btn-primary"),) if may_draft else ()),
-            (f"{PATH}/agreements", desk.text("ui.agreements.title"), "btn-quiet"),
-        ),
-        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
-        none_title=desk.text("ui.operation.none"),
-        none_text=desk.text("ui.operation.none_text"),
     )
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lingqu import rights, supply, trust
 from lingqu.kernel.paging import PageRequest
@@ -94,6 +94,17 @@ def _plan_fields(
             value="" if held is None else " ".join(held.resources),
             refusals=("rights.scheme.bad_resources",),
         ),
+        *_consent_fields(names),
+        Field(name="parts", show=Input.HEADING, label="ui.operation.items"),
+        *statement_fields(
+            desk, tx, "operation.scheme_items", () if held is None else held.statements()
+        ),
+    )
+
+
+def _consent_fields(names: Mapping[str, str]) -> tuple[Field, ...]:
+    """Which bodies consented, and the file that says so."""
+    return (
         Field(
             name="consents",
             show=Input.SEVERAL,
@@ -106,10 +117,6 @@ def _plan_fields(
             show=Input.FILES,
             required=False,
             hint="ui.ask.consent_file.hint",
-        ),
-        Field(name="parts", show=Input.HEADING, label="ui.operation.items"),
-        *statement_fields(
-            desk, tx, "operation.scheme_items", () if held is None else held.statements()
         ),
     )
 

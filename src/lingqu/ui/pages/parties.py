@@ -6,19 +6,20 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from lingqu import trust
 from lingqu.kernel import errors
-from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import Tx, new_id
+from lingqu.ui import tables
 from lingqu.ui.forms import chosen
 from lingqu.ui.navigation import has_work
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import status_of
 from lingqu.ui.rendering import Desk
+from lingqu.ui.tables import Column, Filter, Option, Show
 
 PAGE_SIZE = 25
 _GIVEN_TO_NOBODY = {trust.Role.PLATFORM, trust.Role.SIGNED_IN, trust.Role.VISITOR}
@@ -38,10 +39,10 @@ _ACTS = (
 
 
 @get("/trust/parties", sync_to_thread=True)
-def party_list(desk: FromDesk, after: FromQuery[str | None] = None) -> Response[str]:
+def party_list(desk: FromDesk) -> Response[Any]:
     """This will list the parties the visitor may see, with a form for a new one."""
     desk.require()
-    return _list(desk, after)
+    return _list(desk)
 
 
 @post("/trust/parties", sync_to_thread=True, command="trust.party.register")
@@ -58,7 +59,7 @@ def register(desk: FromDesk, form: FromForm) -> Response[str] | Redirect:
             name=form.text("name"),
         )
     except (errors.Rejected, errors.Conflict) as refusal:
-        return _list(desk, None, refusal=refusal, name=form.text("name"))
+        return _list(desk, refusal=refusal, name=form.text("name"))
     return desk.go(f"/trust/parties/{party}", done="registered")
 
 
@@ -216,25 +217,66 @@ def _act(desk: Desk, party: trust.PartyId, done: str, act: Any) -> Response[str]
 
 
 def _list(
-    desk: Desk,
-    after: str | None,
-    *,
-    refusal: errors.LingquError | None = None,
-    name: str = "",
-) -> Response[str]:
+    desk: Desk, *, refusal: errors.LingquError | None = None, name: str = ""
+) -> Response[Any]:
     with desk.reading() as tx:
-        page = trust.find_parties(tx, page=PageRequest(size=PAGE_SIZE, after=after))
+        found, is_cut = tables.gather(lambda page: trust.find_parties(tx, page=page))
         may_register = trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.PARTY)
+    columns, filters = _columns(desk), _filters(desk)
+    if tables.wants_file(desk):
+        return tables.listed_sheet(
+            desk, found, columns=columns, filters=filters, name=desk.text("ui.parties.title")
+        )
     return desk.show(
         "trust/parties.html",
         status=200 if refusal is None else status_of(refusal),
-        page=page,
+        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
         may_register=may_register,
         new_party=new_id(trust.PartyId),
         kinds=(trust.PartyKind.ORGANIZATION, trust.PartyKind.PERSON, trust.PartyKind.SYSTEM),
         refusal=desk.explain(refusal),
         name=name[:200],
-        is_first=after is None,
+    )
+
+
+def _columns(desk: Desk) -> tuple[Column[trust.Party], ...]:
+    return (
+        Column[trust.Party](
+            name="name",
+            label="ui.parties.name",
+            value=lambda one: one.name or desk.text("ui.parties.erased"),
+            href=lambda one: f"/trust/parties/{one.id}",
+        ),
+        Column[trust.Party](
+            name="kind",
+            label="ui.parties.kind",
+            value=lambda one: f"ui.party_kind.{one.kind.value}",
+            show=Show.LABEL,
+            tone=lambda _: "",
+        ),
+        Column[trust.Party](
+            name="since",
+            label="ui.parties.since",
+            value=lambda one: one.created_at,
+            show=Show.INSTANT,
+        ),
+        Column[trust.Party](
+            name="id", label="ui.parties.id", value=lambda one: one.id, show=Show.ID
+        ),
+    )
+
+
+def _filters(desk: Desk) -> tuple[Filter[trust.Party], ...]:
+    return (
+        Filter[trust.Party](
+            name="kind",
+            label=desk.text("ui.parties.kind"),
+            options=tuple(
+                Option(value=one.value, words=desk.text(f"ui.party_kind.{one.value}"))
+                for one in trust.PartyKind
+            ),
+            of=lambda one: one.kind.value,
+        ),
     )
 
 

@@ -70,7 +70,42 @@ def price_list(desk: FromDesk) -> Response[Any]:
         names = desk.names(tx, {one.seller for one in found})
         titles = titles_of(tx, (one.product for one in found))
         may_apply = _may_apply(tx, mine)
-    columns = (
+    columns = _columns(desk, names, titles)
+    filters = (
+        Filter[Price](
+            name="state",
+            label=desk.text("ui.party.state"),
+            options=tuple(
+                Option(value=one.value, words=desk.text(f"ui.price_state.{one.value}"))
+                for one in PriceState
+            ),
+            of=lambda one: one.state.value,
+        ),
+    )
+    title = desk.text("ui.prices.title")
+    if tables.wants_file(desk):
+        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=title)
+    apply = tuple(
+        (*act.link(desk), css)
+        for act, css in ((APPLY_TRIAL, "btn-primary"), (APPLY_FORMAL, "btn-quiet"))
+    )
+    return desk.show(
+        "list.html",
+        title=title,
+        lead=desk.text("ui.prices.lead"),
+        trail=(),
+        rule="price.trial_until_full_year",
+        actions=apply if may_apply else (),
+        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
+        none_title=desk.text("ui.prices.none"),
+        none_text=desk.text("ui.prices.none_text"),
+    )
+
+
+def _columns(
+    desk: Desk, names: Mapping[str, str], titles: Mapping[str, str]
+) -> tuple[Column[Price], ...]:
+    return (
         Column[Price](
             name="product",
             label="ui.listing.product",
@@ -110,35 +145,6 @@ def price_list(desk: FromDesk) -> Response[Any]:
             show=Show.LABEL,
             tone=lambda one: _TONES.get(one.state, "wait"),
         ),
-    )
-    filters = (
-        Filter[Price](
-            name="state",
-            label=desk.text("ui.party.state"),
-            options=tuple(
-                Option(value=one.value, words=desk.text(f"ui.price_state.{one.value}"))
-                for one in PriceState
-            ),
-            of=lambda one: one.state.value,
-        ),
-    )
-    title = desk.text("ui.prices.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=title)
-    apply = tuple(
-        (*act.link(desk), css)
-        for act, css in ((APPLY_TRIAL, "btn-primary"), (APPLY_FORMAL, "btn-quiet"))
-    )
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.prices.lead"),
-        trail=(),
-        rule="price.trial_until_full_year",
-        actions=apply if may_apply else (),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.prices.none"),
-        none_text=desk.text("ui.prices.none_text"),
     )
 
 
@@ -180,6 +186,32 @@ def price_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
             },
         )
         working = _working(desk, tx, held)
+    return show_thing(
+        desk,
+        Thing(
+            title=titles.get(held.product, shorten(held.product)),
+            lead=desk.text("ui.price.lead"),
+            trail=((PATH, desk.text("ui.prices.title")),),
+            rule="price.trial_until_full_year"
+            if held.basis is PriceBasis.TRIAL
+            else "price.permitted_revenue",
+            badges=(
+                Cell(words=desk.text(f"ui.price_basis.{held.basis.value}"), tone=""),
+                Cell(
+                    words=desk.text(f"ui.price_state.{held.state.value}"),
+                    tone=_TONES.get(held.state, "wait"),
+                ),
+            ),
+            left=_fee_cards(desk, held, working),
+            right=_beside(desk, held, names),
+            acts=todo,
+            waits_for=waits,
+        ),
+    )
+
+
+def _fee_cards(desk: Desk, held: Price, working: tuple[tuple[str, str], ...]) -> tuple[Card, ...]:
+    """The line from permitted revenue to the fee, and each step of the calculation."""
     schedule = held.schedule
     cards = [
         Card(
@@ -210,56 +242,39 @@ def price_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
                 lines=tuple(fee_lines(desk, schedule)),
             )
         )
+    return tuple(cards)
+
+
+def _beside(desk: Desk, held: Price, names: Mapping[str, str]) -> tuple[Card, ...]:
+    """Who takes part in a fee, and the costs it was applied for with."""
     costs = held.cost_file
-    return show_thing(
-        desk,
-        Thing(
-            title=titles.get(held.product, shorten(held.product)),
-            lead=desk.text("ui.price.lead"),
-            trail=((PATH, desk.text("ui.prices.title")),),
-            rule="price.trial_until_full_year"
-            if held.basis is PriceBasis.TRIAL
-            else "price.permitted_revenue",
-            badges=(
-                Cell(words=desk.text(f"ui.price_basis.{held.basis.value}"), tone=""),
-                Cell(
-                    words=desk.text(f"ui.price_state.{held.state.value}"),
-                    tone=_TONES.get(held.state, "wait"),
+    return (
+        Card(
+            name="about-it",
+            title=desk.text("ui.thing.about"),
+            rows=(
+                (desk.text("ui.contract.seller"), names[held.seller]),
+                (desk.text("ui.ask.authorizer"), names[held.authorizer]),
+                (desk.text("ui.ask.authority_price"), names.get(held.authority or "", "–")),
+                (desk.text("ui.ask.operating_since"), desk.day(held.operating_since)),
+                (
+                    desk.text("ui.ask.planned_calls"),
+                    "–" if held.planned_calls is None else f"{held.planned_calls:,}",
                 ),
             ),
-            left=tuple(cards),
-            right=(
+        ),
+        *(
+            ()
+            if costs is None
+            else (
                 Card(
-                    name="about-it",
-                    title=desk.text("ui.thing.about"),
-                    rows=(
-                        (desk.text("ui.contract.seller"), names[held.seller]),
-                        (desk.text("ui.ask.authorizer"), names[held.authorizer]),
-                        (desk.text("ui.ask.authority_price"), names.get(held.authority or "", "–")),
-                        (desk.text("ui.ask.operating_since"), desk.day(held.operating_since)),
-                        (
-                            desk.text("ui.ask.planned_calls"),
-                            "–" if held.planned_calls is None else f"{held.planned_calls:,}",
-                        ),
+                    name="costs",
+                    title=desk.text("ui.price.costs"),
+                    rows=tuple(
+                        (desk.text(f"ui.ask.{one}"), yuan(getattr(costs, one))) for one in _COSTS
                     ),
                 ),
-                *(
-                    ()
-                    if costs is None
-                    else (
-                        Card(
-                            name="costs",
-                            title=desk.text("ui.price.costs"),
-                            rows=tuple(
-                                (desk.text(f"ui.ask.{one}"), yuan(getattr(costs, one)))
-                                for one in _COSTS
-                            ),
-                        ),
-                    )
-                ),
-            ),
-            acts=todo,
-            waits_for=waits,
+            )
         ),
     )
 

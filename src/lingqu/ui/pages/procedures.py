@@ -26,6 +26,8 @@ from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.uploads import ACCEPTED, keep_uploads, read_kept
 
 PROCEDURES_PATH = "/trust/procedures"
+_SIGNED = "json"
+"""The ending of a paper's content with its signature."""
 SUBJECT_PAGES = {
     "pty": "/trust/parties/{}",
     "res": "/supply/resources/{}",
@@ -218,13 +220,24 @@ def _text(given: str | None) -> str | None:
 def document(
     desk: FromDesk, procedure: FromPath[str], document: FromPath[str], ending: FromPath[str]
 ) -> Response[bytes]:
-    """This will give a paper of the procedure as Word or PDF."""
+    """This will give a paper of the procedure as Word or PDF, or its content as it is signed."""
     desk.require()
-    if ending not in {one.value for one in documents.Format}:
+    if ending not in {_SIGNED, *(one.value for one in documents.Format)}:
         raise PageNotFound
     with desk.reading() as tx:
         paper = procedures.document_data(tx, procedure=ProcedureId(procedure), document=document)
-    made = documents.render(paper.template, paper.data, to=documents.Format(ending))
+    seal = desk.platform.seal
+    if ending == _SIGNED:
+        name = f"{paper.label.zh}-{paper.procedure[-8:]}.{_SIGNED}"
+        content = seal.sign(paper.template, paper.data)
+        return tables.file_answer(content, name=name, media_type="application/json")
+    made = documents.render(
+        paper.template,
+        paper.data,
+        to=documents.Format(ending),
+        fonts=desk.platform.settings.fonts_dir,
+        seal=seal,
+    )
     name = f"{paper.label.zh}-{paper.procedure[-8:]}.{ending}"
     return tables.file_answer(made.content, name=name, media_type=made.media_type)
 

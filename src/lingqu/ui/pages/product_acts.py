@@ -9,6 +9,7 @@ from typing import Any
 
 from lingqu import gate, rights, supply, trust
 from lingqu.gate import Form, ProductId
+from lingqu.gate.governance import QueryPolicy
 from lingqu.kernel import errors
 from lingqu.runtime import Tx
 from lingqu.ui.acts import Act, Asked, Field, Given, Input, Preview
@@ -66,6 +67,8 @@ def _policy_fields(
                 Field(name="columns", show=Input.SEVERAL, label="ui.ask.open_columns",
                       options=columns, refusals=("gate.policy", "gate.product.outside")),
             )  # fmt: skip
+        case Form.QUERY:
+            found = ()
     underneath = Field(
         name="policy",
         show=Input.CODE,
@@ -168,7 +171,7 @@ def read_form(given: Given, form: Form) -> gate.Policy:
     if written is not None:
         try:
             plain = json.loads(written)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise given.refused("policy") from None
         return gate.parse_policy(form, plain)
     match form:
@@ -178,6 +181,9 @@ def read_form(given: Given, form: Form) -> gate.Policy:
             return _read_count(given)
         case Form.OPEN_FILE:
             return _read_open_file(given)
+        case Form.QUERY:
+            # Roles and grids are told by the policy's text alone.
+            raise given.refused("policy")
 
 
 def _read_verification(given: Given) -> gate.VerificationPolicy:
@@ -260,6 +266,8 @@ def _values(known: gate.Policy) -> dict[str, str]:
         }
     if isinstance(known, gate.OpenFilePolicy):
         return {"columns": " ".join(f"{known.resource}.{one}" for one in known.columns)}
+    if isinstance(known, QueryPolicy):
+        return {}
     found: dict[str, Any] = {
         "characters": known.subject.characters.value,
         "shortest": str(known.subject.shortest),
@@ -286,12 +294,17 @@ def _values(known: gate.Policy) -> dict[str, str]:
 def _is_plain(known: gate.Policy) -> bool:
     """Whether the fields can say all of a policy; else the JSON underneath is edited."""
     if not isinstance(known, gate.VerificationPolicy):
-        return True
-    return len(known.predicates) <= _QUESTIONS and all(
+        return not isinstance(known, QueryPolicy)
+    if known.combined or known.personal or len(known.predicates) > _QUESTIONS:
+        return False
+    if known.enumeration is not None and known.enumeration.subjects is not None:
+        return False
+    return all(
         len(one.yes) == 1
         and not one.yes[0].prefix
         and not one.evidence
         and one.separator == "/"
+        and one.measure is None
         and len(one.once) <= (1 if number == 0 else 0)
         and not any(was.prefix or was.value for was in one.once)
         for number, one in enumerate(known.predicates)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get, post
@@ -46,7 +47,37 @@ def product_list(desk: FromDesk) -> Response[Any]:
         )
         names = desk.names(tx, {one.owner for one in found})
         grounds = _grants_to_define(desk, tx, own, {one.grant_id for one in found})
-    columns = (
+    columns = _columns(names)
+    title = desk.text("ui.products.title")
+    if tables.wants_file(desk):
+        return tables.listed_sheet(desk, found, columns=columns, name=title)
+    return show_thing(
+        desk,
+        Thing(
+            title=title,
+            lead=desk.text("ui.products.lead"),
+            rule="market.paradigm",
+            left=(
+                Card(
+                    name="products",
+                    title=title,
+                    view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
+                    none=desk.text("ui.products.none"),
+                ),
+                Card(
+                    name="define",
+                    title=desk.text("ui.products.define"),
+                    lead=desk.text("ui.products.define_text"),
+                    steps=grounds,
+                    none=desk.text("ui.products.no_grant"),
+                ),
+            ),
+        ),
+    )
+
+
+def _columns(names: Mapping[str, str]) -> tuple[Column[Product], ...]:
+    return (
         Column[Product](
             name="title",
             label="ui.listing.title",
@@ -83,32 +114,6 @@ def product_list(desk: FromDesk) -> Response[Any]:
             tone=lambda one: "good" if one.snapshot else "wait",
         ),
     )  # fmt: skip
-    title = desk.text("ui.products.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, name=title)
-    return show_thing(
-        desk,
-        Thing(
-            title=title,
-            lead=desk.text("ui.products.lead"),
-            rule="market.paradigm",
-            left=(
-                Card(
-                    name="products",
-                    title=title,
-                    view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
-                    none=desk.text("ui.products.none"),
-                ),
-                Card(
-                    name="define",
-                    title=desk.text("ui.products.define"),
-                    lead=desk.text("ui.products.define_text"),
-                    steps=grounds,
-                    none=desk.text("ui.products.no_grant"),
-                ),
-            ),
-        ),
-    )
 
 
 def _grants_to_define(
@@ -184,39 +189,49 @@ def product_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
                 ),
                 Card(name="policy", title=desk.text("ui.product.policy"), code=policy_text(policy)),
             ),
-            right=(
-                Card(
-                    name="about-it",
-                    title=desk.text("ui.thing.about"),
-                    rows=(
-                        (desk.text("ui.listing.seller"), names[held.owner]),
-                        (desk.text("ui.ask.level"), desk.text(f"ui.level.{held.level}")),
-                        (desk.text("ui.contract.edition"), str(held.edition)),
-                        (
-                            desk.text("ui.listing.grant"),
-                            id_cell(held.grant_id, f"/rights/grants/{held.grant_id}"),
-                        ),
-                        (desk.text("ui.thing.id"), id_cell(held.id)),
-                    ),
-                ),
-                Card(
-                    name="snapshots",
-                    title=desk.text("ui.listing.fresh"),
-                    steps=tuple(
-                        Step(
-                            words=desk.when(one.published_at),
-                            when=desk.text(
-                                "ui.listing.snapshot",
-                                records=f"{one.records:,}",
-                                at=desk.when(one.as_of),
-                            ),
-                        )
-                        for one in snapshots
-                    ),
-                    none=desk.text("ui.product.no_snapshot"),
-                ),
-            ),
+            right=_beside(desk, held, names, snapshots),
             acts=tuple(todo),
+        ),
+    )
+
+
+def _beside(
+    desk: Desk,
+    held: Product,
+    names: Mapping[str, str],
+    snapshots: tuple[gate.Snapshot, ...],
+) -> tuple[Card, ...]:
+    """What is known of a product, and the snapshots it answered from."""
+    return (
+        Card(
+            name="about-it",
+            title=desk.text("ui.thing.about"),
+            rows=(
+                (desk.text("ui.listing.seller"), names[held.owner]),
+                (desk.text("ui.ask.level"), desk.text(f"ui.level.{held.level}")),
+                (desk.text("ui.contract.edition"), str(held.edition)),
+                (
+                    desk.text("ui.listing.grant"),
+                    id_cell(held.grant_id, f"/rights/grants/{held.grant_id}"),
+                ),
+                (desk.text("ui.thing.id"), id_cell(held.id)),
+            ),
+        ),
+        Card(
+            name="snapshots",
+            title=desk.text("ui.listing.fresh"),
+            steps=tuple(
+                Step(
+                    words=desk.when(one.published_at),
+                    when=desk.text(
+                        "ui.listing.snapshot",
+                        records=f"{one.records:,}",
+                        at=desk.when(one.as_of),
+                    ),
+                )
+                for one in snapshots
+            ),
+            none=desk.text("ui.product.no_snapshot"),
         ),
     )
 

@@ -13,8 +13,8 @@ from lingqu.kernel import errors
 from lingqu.rights import registry
 from lingqu.rights.registry import Registration, RegistrationId, RegistrationState
 from lingqu.runtime import Tx, documents
-from lingqu.trust import rulebook
 from lingqu.ui import tables
+from lingqu.ui.asking import statement_rows
 from lingqu.ui.pages import registry_acts
 from lingqu.ui.pages.procedures import PROCEDURES_PATH, subject_href
 from lingqu.ui.provided import FromDesk
@@ -24,8 +24,6 @@ from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.things import todo_of
 
 PATH = "/rights/registry"
-_STATED = ("registration.first_materials", "property.first_fields")
-"""The lists whose items name what was stated."""
 
 
 @get(PATH, sync_to_thread=True)
@@ -107,24 +105,19 @@ def registration_page(desk: FromDesk, registration: FromPath[str]) -> Response[s
     with desk.reading() as tx:
         held = registry.get_registration(tx, wanted)
         entry = registry.public_entry(tx, held)
-        book = rulebook.of(tx)
         todo, waits = _acts(desk, tx, held)
         changes = registry.find_changes(tx, registration=wanted)
-        english = desk.visit.language == "en"
-        titles = {
-            item.code: item.en if english else item.zh
-            for code in _STATED
-            for item in book.items(code)
-        }
+        stated = statement_rows(
+            desk, tx, registry_acts.materials_rule(held.kind), held.statements()
+        )
     return desk.show(
         "rights/registration.html",
-        titles=titles,
         acts=todo,
         waits_for=waits,
         changes=changes,
         held=held,
         entry=entry,
-        statements=held.statements(),
+        stated=stated,
         subject_href=subject_href(held.subject),
         procedure=f"{PROCEDURES_PATH}/{held.procedure}" if desk.visit.identity else None,
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get
@@ -63,7 +64,39 @@ def own_list(desk: FromDesk) -> Response[Any]:
         )
         names = desk.names(tx, {one.applicant for one in found})
         subjects = _subjects(desk, tx, mine, {one.subject for one in found})
-    columns = (
+    columns = _columns(names)
+    title = desk.text("ui.registrations.title")
+    if tables.wants_file(desk):
+        return tables.listed_sheet(desk, found, columns=columns, name=title)
+    apply = Card(
+        name="apply",
+        title=desk.text("ui.registrations.apply"),
+        lead=desk.text("ui.registrations.apply_text"),
+        steps=subjects,
+        none=desk.text("ui.registrations.nothing"),
+    )
+    return show_thing(
+        desk,
+        Thing(
+            title=title,
+            lead=desk.text("ui.registrations.lead"),
+            trail=((PATH, desk.text("ui.registry.title")),),
+            rule="registration.duty",
+            left=(
+                Card(
+                    name="own",
+                    title=title,
+                    view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
+                    none=desk.text("ui.registry.none"),
+                ),
+                apply,
+            ),
+        ),
+    )
+
+
+def _columns(names: Mapping[str, str]) -> tuple[Column[Registration], ...]:
+    return (
         Column[Registration](
             name="title",
             label="ui.registry.subject",
@@ -94,34 +127,6 @@ def own_list(desk: FromDesk) -> Response[Any]:
             label="ui.registry.applied",
             value=lambda one: one.applied_at,
             show=Show.INSTANT,
-        ),
-    )
-    title = desk.text("ui.registrations.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, name=title)
-    apply = Card(
-        name="apply",
-        title=desk.text("ui.registrations.apply"),
-        lead=desk.text("ui.registrations.apply_text"),
-        steps=subjects,
-        none=desk.text("ui.registrations.nothing"),
-    )
-    return show_thing(
-        desk,
-        Thing(
-            title=title,
-            lead=desk.text("ui.registrations.lead"),
-            trail=((PATH, desk.text("ui.registry.title")),),
-            rule="registration.duty",
-            left=(
-                Card(
-                    name="own",
-                    title=title,
-                    view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
-                    none=desk.text("ui.registry.none"),
-                ),
-                apply,
-            ),
         ),
     )
 

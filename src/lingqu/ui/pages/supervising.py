@@ -76,6 +76,7 @@ def flow_list(desk: FromDesk) -> Response[Any]:
         view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
         none_title=desk.text("ui.flows.none"),
         none_text=desk.text("ui.flows.none_text"),
+        live=True,
     )
 
 
@@ -119,6 +120,7 @@ def attempt_list(desk: FromDesk) -> Response[Any]:
         view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
         none_title=desk.text("ui.refusals.none"),
         none_text=desk.text("ui.refusals.none_text"),
+        live=True,
     )
 
 

@@ -22,19 +22,21 @@ from lingqu.ui.pages import (
     product_acts,
     products,
     registry_acts,
+    reports,
     settling,
+    settling_acts,
     venue,
 )
 
 ACTS = (
     *operation_acts.ACTS, *grant_acts.ACTS, *registry_acts.ACTS, *product_acts.ACTS,
     *pricing.ACTS, *offers.ACTS, *venue.ACTS, *admission.ACTS, *contract_acts.ACTS,
-    *settling.ACTS, *cases.ACTS,
+    *settling_acts.ACTS, *cases.ACTS, *reports.ACTS,
 )  # fmt: skip
 """Every act that is a page of its own."""
 HANDLERS: tuple[Any, ...] = (
     *operation.HANDLERS, registry_acts.own_list, *products.HANDLERS, *pricing.HANDLERS,
     *offers.HANDLERS, *venue.HANDLERS, *admission.HANDLERS, *editions.HANDLERS,
-    *settling.HANDLERS, *cases.HANDLERS, *acts.handlers(*ACTS),
+    *settling.HANDLERS, *cases.HANDLERS, *reports.HANDLERS, *acts.handlers(*ACTS),
 )  # fmt: skip
 UPLOAD_PATHS = acts.upload_paths(*ACTS)

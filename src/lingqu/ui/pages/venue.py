@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get
@@ -64,7 +65,41 @@ def member_list(desk: FromDesk) -> Response[Any]:
             for p in mine.parties or (mine.party,)
         )
         may_open = trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.VENUE)
-    columns = (
+    columns = _member_columns(desk, names)
+    filters = (
+        Filter[Member](
+            name="state",
+            label=desk.text("ui.party.state"),
+            options=tuple(
+                Option(value=one.value, words=desk.text(f"ui.member_state.{one.value}"))
+                for one in MemberState
+            ),
+            of=lambda one: one.state.value,
+        ),
+    )
+    title = desk.text("ui.members.title")
+    if tables.wants_file(desk):
+        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=title)
+    actions = []
+    if may_apply:
+        actions.append((*APPLY_MEMBER.link(desk), "btn-primary"))
+    if may_open:
+        actions.append((*OPEN_VENUE.link(desk), "btn-quiet"))
+    return desk.show(
+        "list.html",
+        title=title,
+        lead=desk.text("ui.members.lead"),
+        trail=(),
+        rule=None,
+        actions=tuple(actions),
+        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
+        none_title=desk.text("ui.members.none"),
+        none_text=desk.text("ui.members.none_text"),
+    )
+
+
+def _member_columns(desk: Desk, names: Mapping[str, str]) -> tuple[Column[Member], ...]:
+    return (
         Column[Member](
             name="name",
             label="ui.member.name",
@@ -97,36 +132,6 @@ def member_list(desk: FromDesk) -> Response[Any]:
             value=lambda one: one.committed_at,
             show=Show.INSTANT,
         ),
-    )
-    filters = (
-        Filter[Member](
-            name="state",
-            label=desk.text("ui.party.state"),
-            options=tuple(
-                Option(value=one.value, words=desk.text(f"ui.member_state.{one.value}"))
-                for one in MemberState
-            ),
-            of=lambda one: one.state.value,
-        ),
-    )
-    title = desk.text("ui.members.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=title)
-    actions = []
-    if may_apply:
-        actions.append((*APPLY_MEMBER.link(desk), "btn-primary"))
-    if may_open:
-        actions.append((*OPEN_VENUE.link(desk), "btn-quiet"))
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.members.lead"),
-        trail=(),
-        rule=None,
-        actions=tuple(actions),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.members.none"),
-        none_text=desk.text("ui.members.none_text"),
     )
 
 
@@ -216,7 +221,25 @@ def fund_list(desk: FromDesk) -> Response[Any]:
             for one in mine.parties or (mine.party,)
         )
     rows = tuple(one for one in members if one.id in funds)
-    columns = (
+    columns = _fund_columns(funds)
+    title = desk.text("ui.funds.title")
+    if tables.wants_file(desk):
+        return tables.listed_sheet(desk, rows, columns=columns, name=title)
+    return desk.show(
+        "list.html",
+        title=title,
+        lead=desk.text("ui.funds.lead"),
+        trail=(),
+        rule=None,
+        actions=((*RECORD_DEPOSIT.link(desk), "btn-primary"),) if may_record else (),
+        view=tables.list_table(desk, rows, columns=columns, is_cut=is_cut),
+        none_title=desk.text("ui.funds.none"),
+        none_text=desk.text("ui.funds.none_text"),
+    )
+
+
+def _fund_columns(funds: Mapping[MemberId, Any]) -> tuple[Column[Member], ...]:
+    return (
         Column[Member](
             name="name",
             label="ui.member.name",
@@ -235,20 +258,6 @@ def fund_list(desk: FromDesk) -> Response[Any]:
             value=lambda one: _amount(funds[one.id], "frozen"),
             show=Show.MONEY,
         ),
-    )
-    title = desk.text("ui.funds.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, rows, columns=columns, name=title)
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.funds.lead"),
-        trail=(),
-        rule=None,
-        actions=((*RECORD_DEPOSIT.link(desk), "btn-primary"),) if may_record else (),
-        view=tables.list_table(desk, rows, columns=columns, is_cut=is_cut),
-        none_title=desk.text("ui.funds.none"),
-        none_text=desk.text("ui.funds.none_text"),
     )
 
 

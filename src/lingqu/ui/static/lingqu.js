@@ -31,6 +31,10 @@ document.documentElement.classList.add("has-script");
         badge.hidden = news.todos === 0;
         badge.textContent = news.todos;
       });
+      document.querySelectorAll("[data-live-notices]").forEach((badge) => {
+        badge.hidden = !news.notices;
+        badge.textContent = news.notices;
+      });
       if (!news.first) document.body.dispatchEvent(new Event("lingqu-facts"));
     });
     source.addEventListener("work", () => document.body.dispatchEvent(new Event("lingqu-work")));

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers to governed queries: prepared, executed in confinement, and released by rules.
+
+A **cube** is what is published of a dataset: blocks of cells that each hold enough entities. A
+question on whole blocks is answered from it exactly. An **ad hoc** question runs over a governed
+copy with proof of its thresholds in one statement, if what an organisation could tell apart from
+all its answers stays large. A question under **noise** has its budget reserved before it runs.
+
+Start reading in `cells` and `releasing`, which are pure, then `cube`, `statement`, `datasets`.
+"""
+
+from lingqu.gate.answers.budgets import (
+    MICRO_RHO,
+    check_budget,
+    find_noisy,
+    keep_noisy,
+    spend_noise,
+)
+from lingqu.gate.answers.copies import (
+    as_source,
+)
+from lingqu.gate.answers.cube import (
+    OpenCube,
+)
+from lingqu.gate.answers.datasets import (
+    COPIES,
+    BuiltCube,
+    Dataset,
+    LoadedSource,
+    build_cube,
+    find_datasets,
+    new_key,
+    open_cube,
+    publish_cubes,
+)
+from lingqu.gate.answers.figures import (
+    Rounding,
+    find_proven,
+    is_additive,
+    refuse_extremes,
+    table_of,
+    write_answer,
+)
+from lingqu.gate.answers.noise import (
+    add_noise,
+    find_groups,
+    load_noise,
+    print_bounded,
+    read_noisy,
+)
+from lingqu.gate.answers.releasing import (
+    release,
+)
+from lingqu.gate.answers.statement import (
+    print_certified,
+    protections,
+)
+from lingqu.gate.answers.telling import (
+    Admitted,
+    NotWhole,
+    ToldMeanwhile,
+    admit_query,
+    find_admitted,
+)
+from lingqu.gate.governance import Mode
+from lingqu.gate.queries import ALWAYS
+
+OFFERED = frozenset({Mode.CUBE, Mode.AD_HOC, Mode.DP})
+"""The modes that are answered; what a policy names beside them is refused."""
+
+__all__ = (
+    "ALWAYS",
+    "COPIES",
+    "MICRO_RHO",
+    "OFFERED",
+    "Admitted",
+    "BuiltCube",
+    "Dataset",
+    "LoadedSource",
+    "NotWhole",
+    "OpenCube",
+    "Rounding",
+    "ToldMeanwhile",
+    "add_noise",
+    "admit_query",
+    "as_source",
+    "build_cube",
+    "check_budget",
+    "find_admitted",
+    "find_datasets",
+    "find_groups",
+    "find_noisy",
+    "find_proven",
+    "is_additive",
+    "keep_noisy",
+    "load_noise",
+    "new_key",
+    "open_cube",
+    "print_bounded",
+    "print_certified",
+    "protections",
+    "publish_cubes",
+    "read_noisy",
+    "refuse_extremes",
+    "release",
+    "spend_noise",
+    "table_of",
+    "write_answer",
+)

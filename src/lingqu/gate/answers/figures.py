@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers as they are sent: lines of released figures, rounded, named and ordered.
+
+The figures of an ad hoc answer are rounded by a seed of the cells they are about; those of a cube
+are exact. Averages and ratios are computed here, from what was released and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from lingqu.gate.answers.grid import shown
+from lingqu.gate.answers.releasing import (
+    RULE,
+    Number,
+    Told,
+    ToldLine,
+    combine,
+    round_to,
+    seed_of,
+    told_number,
+)
+from lingqu.gate.answers.telling import Admitted, find_guards
+from lingqu.gate.governance import Function, GovernedTable, Mode, QueryPolicy
+from lingqu.gate.queries import Aggregate, Figure, GroupOf, Linear, Query, write_node
+from lingqu.gate.suppression import Cell
+from lingqu.kernel import errors
+
+
+class Extreme(errors.Rejected):
+    """A least or a greatest value is one entity's own, and is told in no mode."""
+
+    code = "gate.query.extreme"
+
+
+def refuse_extremes(query: Query) -> None:
+    """This will refuse a question for a least or greatest value. Raises Extreme."""
+    for at, one in enumerate(query.aggregates):
+        if one.function in {Function.MIN, Function.MAX}:
+            raise Extreme(aggregate=at + 1)
+
+
+def table_of(query: Query, policy: QueryPolicy) -> GovernedTable:
+    """This will give the one table a question is about."""
+    (scan,) = query.scans
+    table = policy.table(scan.table)
+    assert table is not None, "the query was decided under this policy"
+    return table
+
+
+def find_proven(query: Query) -> tuple[int, ...]:
+    """This will give the sums whose dominance is proven by whole blocks: those of one measure."""
+    return tuple(
+        at
+        for at, one in enumerate(query.aggregates)
+        if one.function is Function.SUM and len(one.columns) == 1
+    )
+
+
+def is_additive(query: Query) -> bool:
+    """Whether the figures of several groups add up to those of all of them."""
+    return all(one.function in {Function.SUM, Function.COUNT} for one in query.aggregates)
+
+
+def bound_of(aggregate: Aggregate, policy: QueryPolicy) -> int:
+    """This will give the most one row adds to an aggregate, without sign, in units."""
+    most = 1
+    if aggregate.function is Function.SUM:
+        for one in aggregate.columns:
+            table = policy.table(one.scan.table)
+            column = table.column(one.name) if table is not None else None
+            assert column is not None, "the query was decided under this policy"
+            assert column.measure is not None, "only measures are added up"
+            most *= max(abs(column.measure.lower), abs(column.measure.upper))
+    return most
+
+
+def step_of(aggregate: Aggregate, policy: QueryPolicy) -> int:
+    """This will give what a figure is rounded to: a sum to as many of its largest amounts."""
+    if policy.rounding == 1:
+        return 1
+    return policy.rounding * max(1, bound_of(aggregate, policy))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounding:
+    """How the figures of one answer are rounded: under a key, of what was admitted."""
+
+    key: bytes
+    policy: QueryPolicy
+    admitted: Admitted
+
+    def rounded(self, query: Query, told: Told) -> Told:
+        """This will round every figure by the cells it is about."""
+        guards = find_guards(query)
+        places = [guards.index(one.guard) for one in query.aggregates]
+        lines = tuple(
+            ToldLine(
+                key=line.key,
+                numbers=tuple(
+                    self._rounded(query, at, self._cells(line, places[at]), number)
+                    for at, number in enumerate(line.numbers)
+                ),
+                merged=line.merged,
+            )
+            for line in told.lines
+        )
+        return Told(
+            lines=lines,
+            has_withheld=told.has_withheld,
+            withheld_entities=told.withheld_entities,
+        )
+
+    def _cells(self, line: ToldLine, guard: int) -> frozenset[Cell]:
+        groups = self.admitted.sets.groups[guard]
+        keys = line.merged or (line.key,)
+        return frozenset().union(*(groups.get(key, frozenset()) for key in keys))
+
+    def _rounded(self, query: Query, at: int, cells: frozenset[Cell], number: Number) -> Number:
+        aggregate = query.aggregates[at]
+        step = step_of(aggregate, self.policy)
+        if number is None or step == 1:
+            return number
+        figure = write_node((query.scans, query.joins, aggregate.function, aggregate.columns))
+        seed = seed_of(self.key, version=str(self.admitted.whole), cells=cells, figure=figure)
+        return round_to(number, step, seed)
+
+
+def write_answer(
+    query: Query, policy: QueryPolicy, mode: Mode, told: Told, **more: Any
+) -> dict[str, Any]:
+    """This will give an answer as plain data, as it is kept and sent."""
+    rows = [_row(query, line) for line in told.lines]
+    for one in reversed(query.order):
+        rows.sort(key=_by(one.output, descending=one.descending))
+    if query.limit is not None:
+        rows = rows[: query.limit]
+    return {
+        "mode": mode.value,
+        "columns": [one.name for one in query.outputs],
+        "rows": [[_text(cell) for cell in row] for row in rows],
+        "has_withheld": told.has_withheld,
+        "withheld_entities": told.withheld_entities,
+        "rule": RULE,
+        "thresholds": {one.name: one.threshold for one in policy.tables if one.entity is not None},
+        "rounding": policy.rounding if mode is Mode.AD_HOC else 1,
+        **more,
+    }
+
+
+def _row(query: Query, line: ToldLine) -> list[object]:
+    return [_figure(query, one.figure, line) for one in query.outputs]
+
+
+def _figure(query: Query, figure: Figure, line: ToldLine) -> object:
+    if isinstance(figure, GroupOf):
+        return shown(query.groups[figure.group].step, line.key[figure.group])
+    if isinstance(figure, Linear):
+        return _linear(figure, line.numbers)
+    top, bottom = _linear(figure.top, line.numbers), _linear(figure.bottom, line.numbers)
+    return None if top is None or not bottom else top / bottom
+
+
+def _linear(figure: Linear, numbers: Sequence[Number]) -> Fraction | None:
+    shares = [(one.aggregate, one.factor) for one in figure.shares]
+    return combine(numbers, shares, figure.constant)
+
+
+def _by(place: int, *, descending: bool) -> Callable[[list[Any]], Any]:
+    """The order of rows by one column; what is missing comes last either way."""
+
+    def key(row: list[Any]) -> tuple[bool, Any]:
+        cell = row[place]
+        if cell is None:
+            return (True, 0)
+        if isinstance(cell, Fraction | int):
+            return (False, -cell if descending else cell)
+        text = [ord(letter) for letter in str(cell)]
+        return (False, [-one for one in text] + [1] if descending else text)
+
+    return key
+
+
+def _text(cell: object) -> str | int | None:
+    if isinstance(cell, Fraction):
+        return told_number(cell)
+    return cell if cell is None or isinstance(cell, int) else str(cell)

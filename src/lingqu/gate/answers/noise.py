@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers under noise: contributions bounded in the engine, discrete Gaussian noise by OpenDP.
+
+Of each entity at most so many rows count, whatever they are filtered by; a row adds at most what
+the bounds of its measures say. So one entity more or less moves the figures of an aggregate by a
+known amount, and the noise is as large as the budget asks for (zero-concentrated differential
+privacy, in millionths of rho). Groups come from the published cube, never from the rows that were
+found. The library's own map says what an answer costs; nothing is sampled here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lingqu.gate.answers.cube import OpenCube
+from lingqu.gate.answers.figures import bound_of
+from lingqu.gate.answers.grid import compile_group, coordinate
+from lingqu.gate.answers.releasing import Told, ToldLine
+from lingqu.gate.answers.rows import Rows
+from lingqu.gate.governance import DpTerms, Function, QueryPolicy
+from lingqu.gate.queries import ALWAYS, Aggregate, Query
+from lingqu.gate.suppression import Cell, order
+from lingqu.kernel import errors
+
+MILLIONTHS = 1_000_000
+_WIDER_MOST = 64
+
+
+class NoiseMissing(errors.Unavailable):
+    """The library that draws noise is not installed here."""
+
+    code = "gate.noise.missing"
+
+
+class NobodyProtected(errors.Rejected):
+    """Rows of the table are about nobody, so that no noise protects anybody."""
+
+    code = "gate.noise.nobody"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounded:
+    """Printed SQL whose figures one entity moves by a bounded amount, and by how much each."""
+
+    sql: str
+    values: tuple[Any, ...]
+    groups: int
+    moves: tuple[int, ...]
+
+    def read(self, rows: Sequence[Sequence[object]]) -> dict[Cell, tuple[int, ...]]:
+        """This will read what the engine answered, by group."""
+        return {
+            tuple(map(coordinate, row[: self.groups])): tuple(
+                int(str(one or 0)) for one in row[self.groups :]
+            )
+            for row in rows
+        }
+
+
+def print_bounded(query: Query, policy: QueryPolicy, terms: DpTerms) -> Bounded:
+    """This will print a question so that of each entity a bounded number of rows counts.
+
+    Raises NobodyProtected.
+    """
+    (scan,) = query.scans
+    printed = Rows(query, policy)
+    entity = printed.table(scan).entity
+    if entity is None:
+        raise NobodyProtected(table=scan.table)
+    who = printed.plain(scan, entity)
+    cells = [f"{printed.bucket(one)} AS d{at}" for at, one in enumerate(query.groups)]
+    cells.append(f"{who} AS e")
+    cells.append(f"row_number() OVER (PARTITION BY {who}) AS nth")
+    for at, one in enumerate(query.aggregates):
+        if one.guard != ALWAYS:
+            cells.append(f"{printed.predicate(one.guard)} AS g{at}")
+        if one.function is not Function.ENTITIES:
+            cells.append(f"{printed.amount(one)[0]} AS x{at}")
+    source, kept = printed.source(), f"{who} IS NOT NULL"
+    if query.filter != ALWAYS:
+        kept = f"{kept} AND {printed.predicate(query.filter)}"
+    keys = [f"d{at}" for at in range(len(query.groups))]
+    told = ", ".join([*keys, *_figures(query)])
+    tail = f" GROUP BY {', '.join(keys)}" if keys else ""
+    sql = (
+        f"SELECT {told} FROM (SELECT {', '.join(cells)} FROM {source} WHERE {kept})"  # noqa: S608  # printed from the closed query
+        f" WHERE nth <= {terms.contribution}{tail}"
+    )
+    moves = tuple(_moves(one, policy, terms) for one in query.aggregates)
+    return Bounded(sql=sql, values=tuple(printed.values), groups=len(query.groups), moves=moves)
+
+
+def _figures(query: Query) -> Iterator[str]:
+    for at, one in enumerate(query.aggregates):
+        kept = "" if one.guard == ALWAYS else f" FILTER (WHERE g{at})"
+        if one.function is Function.ENTITIES:
+            yield f"count(DISTINCT e){kept}"
+        else:
+            yield f"{'sum' if one.function is Function.SUM else 'count'}(x{at}){kept}"
+
+
+def _moves(aggregate: Aggregate, policy: QueryPolicy, terms: DpTerms) -> int:
+    """How far one entity moves the figures of all groups together, in the Euclidean norm."""
+    if aggregate.function is Function.ENTITIES:
+        return math.isqrt(terms.contribution - 1) + 1
+    return max(1, terms.contribution * bound_of(aggregate, policy))
+
+
+def find_groups(query: Query, cube: OpenCube) -> tuple[Cell, ...]:
+    """This will give the groups an answer has: those of the published cells, whatever is found."""
+    group = compile_group(query.groups, cube.table)
+    return tuple(sorted({group(cell) for cell in cube.blocks.place} or {()}, key=order))
+
+
+def add_noise(
+    found: dict[Cell, tuple[int, ...]],
+    *,
+    groups: Sequence[Cell],
+    moves: Sequence[int],
+    rho: int,
+) -> Told:
+    """This will add noise that costs at most `rho` millionths, shared by the aggregates alike.
+
+    Raises NoiseMissing.
+    """
+    columns = []
+    for at, move in enumerate(moves):
+        values = [found[key][at] if key in found else 0 for key in groups]
+        columns.append(_draw(values, move=move, rho=rho, parts=len(moves)))
+    lines = zip(*columns, strict=True) if columns else ([] for _ in groups)
+    return Told(
+        lines=tuple(
+            ToldLine(key=key, numbers=tuple(line)) for key, line in zip(groups, lines, strict=True)
+        ),
+        has_withheld=False,
+        withheld_entities=None,
+    )
+
+
+def read_noisy(kept: Mapping[str, Any]) -> Told:
+    """This will read the lines of an answer as it was kept."""
+    lines = tuple(
+        ToldLine(key=tuple(key), numbers=tuple(numbers)) for key, numbers in kept["lines"]
+    )
+    return Told(lines=lines, has_withheld=False, withheld_entities=None)
+
+
+def _draw(values: Sequence[int], *, move: int, rho: int, parts: int) -> list[int]:
+    """Add discrete Gaussian noise; the library itself says that it costs no more."""
+    library = load_noise()
+    space = library.vector_domain(library.atom_domain(T="i64")), library.l2_distance(T="i64")
+    scale = math.sqrt(move * move * parts * MILLIONTHS / (2 * rho))
+    for _ in range(_WIDER_MOST):
+        noisy = library.m.make_gaussian(*space, scale=scale)
+        if noisy.map(move) * parts * MILLIONTHS <= rho:
+            return [int(one) for one in noisy(list(values))]
+        scale = math.nextafter(scale, math.inf)
+    raise NoiseMissing
+
+
+def load_noise() -> Any:
+    """This will load the library that draws noise. Raises NoiseMissing."""
+    try:
+        import opendp.prelude as library
+    except ModuleNotFoundError:
+        raise NoiseMissing from None
+    library.enable_features("contrib")
+    return library

@@ -1,0 +1,403 @@
+# SPDX-License-Identifier: Apache-2.0
+"""统计查询 queries at work: read, decided, run in confinement, released, and handed to the desk.
+
+A query is a call: the desk decides on its right before and after, spends its quota, and writes it
+down before its answer leaves. Between the two the query runs here, in turn with those of other
+contracts, watched all the time: when its right ends it is killed. Whatever goes wrong inside is one
+refusal at one moment, so neither code nor time say anything of the data.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from lingqu import ledger, supply, trust
+from lingqu.gate import answers
+from lingqu.gate.brought import Brought, Looked
+from lingqu.gate.decisions import Considered, Explained, considered_as
+from lingqu.gate.desk import Desk
+from lingqu.gate.governance import Mode, QueryPolicy
+from lingqu.gate.lanes import Asker
+from lingqu.gate.queries import Query, digest
+from lingqu.gate.receipts import write_json
+from lingqu.gate.requests import CallAnswer, CallRequest
+from lingqu.gate.shelf import Ready, Stand
+from lingqu.gate.snapshots import open_key
+from lingqu.gate.sql import Asked, consider_query, find_refusal, read
+from lingqu.gate.turns import Turns
+from lingqu.kernel import errors
+from lingqu.runtime import Database, Tx, new_id
+from lingqu.runtime.engine import Cancel, Engine, Job, Limits, SourceTable
+from lingqu.runtime.keys import Keyring
+
+WATCH_MS = 20
+"""How often the right of a running query is looked at."""
+ROUNDS = 5
+CUBES_MOST = 64
+BUCKET_MS = 5
+"""Answers leave at multiples of this, and of an eighth of the time they took."""
+
+
+class QueryFailed(errors.Rejected):
+    """The query gave no answer; why is not told, because it could be about the data."""
+
+    code = "gate.query.failed"
+
+
+class QueryStopped(errors.Conflict):
+    """The query was stopped: by whoever asked it, or because its right ended."""
+
+    code = "gate.query.stopped"
+
+
+class ModeNotOffered(errors.Rejected):
+    """The product does not answer in this mode, or no mode was named where there are several."""
+
+    code = "gate.query.mode"
+
+
+class Joined(errors.Rejected):
+    """A query over several tables is not answered in this mode."""
+
+    code = "gate.query.joined"
+
+
+Progress: TypeAlias = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A query that is understood: what it asks, under which policy, how it is to be answered."""
+
+    query: Query
+    policy: QueryPolicy
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A published cube with what it stands on, and the key of its dataset."""
+
+    cube: answers.OpenCube
+    copies: Any
+    key: bytes
+
+
+class Asking:
+    """The queries of one process. Threads may share it."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        desk: Desk,
+        engine: Callable[[], Engine],
+        keyring: Keyring,
+        folder: Path,
+        limits: Limits,
+        turns: Turns,
+    ) -> None:
+        """Keep what is needed; nothing runs yet."""
+        self._database, self._desk, self._engine = database, desk, engine
+        self._keyring, self._folder = keyring, folder
+        self._limits, self._turns = limits, turns
+        self._cubes: OrderedDict[str, _Opened] = OrderedDict()
+        self._lock = threading.Lock()
+        self._running: dict[tuple[str, str], Cancel] = {}
+
+    def ask(
+        self, request: CallRequest, asker: Asker, *, progress: Progress | None = None
+    ) -> CallAnswer:
+        """This will answer a query once it is metered; raises what refuses it, metered too.
+
+        Any other call goes to the desk as it is.
+        """
+        shelf = self._desk.shelf()
+        with self._database.reading(trust.PLATFORM) as tx:
+            looked = self._desk.look(tx, shelf, request, asker)
+        if looked.settled:
+            return self._desk.ask(request, asker)
+        return self._desk.ask(request, asker, self._bring(request, looked, progress))
+
+    def cancel(self, request: CallRequest) -> bool:
+        """This will stop a running query of this process; gives whether there was one."""
+        with self._lock:
+            cancel = self._running.get((request.grant, request.call))
+        if cancel is not None:
+            cancel.cancel()
+        return cancel is not None
+
+    def explain(self, tx: Tx, request: CallRequest, *, may_call: bool) -> Explained:
+        """This will say how a query would be decided now, without running it or writing it down.
+
+        Raises ProductNotFound, GrantNotFound, NotListening.
+        """
+        asker = Asker(account=trust.AccountId(tx.caller.account), may_call=may_call)
+        looked = self._desk.look(tx, self._desk.shelf(), request, asker)
+        asked: errors.LingquError | None = None
+        about: tuple[Considered, ...] = ()
+        if not looked.settled:
+            assert looked.ready is not None, "it is not settled"
+            assert looked.stand is not None, "it is not settled"
+            about = _about(request, looked.ready)
+            try:
+                judged = self.judge(request, looked.ready)
+                cube = self._open(tx, looked.ready, judged).cube
+                if judged.mode is Mode.AD_HOC:
+                    answers.find_admitted(tx, judged.query, cube, holder=looked.stand.holder)
+                elif judged.policy.dp is not None and judged.mode is Mode.DP:
+                    answers.check_budget(request.rho, judged.policy.dp)
+            except errors.LingquError as refusal:
+                asked = refusal
+        return self._desk.explain(tx, request, may_call=may_call, refusal=asked, about=about)
+
+    def judge(self, request: CallRequest, ready: Ready) -> Judged:
+        """This will read a query and find its mode; raises what refuses it, from its text alone."""
+        policy = ready.policy
+        assert isinstance(policy, QueryPolicy), "queries are asked of query products"
+        offered = [one for one in policy.modes if one in answers.OFFERED]
+        mode = next((one for one in offered if one.value == request.mode), None)
+        if not request.mode and len(offered) == 1:
+            mode = offered[0]
+        if mode is None:
+            raise ModeNotOffered(modes=", ".join(one.value for one in offered))
+        query = read(request.query, policy)
+        refusal = find_refusal(Asked(query=query, policy=policy, mode=mode))
+        if refusal is not None:
+            raise refusal
+        answers.refuse_extremes(query)
+        if len(query.scans) != 1:
+            raise Joined(mode=mode.value)
+        return Judged(query=query, policy=policy, mode=mode)
+
+    def _bring(self, request: CallRequest, looked: Looked, progress: Progress | None) -> Brought:
+        """Work on a query; whatever happens becomes an answer or one refusal."""
+        assert looked.ready is not None, "it is not settled"
+        assert looked.stand is not None, "it is not settled"
+        ready, stand = looked.ready, looked.stand
+        snapshot = None if ready.snapshot is None else ready.snapshot.id
+        began = time.monotonic_ns()
+        try:
+            judged = self.judge(request, ready)
+            released = self._answer(request, judged, ready, stand, progress)
+        except errors.LingquError as refusal:
+            if refusal.code.startswith("runtime.engine."):
+                return self._failed(refusal, began, snapshot)
+            return Brought(snapshot=snapshot, refusal=refusal)
+        _leave(began)
+        return Brought(snapshot=snapshot, released=released)
+
+    def _failed(self, refusal: errors.LingquError, began: int, snapshot: Any) -> Brought:
+        """One code for everything inside, at the end of the time a query may take."""
+        if refusal.code == "runtime.engine.cancelled":
+            return Brought(snapshot=snapshot, refusal=QueryStopped())
+        if isinstance(refusal, errors.Unavailable):
+            return Brought(snapshot=snapshot, refusal=refusal)
+        left_ns = began + self._limits.time_ms * 1_000_000 - time.monotonic_ns()
+        time.sleep(max(0, left_ns) / 1_000_000_000)
+        return Brought(snapshot=snapshot, refusal=QueryFailed())
+
+    def _answer(
+        self,
+        request: CallRequest,
+        judged: Judged,
+        ready: Ready,
+        stand: Stand,
+        progress: Progress | None,
+    ) -> dict[str, Any]:
+        with self._database.reading(trust.PLATFORM) as tx:
+            opened = self._open(tx, ready, judged)
+        query, policy = judged.query, judged.policy
+        if judged.mode is Mode.CUBE:
+            told = opened.cube.answer(query)
+            return answers.write_answer(query, policy, Mode.CUBE, told)
+        if judged.mode is Mode.DP:
+            return self._noisy(request, judged, opened, ready, stand, progress)
+        admitted = self._admit(query, opened.cube, stand)
+        rules = answers.protections(query, policy)
+        proven = answers.find_proven(query) if admitted.is_whole else ()
+        statement = answers.print_certified(query, policy, rules, proven=proven)
+        source = answers.as_source(
+            self._folder / answers.COPIES, opened.cube.table, opened.copies[admitted.whole]
+        )
+        job = self._job(statement.sql, statement.values, source)
+        lines = statement.read(self._run(request, ready, stand, job, progress))
+        told = answers.release(
+            lines,
+            rules=rules,
+            kept_back=admitted.kept_back,
+            may_merge=answers.is_additive(query),
+            is_filtered=query.filter != answers.ALWAYS,
+        )
+        rounding = answers.Rounding(key=opened.key, policy=policy, admitted=admitted)
+        rounded = rounding.rounded(query, told)
+        return answers.write_answer(query, policy, Mode.AD_HOC, rounded, as_of=admitted.whole)
+
+    def _noisy(
+        self,
+        request: CallRequest,
+        judged: Judged,
+        opened: _Opened,
+        ready: Ready,
+        stand: Stand,
+        progress: Progress | None,
+    ) -> dict[str, Any]:
+        """Answer under noise: the price is spent first, the same question again is free."""
+        query, policy, terms = judged.query, judged.policy, judged.policy.dp
+        assert terms is not None, "the policy answers under noise"
+        answers.check_budget(request.rho, terms)
+        version = max(opened.copies)
+        bounded = answers.print_bounded(query, policy, terms)
+        groups = answers.find_groups(query, opened.cube)
+        place = {
+            "resource": supply.ResourceId(opened.cube.table.resource),
+            "holder": stand.holder,
+            "question": f"{digest(query)}.{version}.{request.rho}.{terms.contribution}",
+        }
+        with self._database.reading(trust.PLATFORM) as tx:
+            before = answers.find_noisy(tx, **place)
+        if before is None:
+            answers.load_noise()
+            self._command(
+                answers.spend_noise,
+                rho=request.rho,
+                terms=terms,
+                transfers=(new_id(ledger.TransferId), new_id(ledger.TransferId)),
+                **place,
+            )
+            source = answers.as_source(
+                self._folder / answers.COPIES, opened.cube.table, opened.copies[version]
+            )
+            job = self._job(bounded.sql, bounded.values, source)
+            found = bounded.read(self._run(request, ready, stand, job, progress))
+            told = answers.add_noise(found, groups=groups, moves=bounded.moves, rho=request.rho)
+            before = {"lines": [[[*one.key], [*one.numbers]] for one in told.lines]}
+            self._command(answers.keep_noisy, answer=write_json(before), **place)
+        told = answers.read_noisy(before)
+        return answers.write_answer(
+            query, policy, Mode.DP, told, rho=request.rho, contribution=terms.contribution
+        )
+
+    def _command(self, command: trust.Command[..., Any], **arguments: Any) -> None:
+        trust.execute(self._database, command, trust.PLATFORM, new_id(trust.CommandId), **arguments)
+
+    def _job(self, sql: str, values: tuple[Any, ...], source: SourceTable) -> Job:
+        return Job(sql=sql, values=values, tables=(source,), limits=self._limits)
+
+    def _admit(self, query: Query, cube: answers.OpenCube, stand: Stand) -> answers.Admitted:
+        """Find what may be told, and write down that it is, before anything is computed."""
+        for _ in range(ROUNDS):
+            with self._database.reading(trust.PLATFORM) as tx:
+                admitted = answers.find_admitted(tx, query, cube, holder=stand.holder)
+            if not admitted.is_new:
+                return admitted
+            try:
+                self._command(
+                    answers.admit_query,
+                    resource=supply.ResourceId(cube.table.resource),
+                    holder=stand.holder,
+                    whole=admitted.whole,
+                    sets=admitted.to_text(),
+                    groups=sum(map(len, admitted.sets.groups)),
+                    kept_back=len(admitted.kept_back),
+                    judged=admitted.judged,
+                )
+            except answers.ToldMeanwhile:
+                continue
+            return admitted
+        raise answers.ToldMeanwhile(resource=cube.table.resource)
+
+    def _run(
+        self,
+        request: CallRequest,
+        ready: Ready,
+        stand: Stand,
+        job: Job,
+        progress: Progress | None,
+    ) -> tuple[tuple[Any, ...], ...]:
+        with (
+            self._cancellable(request) as cancel,
+            self._turns.taken(request.grant, cancel),
+            self._watched(request, ready, stand, cancel),
+        ):
+            return self._engine().query(job, cancel=cancel, progress=progress).rows
+
+    @contextmanager
+    def _cancellable(self, request: CallRequest) -> Iterator[Cancel]:
+        cancel, name = Cancel(), (request.grant, request.call)
+        with self._lock:
+            if name in self._running:
+                raise QueryStopped
+            self._running[name] = cancel
+        try:
+            yield cancel
+        finally:
+            with self._lock:
+                self._running.pop(name, None)
+
+    @contextmanager
+    def _watched(
+        self, request: CallRequest, ready: Ready, stand: Stand, cancel: Cancel
+    ) -> Iterator[None]:
+        """Kill the query as soon as its right ends."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(WATCH_MS / 1000):
+                now = self._database.time.now()
+                if not self._desk.may_go_on(request, ready, stand.holder, now):
+                    cancel.cancel()
+                    return
+
+        watcher = threading.Thread(target=watch, name="lingqu-query-watch", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+    def _open(self, tx: Tx, ready: Ready, judged: Judged) -> _Opened:
+        """Open the cube a product answers from, once."""
+        assert ready.file is not None, "the product is published"
+        table = answers.table_of(judged.query, judged.policy)
+        digest: str = ready.file.about["cubes"][table.name]
+        with self._lock:
+            known = self._cubes.get(digest)
+        if known is not None:
+            return known
+        dataset = answers.find_datasets(tx, [table.resource])[table.resource]
+        kept = answers.open_cube(self._folder, digest)
+        opened = _Opened(
+            cube=answers.OpenCube(kept.cube, table),
+            copies=kept.copies,
+            key=open_key(self._keyring, table.resource, dataset.sealed),
+        )
+        with self._lock:
+            self._cubes[digest] = opened
+            if len(self._cubes) > CUBES_MOST:
+                self._cubes.popitem(last=False)
+        return opened
+
+
+def _about(request: CallRequest, ready: Ready) -> tuple[Considered, ...]:
+    """What each rule about a query alone says of one, in the mode it names or the first one."""
+    policy = ready.policy
+    assert isinstance(policy, QueryPolicy), "queries are asked of query products"
+    mode = next((one for one in policy.modes if one.value == request.mode), policy.modes[0])
+    said = consider_query(request.query, policy, mode)
+    return tuple(considered_as(one.rule, one.refusal) for one in said)
+
+
+def _leave(began: int) -> None:
+    """Wait for the end of the time bucket an answer leaves in."""
+    taken = (time.monotonic_ns() - began) // 1000
+    size = max(1000 * BUCKET_MS, 1 << max(0, (taken // 8).bit_length() - 1))
+    time.sleep((-taken % size) / 1_000_000)

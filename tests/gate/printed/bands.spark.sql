@@ -1,0 +1,24 @@
+SELECT
+  CASE WHEN (`lingqu_s0`.`age` < :p1) THEN NULL WHEN (`lingqu_s0`.`age` < :p2) THEN :p3 WHEN (`lingqu_s0`.`age` < :p4) THEN :p5 WHEN (`lingqu_s0`.`age` < :p6) THEN :p7 ELSE NULL END AS `lingqu_g0`,
+  CAST(date_trunc('month', `lingqu_s0`.`d`) AS DATE) AS `lingqu_g1`,
+  year(`lingqu_s0`.`d`) AS `lingqu_g2`,
+  count(DISTINCT `lingqu_s0`.`pid`) AS `lingqu_a0`,
+  max(CAST(CASE WHEN (`lingqu_s0`.`tax` < :p8) THEN :p9 WHEN (:p10 < `lingqu_s0`.`tax`) THEN :p11 ELSE `lingqu_s0`.`tax` END AS DECIMAL(3,2))) AS `lingqu_a1`
+FROM `t` AS `lingqu_s0`
+WHERE (((:p12 <= `lingqu_s0`.`age`) AND (`lingqu_s0`.`age` < :p13)) OR ((`lingqu_s0`.`city` IN (:p14, :p15)) OR (`lingqu_s0`.`city` IS NULL)))
+GROUP BY `lingqu_g0`, `lingqu_g1`, `lingqu_g2`
+-- 1: 0
+-- 2: 18
+-- 3: 0
+-- 4: 60
+-- 5: 18
+-- 6: 150
+-- 7: 60
+-- 8: 0
+-- 9: 0
+-- 10: 1
+-- 11: 1
+-- 12: 18
+-- 13: 60
+-- 14: 1
+-- 15: 3

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Governed answers through the desk, and attackers who ask as often as they like and learn nothing.
+
+What is tried: differences, complements, trackers, averaging by rewriting, counts of what is
+withheld, the same question before and after one person came.
+"""
+
+import threading
+import time
+from collections import Counter
+
+import pytest
+from query_world import FORM, TOWNS, K, ask, asking, load, policy, rows_of, visits
+
+from lingqu import gate, trust
+from lingqu.gate import answers
+from lingqu.gate.governance import Mode
+from lingqu.gate.turns import QueueFull, Turns
+from lingqu.kernel.errors import LingquError
+from lingqu.runtime.engine import Cancel, Job, Limits
+
+BY_TOWN = "SELECT town, count(*) AS n, sum(amount) AS s FROM visit GROUP BY town"
+BY_TOWN_AND_KIND = "SELECT town, kind, count(*) AS n FROM visit GROUP BY town, kind"
+
+
+@pytest.fixture(scope="module")
+def made(world, desk):
+    return asking(world, desk)
+
+
+@pytest.fixture(scope="module")
+def resource(world):
+    return load(world, visits())
+
+
+@pytest.fixture(scope="module")
+def product(world, resource):
+    return world.product(policy(resource, Mode.CUBE, Mode.AD_HOC), form=FORM)
+
+
+def refused(world, made, product, grant, text, **changes):
+    with pytest.raises(LingquError) as caught:
+        ask(world, made, product, grant, text, **changes)
+    return caught.value
+
+
+def test_a_query_is_a_call_metered_repeated_and_refused_like_any_other(world, made, desk, product):
+    grant = world.buy(product, calls=3)
+    request = world.request(product, grant, query=BY_TOWN, mode="ad_hoc")
+    first = made.ask(request, world.asker)
+    again = made.ask(request, world.asker)
+    assert (first.units, again.repeated, again.released) == (1, True, first.released)
+    assert refused(world, made, product, grant, "SELECT * FROM visit", mode="cube").code
+    assert refused(world, made, product, grant, BY_TOWN, mode="dp").code == "gate.query.mode"
+    assert refused(world, made, product, grant, BY_TOWN).code == "gate.query.mode"
+    assert refused(world, made, product, grant, "").code == "gate.call.query_missing"
+    longest = refused(world, made, product, grant, "SELECT max(amount) FROM visit", mode="cube")
+    assert longest.code in {"gate.query.extreme", "gate.query.aggregate"}
+    wrong = refused(world, made, product, grant, BY_TOWN, mode="cube", purpose="research.academic")
+    assert wrong.code == "gate.call.wrong_purpose"
+    for mode in ("cube", "ad_hoc"):
+        assert ask(world, made, product, grant, BY_TOWN, mode=mode).units == 1
+    over = refused(world, made, product, grant, BY_TOWN, mode="cube")
+    assert over.code == "gate.call.over_quota"
+    desk.settle()
+    assert world.left(grant) == (0, 0)
+    with world.place.database.reading(world.banker) as tx:
+        (call,) = [one for one in gate.find_batch_calls(tx, first.batch) if one.refusal is None]
+        told = made.explain(tx, world.request(product, grant, query=BY_TOWN), may_call=True)
+    assert (call.outcome, call.units, call.subjects) == ("counted", 1, 0)
+    assert told.code == "gate.query.mode"
+    assert next(one.rule for one in told.considered if not one.passed) == "is_answerable"
+
+
+def test_answers_are_those_of_plain_counting_where_nothing_is_withheld(world, made, product):
+    grant, rows = world.buy(product), visits()
+    truth = Counter(row["town"] for row in rows)
+    sums = {town: sum(int(r["amount"]) for r in rows if r["town"] == town) for town in truth}
+    for mode in ("cube", "ad_hoc"):
+        told = ask(world, made, product, grant, BY_TOWN, mode=mode).released
+        assert told["has_withheld"]
+        for town, count, total in told["rows"]:
+            if town != "甲":
+                assert (int(count), int(total)) == (truth[town], sums[town])
+        assert "戊" not in {row[0] for row in told["rows"]}
+    average = "SELECT kind, avg(amount) FROM visit WHERE town = '乙' GROUP BY kind ORDER BY 1"
+    for mode in ("cube", "ad_hoc"):
+        for kind, told in rows_of(ask(world, made, product, grant, average, mode=mode)):
+            mine = [int(r["amount"]) for r in rows if (r["town"], r["kind"]) == ("乙", kind)]
+            assert abs(float(told) - sum(mine) / len(mine)) < 1e-6
+
+
+def test_no_difference_of_answers_finds_the_three_people_of_the_small_town(world, made, product):
+    """The total less all large towns, the complement, a tracker: each lacks the last part."""
+    rows = visits()
+    small = sum(row["town"] == "戊" for row in rows)
+    grant = world.buy(product)
+    total = "SELECT count(*) FROM visit"
+    asked = [
+        total,
+        BY_TOWN,
+        "SELECT count(*) FROM visit WHERE town <> '戊'",
+        "SELECT count(*) FROM visit WHERE NOT town IN ('甲', '乙', '丙', '丁')",
+        "SELECT count(*) FROM visit WHERE town IN ('甲', '乙', '丙', '丁')",
+        *(f"SELECT count(*) FROM visit WHERE town IN ('戊', '{town}')" for town in TOWNS),
+        *(f"SELECT count(*) FROM visit WHERE town = '{town}'" for town in TOWNS),
+        BY_TOWN_AND_KIND,
+        "SELECT count(CASE WHEN town = '戊' THEN 1 END) AS few, count(*) AS n FROM visit",
+    ]
+    refusals = set()
+    for mode in ("cube", "ad_hoc"):
+        known = {}
+        for text in asked:
+            try:
+                answer = ask(world, made, product, grant, text, mode=mode).released
+            except LingquError as refusal:
+                refusals.add(refusal.code)
+                continue
+            for row in answer["rows"]:
+                assert str(small) not in [cell for cell in row if cell is not None]
+                known[text, row[0]] = int(row[-1]) if row[-1] is not None else 0
+        told = set(known.values())
+        assert len(told) > 5
+        sums = {0} | {one - other for one in told for other in told}
+        assert small not in sums
+        assert -small not in sums
+    assert refusals == {"gate.query.overlap"}
+
+
+def test_no_rewriting_averages_the_rounding_away(world, made, resource):
+    product = world.product(policy(resource, Mode.AD_HOC, rounding=10), form=FORM)
+    grant = world.buy(product)
+    ways = (
+        "SELECT count(*) AS n FROM visit WHERE town = '乙' OR town = '丙'",
+        "SELECT count(*) FROM visit WHERE NOT (town <> '乙' AND town <> '丙')",
+        "SELECT count(*) FROM visit WHERE town IN ('丙', '乙') AND 1 = 1",
+        "SELECT count(*) FROM visit AS v WHERE v.town IN ('丙', '乙', '不存在')",
+        "SELECT sum(1) FROM visit WHERE town BETWEEN '丙' AND '乙'",
+    )
+    answers_ = []
+    for text in ways:
+        try:
+            (row,) = rows_of(ask(world, made, product, grant, text))
+        except LingquError:
+            continue
+        answers_.append(row[0])
+    assert len(answers_) > 3
+    assert len(set(answers_)) == 1
+    truth = sum(row["town"] in {"乙", "丙"} for row in visits())
+    assert abs(int(answers_[0]) - truth) < 10
+    assert int(answers_[0]) % 10 == 0
+
+
+def test_swapping_people_inside_a_cell_changes_no_byte_of_any_answer(world, made):
+    rows = visits(300)
+    cell = [
+        r for r in rows if (r["town"], r["kind"], r["visited"][:7]) == ("乙", "门诊", "2026-01")
+    ]
+    swapped = [dict(row) for row in rows]
+    first, second = rows.index(cell[0]), rows.index(cell[-1])
+    swapped[first]["amount"], swapped[second]["amount"] = cell[-1]["amount"], cell[0]["amount"]
+    swapped[first]["visited"], swapped[second]["visited"] = cell[-1]["visited"], cell[0]["visited"]
+    texts = (
+        BY_TOWN,
+        BY_TOWN_AND_KIND,
+        "SELECT avg(amount) FROM visit WHERE town = '乙' AND kind = '门诊'",
+        "SELECT count(*) FROM visit WHERE visited >= DATE '2026-02-01'",
+    )
+    told = []
+    for some in (rows, swapped):
+        product = world.product(policy(load(world, some), Mode.CUBE), form=FORM)
+        grant = world.buy(product)
+        told.append([ask(world, made, product, grant, text).released for text in texts])
+    assert told[0] == told[1]
+
+
+def test_one_person_more_changes_no_answer_and_many_change_their_own_cell_only(world, made):
+    rows = visits(300)
+    resource = load(world, rows)
+    product = world.product(policy(resource, Mode.CUBE, Mode.AD_HOC), form=FORM)
+    grant = world.buy(product)
+
+    def tell():
+        found = {}
+        for mode in ("cube", "ad_hoc"):
+            found[mode] = ask(world, made, product, grant, BY_TOWN_AND_KIND, mode=mode).released
+        return found
+
+    def more(count):
+        return [
+            {"person": f"n{at}", "town": "乙", "kind": "门诊", "visited": "2026-01-05",
+             "amount": "30"}
+            for at in range(count)
+        ]  # fmt: skip
+
+    before = tell()
+    world.deliver(resource, [*rows, *more(1)])
+    product = world.publish(product.id)
+    assert tell() == before
+    world.deliver(resource, [*rows, *more(K)])
+    product = world.publish(product.id)
+    after = tell()
+    for mode in ("cube", "ad_hoc"):
+        old = {tuple(row[:2]): row[2] for row in before[mode]["rows"]}
+        new = {tuple(row[:2]): row[2] for row in after[mode]["rows"]}
+        # A group that was cut before, ad hoc, is not told again of another version.
+        both = new.keys() & old.keys()
+        assert {key for key in both if new[key] != old[key]} == {("乙", "门诊")}
+        assert int(new["乙", "门诊"]) - int(old["乙", "门诊"]) == K
+
+
+def test_a_dataset_has_one_grid_for_all_products(world, resource, product):
+    assert product
+    finer = policy(resource, Mode.CUBE)
+    (table,) = finer.tables
+    columns = tuple(column for column in table.columns if column.name != "kind")
+    other = type(table)(
+        name="visit", resource=resource, columns=columns, entity="person", threshold=K
+    )
+    with pytest.raises(LingquError) as caught:
+        world.product(policy(resource, Mode.CUBE, tables=(other,)), form=FORM)
+    assert caught.value.code == "gate.dataset.other_grid"
+
+
+def test_a_query_dies_with_its_right_and_tells_nothing_of_how_far_it_came(
+    world, made, desk, product, monkeypatch
+):
+    """The engine is given work without an end; the right is revoked while it is at it."""
+    assert made
+    slow = asking(world, desk, time_ms=60_000)
+    endless = "SELECT count(*) FROM range(100000000) a, range(100000000) b WHERE a.range < b.range"
+    job = Job(sql=endless, limits=Limits(time_ms=60_000))
+    monkeypatch.setattr(slow, "_job", lambda *_: job)
+    grant = world.buy(product)
+    found = []
+
+    def run():
+        try:
+            ask(world, slow, product, grant, BY_TOWN, mode="ad_hoc")
+        except LingquError as refusal:
+            found.append(refusal.code)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    ends = time.monotonic() + 20
+    while not slow._running and time.monotonic() < ends:  # the moment it runs
+        time.sleep(0.01)
+    world.hold(grant.id)
+    thread.join(timeout=20)
+    # The desk decides on the right again, so that what is told is why it ended.
+    assert found == ["rights.grant.held"]
+
+
+def test_no_contract_waits_for_all_the_queries_of_another():
+    turns, served = Turns(most=1), []
+    first = turns.taken("loud", Cancel())
+    first.__enter__()
+
+    def run(contract):
+        with turns.taken(contract, Cancel()):
+            served.append(contract)
+
+    threads = []
+    for contract in ("loud", "loud", "loud", "quiet"):
+        threads.append(threading.Thread(target=run, args=(contract,)))
+        threads[-1].start()
+        ends = time.monotonic() + 5
+        while sum(map(len, turns._queues.values())) < len(threads) and time.monotonic() < ends:
+            time.sleep(0.005)
+    first.__exit__(None, None, None)
+    for thread in threads:
+        thread.join(timeout=10)
+    assert served.index("quiet") <= 1
+    full = Turns(most=0, waiting=0)
+    with pytest.raises(QueueFull), full.taken("one", Cancel()):
+        pass
+
+
+def test_what_may_be_told_is_written_down_once_by_a_command_with_its_fact(world, made, product):
+    grant = world.buy(product)
+    ask(world, made, product, grant, BY_TOWN, mode="ad_hoc")
+    sql = "SELECT count(*) AS told FROM gate.told_set"
+    with world.place.database.reading(trust.PLATFORM) as tx:
+        before = tx.one(sql)["told"]
+        facts = tx.one("SELECT count(*) AS n FROM trust.fact WHERE kind = 'gate.query.admitted'")
+    assert facts["n"] == before > 0
+    ask(world, made, product, grant, BY_TOWN, mode="ad_hoc")
+    with world.place.database.reading(trust.PLATFORM) as tx:
+        assert tx.one(sql)["told"] == before
+    assert answers.admit_query

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers under noise: bounded contributions, a price that is spent once, budgets that hold."""
+
+import statistics
+import threading
+
+import pytest
+from query_world import FORM, ask, asking, load, policy, rows_of, visits
+
+from lingqu import gate, ledger
+from lingqu.gate import answers
+from lingqu.gate.answers import noise
+from lingqu.gate.governance import DpTerms, Mode
+from lingqu.kernel.errors import LingquError
+
+TERMS = DpTerms(
+    contribution=4, rho_least=10_000, rho_most=1_000_000, organization_ceiling=3_000_000,
+    dataset_ceiling=5_000_000,
+)  # fmt: skip
+ANY_FILTER = "SELECT kind, count(*) AS n FROM visit WHERE amount > 50 GROUP BY kind"
+
+
+@pytest.fixture(scope="module")
+def made(world, desk):
+    world.do(
+        ledger.register_currency,
+        currency=answers.MICRO_RHO,
+        scale=6,
+        name_zh="隐私预算",
+        name_en="rho",
+    )
+    return asking(world, desk)
+
+
+def product_of(world, **changes):
+    terms = DpTerms(**{name: getattr(TERMS, name) for name in TERMS.__slots__} | changes)
+    return world.product(policy(load(world, visits()), Mode.DP, dp=terms), form=FORM)
+
+
+def refusal(world, made, product, grant, text, **changes):
+    with pytest.raises(LingquError) as caught:
+        ask(world, made, product, grant, text, **changes)
+    return caught.value.code
+
+
+def test_any_filter_is_answered_once_for_its_price_and_then_for_nothing(world, made):
+    product = product_of(world)
+    grant = world.buy(product)
+    first = ask(world, made, product, grant, ANY_FILTER, rho=1_000_000)
+    ways = (
+        ANY_FILTER,
+        "SELECT v.kind, count(*) AS n FROM visit v WHERE NOT v.amount <= 50 GROUP BY 1",
+    )
+    for text in ways * 3:
+        again = ask(world, made, product, grant, text, rho=1_000_000)
+        assert again.released["rows"] == first.released["rows"]
+    for _ in range(2):
+        ask(world, made, product, grant, "SELECT count(*) FROM visit", rho=1_000_000)
+    other = "SELECT count(*) FROM visit WHERE amount > 51"
+    assert ask(world, made, product, grant, other, rho=1_000_000).units == 1
+    assert refusal(world, made, product, grant, "SELECT sum(amount) FROM visit", rho=10_000) == (
+        "gate.noise.spent"
+    )
+    assert refusal(world, made, product, grant, other, rho=9_999) == "gate.noise.budget"
+    # What was answered before is still there.
+    assert rows_of(ask(world, made, product, grant, ANY_FILTER, rho=1_000_000)) == rows_of(first)
+    for kind, told in rows_of(first):
+        truth = sum(r["kind"] == kind and int(r["amount"]) > 50 for r in visits() if r["person"])
+        assert abs(int(told) - truth) < 60, kind
+
+
+def test_no_two_questions_at_once_spend_the_same_budget(world, made):
+    product = product_of(
+        world, rho_most=100_000, organization_ceiling=300_000, dataset_ceiling=300_000
+    )
+    grant = world.buy(product)
+    told, spent = [], []
+    barrier = threading.Barrier(6)
+
+    def run(at):
+        barrier.wait()
+        text = f"SELECT count(*) FROM visit WHERE amount > {at}"
+        try:
+            told.append(ask(world, made, product, grant, text, rho=100_000).units)
+        except LingquError as caught:
+            spent.append(caught.code)
+
+    threads = [threading.Thread(target=run, args=(at,)) for at in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (told, spent) == ([1] * 3, ["gate.noise.spent"] * 3)
+    resource = next(iter(policy_tables(product)))
+    with world.place.database.reading() as tx:
+        rows = tx.all("SELECT rho FROM gate.noise_spent WHERE resource = %s", (resource,))
+        balances = [
+            row["posted"]
+            for row in tx.all(
+                "SELECT b.posted FROM ledger.balance b JOIN ledger.account a ON a.id = b.account"
+                " WHERE a.currency = %s AND a.owner = %s",
+                (answers.MICRO_RHO, resource),
+            )
+        ]
+    assert sum(row["rho"] for row in rows) == 300_000
+    assert sorted(balances) == [-600_000, 300_000]
+    assert answers.spend_noise
+    assert answers.keep_noisy
+
+
+def policy_tables(product):
+    return {table.resource for table in gate.policy_of(product).tables}
+
+
+def test_one_entity_with_many_rows_moves_a_figure_by_its_bounded_share(world, made):
+    """Ten thousand rows of one person count as four."""
+    rows = visits(200)
+    loud = {"person": "loud", "town": "乙", "kind": "门诊", "visited": "2026-01-05", "amount": "99"}
+    product = world.product(
+        policy(load(world, [*rows, *[dict(loud) for _ in range(2000)]]), Mode.DP, dp=TERMS),
+        form=FORM,
+    )
+    grant = world.buy(product)
+    ((told,),) = rows_of(
+        ask(world, made, product, grant, "SELECT count(*) FROM visit", rho=1_000_000)
+    )
+    truth = sum(min(4, count) for count in counted(rows).values()) + 4
+    assert abs(int(told) - truth) < 60
+
+
+def counted(rows):
+    found = {}
+    for row in rows:
+        if row["person"]:
+            found[row["person"]] = found.get(row["person"], 0) + 1
+    return found
+
+
+def test_the_noise_is_as_large_as_the_price_asks_for():
+    told = noise.add_noise(
+        {(str(at),): (100,) for at in range(2000)},
+        groups=[(str(at),) for at in range(2000)],
+        moves=(4,),
+        rho=500_000,
+    )
+    drawn = [line.numbers[0] for line in told.lines]
+    # rho = move squared / (2 sigma squared), so sigma is 4 here.
+    assert 3 < statistics.pstdev(drawn) < 5
+    assert abs(statistics.mean(drawn) - 100) < 1
+    absent = noise.add_noise({}, groups=[("x",)] * 50, moves=(4,), rho=500_000)
+    assert len({line.numbers for line in absent.lines}) > 5
