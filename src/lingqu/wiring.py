@@ -235,22 +235,18 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
 
     An opened installation may be run again afterwards, with another `stop`, never twice at once.
     """
-    sequencer = threading.Thread(
-        target=app.sequencer.run, args=(stop,), name="lingqu-sequencer", daemon=True
+    loops = (
+        ("sequencer", app.sequencer.run, (stop,)),
+        ("refusals", _keep_counting, (app, stop)),
+        ("posting", _keep_posting, (app, stop)),
+        ("following", _keep_following, (app, stop)),
     )
-    sequencer.start()
-    counting = threading.Thread(
-        target=_keep_counting, args=(app, stop), name="lingqu-refusals", daemon=True
-    )
-    counting.start()
-    posting = threading.Thread(
-        target=_keep_posting, args=(app, stop), name="lingqu-posting", daemon=True
-    )
-    posting.start()
-    following = threading.Thread(
-        target=_keep_following, args=(app, stop), name="lingqu-following", daemon=True
-    )
-    following.start()
+    threads = [
+        threading.Thread(target=loop, args=given, name=f"lingqu-{name}", daemon=True)
+        for name, loop, given in loops
+    ]
+    for one in threads:
+        one.start()
     worker = None
     if app.settings.worker_embedded:
         worker = Worker(app.jobs, app.database.conninfo, platform=app)
@@ -264,10 +260,8 @@ def run_platform(app: App, stop: threading.Event) -> Iterator[None]:
         if worker is not None:
             worker.stop()
             app.readiness.remove("worker")
-        counting.join(timeout=10)
-        posting.join(timeout=10)
-        following.join(timeout=10)
-        sequencer.join(timeout=15)
+        for one in reversed(threads):
+            one.join(timeout=15)
 
 
 def workshop(app: App) -> handing.Workshop:
@@ -456,14 +450,19 @@ def _elder(ring: Keyring, log: logs.OwnLog) -> notes.Signer:
     raise logs.NoSigningKey(origin=log.origin, key=log.keys[-1].verifier.fingerprint)
 
 
+def _app(context: JobContext) -> App:
+    app = context.platform
+    assert isinstance(app, App), "the worker was started with the app"
+    return app
+
+
 def _jobs() -> JobRegistry:
     jobs = JobRegistry()
 
     @jobs.job("trust.sessions.drop_expired")
     def drop_expired(context: JobContext) -> None:
         """Delete sessions whose time is over."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         with app.database.transaction(trust.PLATFORM) as tx:
             trust.drop_expired_sessions(tx, now=REAL_TIME.now())
             identity.drop_old_failures(tx, now=REAL_TIME.now(), policy=app.lock_policy)
@@ -471,22 +470,19 @@ def _jobs() -> JobRegistry:
     @jobs.job("trust.procedures.fire_timers")
     def fire_timers(context: JobContext) -> None:
         """Let clocks of procedures act that have run out."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         procedures.fire_due_timers(app.database, trust.PLATFORM)
 
     @jobs.job("trust.procedures.recount_deadlines")
     def recount_deadlines(context: JobContext) -> None:
         """Count provisional deadlines again, once a day, after a year's days were published."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         procedures.recount_all_deadlines(app.database, trust.PLATFORM)
 
     @jobs.job("rights.quotas.sweep")
     def sweep_quotas(context: JobContext) -> None:
         """Move what dead grants have not spent to the living above them."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         with app.database.reading(trust.PLATFORM) as tx:
             roots = quantities.find_unswept(tx)
         for root in roots:
@@ -501,8 +497,7 @@ def _jobs() -> JobRegistry:
     @jobs.job("rights.obligations.begin")
     def begin_obligations(context: JobContext) -> None:
         """Start the clocks of what is owed after grants that ended, until none is left."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         due = True
         while due and not context.should_stop():
             with app.database.reading(trust.PLATFORM) as tx:
@@ -532,8 +527,7 @@ def _supply_jobs(jobs: JobRegistry) -> None:
     @jobs.job(handing.DELIVERY_JOB)
     def load_delivery(context: JobContext, work: str) -> None:
         """Load what a body handed over, and tell how far it is."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         handing.run_delivery(app.database, works.WorkId(work), workshop(app))
 
 
@@ -541,8 +535,7 @@ def _market_jobs(jobs: JobRegistry) -> None:
     @jobs.job("market.contracts.expire")
     def expire_contracts(context: JobContext) -> None:
         """End the contracts whose period is over, some at a time, until none is left."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         due = True
         while due and not context.should_stop():
             with app.database.reading(trust.PLATFORM) as tx:
@@ -558,8 +551,7 @@ def _market_jobs(jobs: JobRegistry) -> None:
     @jobs.job("market.days.settle")
     def settle_days(context: JobContext) -> None:
         """Share out at each venue what was earned up to the day the ledger closed last."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         distribution.settle_closed_day(app.database, trust.PLATFORM)
 
     jobs.periodic("market.contracts.expire", "*/5 * * * *")
@@ -570,8 +562,7 @@ def _gate_jobs(jobs: JobRegistry) -> None:
     @jobs.job("gate.leases.settle")
     def settle_leases(context: JobContext) -> None:
         """Settle leases of a gate that ended without settling, and drop what need not be kept."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         gate.settle_overdue(app.database)
         gate.settle_abandoned(app.database)
         app.file_room.sweep(REAL_TIME.now())
@@ -581,8 +572,7 @@ def _gate_jobs(jobs: JobRegistry) -> None:
     @jobs.job(lists.JOB)
     def run_file(context: JobContext, job: str) -> None:
         """Answer a table of subjects that was handed in."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         left = lists.run_file(
             app.database, app.desk, app.file_room, lists.FileJobId(job), parts=lists.TURN
         )
@@ -598,8 +588,7 @@ def _supervise(jobs: JobRegistry) -> None:
     @jobs.job("supervision.day.reconcile")
     def reconcile_day(context: JobContext) -> None:
         """Compare meter, bill and ledger of the day before, contract by contract."""
-        app = context.platform
-        assert isinstance(app, App), "the worker was started with the app"
+        app = _app(context)
         day = shift_days(local_day(app.database.time.now()), -1)
         supervision.reconcile_day(app.database, trust.PLATFORM, day=day)
 
@@ -616,7 +605,10 @@ def _keep_posting(app: App, stop: threading.Event) -> None:
     """Post what is queued for the ledger, batch after batch while there is any."""
     while not stop.wait(POSTING_INTERVAL_S):
         try:
-            while not stop.is_set() and _has_queued(app):
+            while not stop.is_set():
+                with app.database.reading() as tx:
+                    if not ledger.count_queued(tx):
+                        break
                 command = new_id(trust.CommandId)
                 trust.execute(app.database, ledger.post_batch, trust.PLATFORM, command)
         except errors.LingquError as error:
@@ -647,13 +639,10 @@ def _market_followers(app: App) -> tuple[trust.Subscription, ...]:
             free_contract = settlement.free_contract
             trust.execute(app.database, free_contract, trust.PLATFORM, command, contract=contract)
 
+    metered, added = frozenset({gate.CallsMetered.kind}), frozenset({settlement.FundsAdded.kind})
     return (
-        trust.Subscription(
-            name="market.charging", handler=charge, kinds=frozenset({gate.CallsMetered.kind})
-        ),
-        trust.Subscription(
-            name="market.freeing", handler=free, kinds=frozenset({settlement.FundsAdded.kind})
-        ),
+        trust.Subscription(name="market.charging", handler=charge, kinds=metered),
+        trust.Subscription(name="market.freeing", handler=free, kinds=added),
     )
 
 
@@ -688,11 +677,6 @@ def _keep_following(app: App, stop: threading.Event) -> None:
             _log.warning("log_not_followed", code=error.code)
 
 
-def _has_queued(app: App) -> bool:
-    with app.database.reading() as tx:
-        return ledger.count_queued(tx) > 0
-
-
 def _flush(app: App) -> None:
     try:
         app.strangers.flush()
@@ -711,8 +695,5 @@ def _check_database(app: App) -> CheckResult:
 
 def _check_log(app: App) -> CheckResult:
     status = app.sequencer.status()
-    if status.forked is not None:
-        return CheckResult(ok=False, code=status.forked.code)
-    if status.trouble is not None:
-        return CheckResult(ok=False, code=status.trouble)
-    return fine()
+    code = status.trouble if status.forked is None else status.forked.code
+    return fine() if code is None else CheckResult(ok=False, code=code)

@@ -234,6 +234,50 @@ def test_a_file_a_sample_and_a_reconciliation(server, machine, offered):
     assert (found["side"], found["common"], found["changed"]) == ("provider_side", 60, 0)
 
 
+def test_a_query_is_asked_explained_and_refused(server, machine, offered):
+    _, _, resource = offered
+    product, root, child, ground = (
+        new_id(kind) for kind in (gate.ProductId, rights.GrantId, rights.GrantId, rights.GroundId)
+    )
+    party = server.party
+    post(machine, "rights/grounds", ground=ground, kind="duty", title="协议", party=party,
+         evidence="5e" * 32, articles=[])  # fmt: skip
+    quotas = [{"currency": gate.CALL, "amount": 100}]
+    post(machine, "rights/roots", grant=root, ground=ground, holder=party, kind="operating",
+         terms={}, quotas=quotas)  # fmt: skip
+    post(machine, "rights/grants", grant=child, parent=root, holder=party, kind="using",
+         terms={"purposes": {"allowed": [CREDIT]}}, quotas=quotas)  # fmt: skip
+    exact = {"kind": "exact", "edges": [], "values": []}
+    columns = [
+        {"name": "segment", "role": "key", "type": "VARCHAR", "grid": None, "measure": None},
+        {"name": "city", "role": "dimension", "type": "VARCHAR", "grid": exact, "measure": None},
+    ]
+    table = {
+        "name": "segment", "resource": resource, "entity": "segment", "threshold": 5,
+        "columns": columns,
+    }  # fmt: skip
+    policy = {"tables": [table], "modes": ["cube", "ad_hoc"]}
+    post(machine, "gate/products", product=product, grant=root, form="query", title="号段统计",
+         summary="按市统计", policy=policy)  # fmt: skip
+    post(machine, f"gate/products/{product}/snapshots")
+    body = {
+        "call": new_id(gate.CallId), "grant": child, "product": product, "purpose": CREDIT,
+        "query": "SELECT city, count(*) AS n FROM segment GROUP BY city ORDER BY city",
+    }  # fmt: skip
+    for mode in ("cube", "ad_hoc"):
+        asked = {**body, "mode": mode, "call": new_id(gate.CallId)}
+        told = machine.post(f"{BASE}/queries", json=asked)
+        assert told.status_code == 200, told.text
+        assert told.json()["released"]["rows"] == [["南宁", "30"], ["柳州", "30"]]
+        assert machine.post(f"{BASE}/queries", json=asked).json()["repeated"] is True
+    rows = {**body, "mode": "cube", "query": "SELECT * FROM segment"}
+    explained = machine.post(f"{BASE}/queries/explain", json=rows).json()
+    refused = machine.post(f"{BASE}/queries", json=rows).json()
+    assert explained["code"] == refused["code"]
+    assert refused["code"].startswith("gate.query.")
+    assert machine.post(f"{BASE}/queries/stop", json=rows).json() == {"stopped": False}
+
+
 def test_products_are_listed_revised_and_withdrawn(machine, offered):
     product, grant, _ = offered
     held = machine.get(f"{BASE}/products/{product}").json()

@@ -39,7 +39,7 @@ class Server:
     @contextlib.contextmanager
     def browser(self, login: str | None = None, **options) -> Iterator[httpx.Client]:
         """A client with cookies, signed in where a login is named."""
-        with httpx.Client(base_url=self.url, timeout=30, **options) as client:
+        with httpx.Client(base_url=self.url, timeout=120, **options) as client:
             if login is not None:
                 fields = {"login": login, "password": PASSWORD}
                 answer = client.post("/login", data={"csrf": token(client.get("/login")), **fields})

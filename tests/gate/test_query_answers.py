@@ -70,6 +70,7 @@ def test_a_query_is_a_call_metered_repeated_and_refused_like_any_other(world, ma
     assert (call.outcome, call.units, call.subjects) == ("counted", 1, 0)
     assert told.code == "gate.query.mode"
     assert next(one.rule for one in told.considered if not one.passed) == "is_answerable"
+    assert {"is_understood", "groups_on_grid"} <= {one.rule for one in told.considered}
 
 
 def test_answers_are_those_of_plain_counting_where_nothing_is_withheld(world, made, product):
@@ -125,6 +126,20 @@ def test_no_difference_of_answers_finds_the_three_people_of_the_small_town(world
         assert small not in sums
         assert -small not in sums
     assert refusals == {"gate.query.overlap"}
+
+
+def test_how_many_different_people_there_are_is_told_in_steps_of_the_threshold(
+    world, made, product
+):
+    """One person of a month who was there in no other would else be the difference of two."""
+    grant, rows = world.buy(product), visits()
+    text = "SELECT count(DISTINCT person) FROM visit WHERE town = '乙'"
+    for more in ("", " AND kind = '门诊'"):
+        ((told,),) = rows_of(ask(world, made, product, grant, text + more, mode="ad_hoc"))
+        mine = [r for r in rows if r["town"] == "乙" and (not more or r["kind"] == "门诊")]
+        truth = len({row["person"] for row in mine if row["person"]})
+        assert int(told) % K == 0
+        assert abs(int(told) - truth) < K
 
 
 def test_no_rewriting_averages_the_rounding_away(world, made, resource):

@@ -20,6 +20,7 @@ CORPUS = Path(__file__).parent / "corpus"
 GOLDEN = Path(__file__).parent / "printed"
 FILES = sorted(CORPUS.glob("*.toml"))
 CATEGORIES = 123
+LICENCE = "-- SPDX-License-Identifier: Apache-2.0"
 
 
 def statements(path):
@@ -151,4 +152,4 @@ def test_printed_sql_stays_as_it_was_agreed(name, dialect):
     printed = print_query(read(PRINTED[name], POLICY), POLICY, dialect=dialect)
     values = "".join(f"-- {place + 1}: {one!r}\n" for place, one in enumerate(printed.values))
     expected = (GOLDEN / f"{name}.{dialect.value}.sql").read_text(encoding="utf-8")
-    assert f"{printed.sql}\n{values}" == expected
+    assert f"{LICENCE}\n{printed.sql}\n{values}" == expected

@@ -15,7 +15,7 @@ BUDGETS = {
     "runtime": 6_000,
     "api": 15_000,
     "cli": 15_000,
-    "ui": 15_000,
+    "ui": 20_000,
     "cli/story": 5_000,
 }
 SUB_FACE_LINES = 3_500

@@ -112,6 +112,11 @@ def test_roots_equal_the_published_vectors():
     assert merkle.EMPTY_ROOT.hex() == ROOTS[0]
 
 
+def test_many_entries_are_hashed_as_each_is():
+    entries = [b"", b"a", bytes(300)]
+    assert merkle.leaf_hashes(entries) == [merkle.leaf_hash(one) for one in entries]
+
+
 def test_every_root_equals_the_definition_and_pymerkle(tree, roots, peer):
     leaves = [tree.nodes(0, at) for at in range(SIZES)]
     definition, frontier = Definition(leaves), merkle.Frontier()

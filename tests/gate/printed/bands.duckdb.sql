@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 SELECT
   CASE WHEN ("lingqu_s0"."age" < $1) THEN NULL WHEN ("lingqu_s0"."age" < $2) THEN $3 WHEN ("lingqu_s0"."age" < $4) THEN $5 WHEN ("lingqu_s0"."age" < $6) THEN $7 ELSE NULL END AS "lingqu_g0",
   CAST(date_trunc('month', "lingqu_s0"."d") AS DATE) AS "lingqu_g1",

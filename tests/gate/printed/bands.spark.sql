@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 SELECT
   CASE WHEN (`lingqu_s0`.`age` < :p1) THEN NULL WHEN (`lingqu_s0`.`age` < :p2) THEN :p3 WHEN (`lingqu_s0`.`age` < :p4) THEN :p5 WHEN (`lingqu_s0`.`age` < :p6) THEN :p7 ELSE NULL END AS `lingqu_g0`,
   CAST(date_trunc('month', `lingqu_s0`.`d`) AS DATE) AS `lingqu_g1`,

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 SELECT
   `lingqu_s0`.`region` AS `lingqu_g0`,
   count(`lingqu_s1`.`sal`) AS `lingqu_a0`,

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 SELECT
   count(`lingqu_s0`.`tax`) AS `lingqu_a0`,
   count(*) AS `lingqu_a1`

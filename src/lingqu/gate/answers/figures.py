@@ -79,7 +79,15 @@ def bound_of(aggregate: Aggregate, policy: QueryPolicy) -> int:
 
 
 def step_of(aggregate: Aggregate, policy: QueryPolicy) -> int:
-    """This will give what a figure is rounded to: a sum to as many of its largest amounts."""
+    """This will give what a figure is rounded to: a sum to as many of its largest amounts.
+
+    Different entities of overlapping parts do not add up, so their number is told in steps of the
+    threshold: two of them never differ by the one who is in the second part alone.
+    """
+    if aggregate.function is Function.ENTITIES:
+        table = policy.table(aggregate.columns[0].scan.table)
+        assert table is not None, "the query was decided under this policy"
+        return max(policy.rounding, table.threshold)
     if policy.rounding == 1:
         return 1
     return policy.rounding * max(1, bound_of(aggregate, policy))
