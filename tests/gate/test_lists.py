@@ -96,6 +96,44 @@ def test_an_interrupted_file_is_answered_from_what_is_stored(world, desk, room, 
     assert world.left(grant) == (10, 0)
 
 
+def test_a_long_file_takes_turns_is_followed_and_cancelled(world, desk, room, product):
+    grant = world.buy(product, calls=20_000)
+    job = submitted(world, room, product, grant, as_csv(OWN))
+
+    def turn():
+        return lists.run_file(world.place.database, desk, room, job.id, parts=1)
+
+    with pytest.raises(LingquError) as caught:
+        room.fetch_so_far(job)
+    assert caught.value.code == "gate.file.not_ready"
+    assert turn().state is lists.FileState.WAITING
+    assert turn().state is lists.FileState.WAITING
+    with world.place.database.reading(world.banker) as tx:
+        progress = lists.find_progress(tx, job.id)
+    assert (progress.rows, progress.answered) == (14_755, 10_000)
+    so_far = list(csv.DictReader(io.StringIO(room.fetch_so_far(job).decode("utf-8-sig"))))
+    assert [row["segment"] for row in so_far] == [row["segment"] for row in OWN[:10_000]]
+    ended = world.do(lists.cancel_file, world.banker, job=job.id)
+    assert (ended.state, ended.rows) == (lists.FileState.CANCELLED, 10_000)
+    assert turn() == ended
+    assert not list((world.folder / "files").glob(f"{job.id}*"))
+    desk.settle()
+    assert world.left(grant) == (10_000, 0)
+    with pytest.raises(LingquError) as caught:
+        world.do(lists.cancel_file, world.banker, job=job.id)
+    assert caught.value.code == "gate.file.ended"
+
+
+def test_so_many_files_of_one_grant_wait_and_no_more(world, room, product):
+    grant, other = world.buy(product), world.buy(product)
+    for _ in range(lists.filing.WAITING_MOST):
+        submitted(world, room, product, grant, as_csv(OWN[:1]))
+    with pytest.raises(LingquError) as caught:
+        submitted(world, room, product, grant, as_csv(OWN[:1]))
+    assert caught.value.code == "gate.file.too_many"
+    submitted(world, room, product, other, as_csv(OWN[:1]))
+
+
 def test_a_workbook_goes_in_and_out(world, desk, room, product):
     columns = [documents.SheetColumn(name=name, zh=name) for name in ("segment", "city")]
     book = io.BytesIO()

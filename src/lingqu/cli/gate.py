@@ -31,6 +31,7 @@ from lingqu.cli.values import FILE_BYTES_MAX, IdType, Member, NotJson
 from lingqu.errands import publish_product
 from lingqu.gate import sql
 from lingqu.gate.governance import Mode, QueryPolicy, find_fault
+from lingqu.gate.predicates import Named
 from lingqu.runtime import new_id
 
 PRODUCT, GRANT = IdType(gates.ProductId), IdType(rights.GrantId)
@@ -365,20 +366,28 @@ def _request(
     subjects: tuple[str, ...],
     call_id: gates.CallId | None,
 ) -> gates.CallRequest:
-    named = (one.partition("=") for one in subjects)
     return gates.CallRequest(
         call=call_id or new_id(gates.CallId),
         grant=grant,
         product=product_id,
         purpose=purpose,
         predicate=predicate,
-        subjects=tuple(gates.Subject(key=key, value=value) for key, _, value in named),
+        subjects=tuple(map(_subject, subjects)),
     )
+
+
+def _subject(told: str) -> gates.Subject:
+    """KEY, KEY=VALUE, or KEY=NAME=VALUE;NAME=VALUE where several predicates are combined."""
+    key, _, value = told.partition("=")
+    if "=" not in value:
+        return gates.Subject(key=key, value=value)
+    several = (one.partition("=") for one in value.split(";"))
+    return gates.Subject(key=key, values={name: said for name, _, said in several})
 
 
 def _told(run: Invocation, request: gates.CallRequest, told: gates.CallAnswer) -> list[str]:
     rows = [
-        (subject.key, subject.value, run.word(f"gate.outcome.{one.answer.value}"),
+        (subject.key, _value(subject), _outcome(run, one),
          "；".join("，".join(row.values()) for row in one.evidence))
         for subject, one in zip(request.subjects, told.answers, strict=True)
     ]  # fmt: skip
@@ -411,6 +420,21 @@ def _receipt(run: Invocation, told: gates.CallAnswer) -> list[str]:
             (run.word("head.as_of"), run.moment(told.as_of)),
         ]),
     ]  # fmt: skip
+
+
+def _value(subject: Named) -> str:
+    several = "，".join(f"{name}={value}" for name, value in subject.values.items())
+    return subject.value or several
+
+
+def _outcome(run: Invocation, one: gates.SubjectAnswer) -> str:
+    if one.parts:
+        told = (
+            f"{part.predicate}：{part.band or run.word(f'gate.outcome.{part.answer.value}')}"
+            for part in one.parts
+        )
+        return "；".join(told)
+    return one.band or run.word(f"gate.outcome.{one.answer.value}")
 
 
 def _answer(run: Invocation, command: trust.CommandId, made: gates.Product, word: str) -> None:

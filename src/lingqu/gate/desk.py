@@ -43,14 +43,14 @@ WINDOW_NS = 5_000_000
 """A window takes no further call after so long."""
 BUSY = 12
 """A window of so many calls is followed by one that is let fill."""
-GATHER_NS, GATHER_STEP_S = 2_000_000, 0.000_3
+GATHER_NS, GATHER_STEP_US = 2_000_000, 300
 """How long at most, and how often it is looked whether it did."""
 SLICE = 1_000
 """So many subjects of a large call are read and answered between two windows."""
 DEAF_NS = 75_000_000
 """Nothing is decided where the last sign of life is older: a turn of 25 ms, and 50 ms more."""
-PATIENCE_NS = 1_000_000_000
-"""So long calls wait for it, before they are refused as unavailable."""
+PATIENCE_NS, HEAR_STEP_MS = 1_000_000_000, 5
+"""So long calls wait for it, looking so often, before they are refused as unavailable."""
 ROUNDS = 4
 _ANSWER_S = 60
 
@@ -259,7 +259,7 @@ class Desk:
         while self._last >= BUSY and len(self._lanes) < self._last * 3 // 4:
             if time.monotonic_ns() > until:
                 break
-            time.sleep(GATHER_STEP_S)
+            time.sleep(GATHER_STEP_US / 1_000_000)
             if not self._collect():
                 return False
         return True
@@ -321,7 +321,7 @@ class Desk:
         while self.grants.listening and time.monotonic_ns() < until:
             if time.monotonic_ns() - self.grants.heard_ns < DEAF_NS:
                 return
-            time.sleep(0.005)
+            time.sleep(HEAR_STEP_MS / 1_000)
         raise rights.NotListening
 
     def _window(

@@ -166,6 +166,7 @@ _FROM_BELOW = frozenset({Asks.AT_MOST, Asks.AFTER})
 """A fact equal to a bound does not exceed it, and is not after it."""
 
 Fact: TypeAlias = Decimal | date
+"""What a measured cell says: a number, or a day."""
 
 
 def read_fact(reads: Reads, cell: str) -> Fact | None:
