@@ -31,6 +31,7 @@ from portal import bench_portal
 from proofs import bench_verify
 from querying import bench_queries
 from serving import bench_serve
+from telling import bench_demo
 from writing import bench_commands, bench_sequencer
 
 REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -39,6 +40,7 @@ ROUNDS_LEAST = 5
 BENCHES: dict[str, Callable[[int], Reading]] = {
     "calls": bench_calls,
     "commands": bench_commands,
+    "demo": bench_demo,
     "grants": bench_grants,
     "ledger": bench_ledger,
     "pages": bench_pages,

@@ -118,10 +118,8 @@ class App:
         return self.settings.data_dir / TABLES
 
     def entity_key(self) -> bytes:
-        """This will give the key by which entities are counted without being known.
-
-        It is a signature of the key ring's own, so that no second secret has to be kept.
-        """
+        """This will give the key by which entities are counted without being known."""
+        # A signature of the key ring's own, so that no second secret has to be kept.
         signed = self._key_for(ENTITY_PURPOSE).sign(b"lingqu entity domain 1")
         return hashlib.sha256(signed.value).digest()
 
@@ -659,6 +657,8 @@ def _keep_following(app: App, stop: threading.Event) -> None:
             follow_log(app)
         except errors.LingquError as error:
             _log.warning("log_not_followed", code=error.code)
+            with suppress(errors.LingquError):  # starts an embedded database that was killed
+                app.postgres.ensure_running()
 
 
 def _flush(app: App) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from terminal import Cli
 
+from lingqu_verify import notes
+
 LISTING = {
     "product": "prd_01jc0000000000000000000000",
     "title": "乡镇区划代码核验（演示）",
@@ -69,7 +71,9 @@ def test_a_case_is_held_lifted_closed_and_proven_where_lingqu_is_not(founded, tm
     closed = founded.json("supervise", "case", "close", case["id"], "--outcome", "已整改")
     assert closed["case"]["closed_at"]
     bundle = tmp_path / "case.json"
-    key = founded.json("supervise", "bundle", founded.party, "--output", bundle)["verifier_key"]
+    written = founded.json("supervise", "bundle", founded.party, "--output", bundle)
+    key = written["verifier_key"]
+    assert written["fingerprint"] == notes.VerifierKey.parse(key).fingerprint
     seen = founded.json("supervise", "refused", "--code", "trust.hold.bad_subject")["items"]
     assert [one["act"] for one in seen] == ["trust.hold.place"]
     about = founded("supervise", "about", founded.party)

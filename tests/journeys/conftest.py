@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
+sys.path.insert(0, str(Path(__file__).parent))
 
-from terminal import Cli, end, wait_for_line  # the folder is on the path only now
+from terminal import Cli, end, wait_for_line  # the folders are on the path only now
 
 from lingqu.cli.journal import Journal
 
@@ -79,7 +80,7 @@ def qinzhou(tmp_path_factory):
     cli = Cli(tmp_path_factory.mktemp("qinzhou"))
     options = ("demo", "--data-dir", "demo", "--port", "0", "--profile", "qinzhou")
     process = cli.start("--lang", "en", *options)
-    said = "".join(wait_for_line(process, "Ctrl-C", 180))
+    said = "".join(wait_for_line(process, "Ctrl-C", 600))
     code, rest = end(process)
     assert code == 0, rest
     beats = Journal.open(cli.folder / "demo").beats()

@@ -45,20 +45,28 @@ def test_the_platform_itself_finds_that_the_two_official_books_disagree(guangxi)
     assert guangxi["collect.closed.count"] == 2
     clock = figures(guangxi, "collect.rectification.towns")
     assert (clock["used"], clock["left"]) == (7, 8)
+    assert guangxi["collect.fed_back.body"] == "〈自治区统计局〉（演示）"
     files = Path(guangxi.told["files"])
     assert (files / "整改通知书-towns.docx").stat().st_size > 10_000
+    assert (files / "整改通知书-towns.pdf").read_bytes().startswith(b"%PDF")
+    graded = figures(guangxi, "collect.graded")
+    assert graded == {"resources": 10, "first": 9, "second": 1}
 
 
 def test_statutory_clocks_count_working_days_across_holidays(guangxi):
     clocks = {
         name: (figures(guangxi, name)["used"], figures(guangxi, name)["left"])
-        for name in ("authorise.publicity", "build.acceptance", "build.review", "build.publicity")
-    }
+        for name in (
+            "authorise.publicity", "build.acceptance", "build.review", "build.publicity",
+            "list.publicity",
+        )
+    }  # fmt: skip
     assert clocks == {
         "authorise.publicity": (2, 1),
         "build.acceptance": (2, 1),
         "build.review": (5, 15),
         "build.publicity": (6, 4),  # 端午节 lies between
+        "list.publicity": (1, 2),  # the venue's three days
     }
 
 
@@ -66,6 +74,7 @@ def test_an_agreement_gives_a_grant_that_cannot_be_widened(guangxi):
     assert guangxi["authorise.scheme.items"] == 12
     assert guangxi["authorise.signed.items"] == 13
     assert guangxi["authorise.granted.calls"] == 400_000
+    assert guangxi["authorise.granted.months"] == 36
     assert guangxi["authorise.refused.refusal"] == "rights.grant.kind_not_begotten"
 
 
@@ -75,6 +84,7 @@ def test_products_are_registered_and_the_lowest_level_is_opened(guangxi):
     found = guangxi.cli.json("registry", "find", codes[0], "--data-dir", "demo")
     assert codes[0] in json.dumps(found)
     assert guangxi["build.opened.rows"] == 1249 + 35 + 8
+    assert guangxi["build.listed.year"] == "2025"
 
 
 def test_a_fee_stays_below_its_ceiling_to_the_fen(guangxi):
@@ -82,12 +92,16 @@ def test_a_fee_stays_below_its_ceiling_to_the_fen(guangxi):
     assert guangxi["price.ceiling.ceiling"] == 100
     assert guangxi["price.too_high.refusal"] == "market.price.above_ceiling"
     assert guangxi["price.trial_over.refusal"] == "market.price.trial_over"
+    assert guangxi["price.trial.p3.fen"] == 50
+    assert guangxi["price.published.fen"] == 80
     assert guangxi["list.publicity.label"]
     certificates = {one["figures"]["certificate"] for one in guangxi.beats("list.listed")}
     assert len(certificates) == 2
 
 
 def test_a_bank_tries_signs_and_has_its_funds_frozen(guangxi):
+    found = {one["figures"]["title"] for one in guangxi.beats("contract.found")}
+    assert found == {"区划代码有效性核验", "移动号段归属核验"}
     sample = figures(guangxi, "contract.sampled.p2")
     assert (sample["rows"], sample["hit_rate"], sample["accuracy"]) == (100, 100, "100%")
     assert guangxi["contract.signed.p2.frozen"] == "24,000.00"
@@ -96,7 +110,8 @@ def test_a_bank_tries_signs_and_has_its_funds_frozen(guangxi):
 
 def test_the_bank_learns_yes_no_and_once_and_nothing_else(guangxi):
     once = figures(guangxi, "use.once")
-    assert (once["answer"], once["was"], once["new_name"]) == ("once", "武鸣县", "武鸣区")
+    assert (once["key"], once["answer"], once["was"]) == ("450122", "once", "武鸣县")
+    assert (once["year"], once["new_code"], once["new_name"]) == ("2015", "450110", "武鸣区")
     codes = figures(guangxi, "use.codes")
     assert codes == {"asked": 200, "yes": 122, "once": 77, "no": 1, "explained": 65}
     assert figures(guangxi, "use.exact") == {"asked": 14755, "calls": 15, "yes": 14358, "no": 397}
@@ -141,6 +156,10 @@ def test_money_is_shared_to_the_cent_and_the_treasury_is_paid(guangxi):
     assert sum(round(float(part) * 100) for part in parts) == 2_370_900
     assert guangxi["settle.owed.amount"] == shared["government"]
     assert guangxi["settle.paid.count"] == 2
+    assert guangxi["settle.paid.receipt"] == "YS20260910000011"
+    contributed = [one["figures"]["share"] for one in guangxi.beats("settle.contribution")]
+    assert len(contributed) == 4
+    assert sum(round(float(one) * 100) for one in contributed) == 10_000
     assert (Path(guangxi.told["files"]) / "缴款通知书-1.docx").exists()
 
 

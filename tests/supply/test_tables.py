@@ -65,6 +65,7 @@ def test_blank_lines_and_spaces_around_cells_are_nothing():
         ("ragged_row", 2, b"a,b\n1,2,3\n"),
         ("broken_quotes", 3, b'a,b\n1,2\n"1,2\n'),
         ("broken_quotes", 2, b'a,b\n"1"x,2\n'),
+        ("broken_quotes", 2, b'a,b\n"1,2\n3,4\n5,6\n'),
         ("cell_too_long", 2, b"a,b\n" + b"x" * 200_000 + b",2\n"),
         ("cell_too_long", 2, b"a,b\n" + b"x" * 40_000 + b",2\n"),
     ],

@@ -279,6 +279,44 @@ def test_two_tables_are_compared_and_only_this_session_finds_them_again(world):
         assert browser.post("/supply/compare", data=fields).status_code == 400
 
 
+ROWS = "code,name,county\n450102001,民生街道,450102\n450102002,朝阳街道,450102\n"
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (ROWS.encode("utf-16"), "ui.compare.safe.key"),
+        (ROWS.encode("utf-8-sig"), "ui.compare.safe.key"),
+        ((ROWS + "450102001,别名,450102\n").encode(), "ui.compare.safe.derived"),
+        (b"code,name,county\n1,,3\n2,,3\n", "ui.compare.safe.none"),
+        (b'code,name,county\n1,"a,3\n2,b,3\n', "supply.table.broken_quotes"),
+        (b"code,name,county\n1,a,3,4\n", "supply.table.ragged_row"),
+        (b"code,,county\n1,a,3\n", "supply.table.unnamed_column"),
+        (b"code,code,county\n1,a,3\n", "supply.table.duplicate_column"),
+        (bytes(range(256)) * 8, "supply.table.encoding"),
+        (b"code,name,county\n1," + b"x" * 40_000 + b",3\n", "supply.table.cell_too_long"),
+        (b",".join([b"c%d" % n for n in range(2_000)]), "supply.table.too_many_columns"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_on_the_page_with_its_line(world, left, said):
+    server, _ = world
+    with server.browser("provider", headers={"accept-language": "zh-CN"}) as browser:
+        fields = {"csrf": token(browser.get("/supply/compare"))}
+        files = {
+            "left": ("甲.csv", left, "text/csv"),
+            "right": ("乙.csv", ROWS.encode(), "text/csv"),
+        }
+        page = browser.post("/supply/compare", data=fields, files=files)
+    known = catalog()[said]
+    if said.startswith("supply."):
+        assert page.status_code == 422
+        assert known.zh.partition("{table}")[0] + "甲.csv" in page.text
+        assert known.next_zh in page.text
+    else:
+        assert page.status_code == 200
+        assert known.zh in page.text
+
+
 def test_a_rule_shows_its_article_and_two_regions_their_differences(world):
     server, _ = world
     with server.browser(headers={"accept-language": "zh-CN"}) as browser:

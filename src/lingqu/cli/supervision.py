@@ -240,13 +240,23 @@ def write_bundle(run: Invocation, subjects: tuple[str, ...], output: Path) -> No
         _look(app)
         with app.database.reading(caller(run)) as tx:
             text = supervision.bundle_of(tx, app.logs, subjects)
-            key = str(logs.own_log(tx).keys[0].verifier)
+            key = logs.own_log(tx).keys[0].verifier
     with storage_errors(file.parent):
         replace_file(file, text.encode(), mode=0o644)
-    words = verify_command(file, key)
+    words = verify_command(file, str(key))
     run.answer(
-        {"file": file, "verifier_key": key, "verify": words},
-        [run.word("supervise.bundle.written", file=str(file)), "", shlex.join(words)],
+        {
+            "file": file,
+            "verifier_key": str(key),
+            "fingerprint": key.fingerprint,
+            "verify": words,
+        },
+        [
+            run.word("supervise.bundle.written", file=str(file)),
+            *labelled([(run.word("head.fingerprint"), key.fingerprint)]),
+            "",
+            shlex.join(words),
+        ],
     )
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """对账 reconciliation: meter = bill = ledger, for one contract and period, as a recorded finding.
 
-What is compared belongs to the period by the day it was booked; what was metered and never charged
-belongs to the day it was metered. Each result is a fact, also where everything agrees; where
-something differs the same transaction opens a case about the contract, from which a supervisor may
-hold it.
+What is compared belongs to the period by the day of the calls, also what the ledger posted for them
+after midnight; money that no charge accounts for belongs to the day it was posted. Each result is a
+fact, also where everything agrees; where something differs the same transaction opens a case about
+the contract, from which a supervisor may hold it.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def parse_table(name: str, content: bytes, *, limits: TableLimits | None = None)
     name = name[:100]
     bounds = limits or TableLimits()
     if len(content) > bounds.bytes:
-        raise TableTooLarge(table=name, most=bounds.bytes)
+        raise TableTooLarge(table=name, most=bounds.bytes, most_mib=bounds.bytes >> 20)
     text, encoding = _decoded(name, content)
     first, _, _ = text.lstrip().partition("\n")
     separator = max(_SEPARATORS, key=first.count)
@@ -215,6 +215,7 @@ def _lines(name: str, text: str, separator: str) -> Iterator[tuple[int, list[str
     """Give each record that is not blank, with the number of its last line."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     while True:
+        begins = reader.line_num + 1
         try:
             record = next(reader)
         except StopIteration:
@@ -224,7 +225,7 @@ def _lines(name: str, text: str, separator: str) -> Iterator[tuple[int, list[str
                 raise CellTooLong(
                     table=name, line=reader.line_num, most=csv.field_size_limit()
                 ) from None
-            raise BrokenQuotes(table=name, line=reader.line_num) from None
+            raise BrokenQuotes(table=name, line=begins) from None  # where it was opened
         if any(cell.strip() for cell in record):
             yield reader.line_num, record
 

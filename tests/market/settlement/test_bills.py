@@ -2,14 +2,16 @@
 """Bills beside the meter, the ledger and the buyer's own log: each difference by its name."""
 
 import io
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import openpyxl
 import pytest
 
-from lingqu import market, trust
+from lingqu import ledger, market, trust
 from lingqu.kernel import canon, errors
+from lingqu.kernel.time import parse_instant
 from lingqu.market import bills, distribution, settlement
 from lingqu.market.bills import DifferenceKind, LogDifferenceKind, MeteredBatch
 from lingqu.runtime import documents, new_id
@@ -75,7 +77,7 @@ def test_one_fen_in_a_charge_is_traced_to_its_call(world, used):
     assert differences(world, contract, batches) == ()
 
 
-def test_one_fen_in_a_posting_is_traced_to_its_transfer(world, used, metered):
+def test_one_fen_in_a_posting_is_traced_to_its_transfer_and_its_call(world, used, metered):
     contract, batches = used
     single = MeteredBatch(batch="mtb_single", calls=(metered(),))
     charged = world.charge(contract, *single.calls, batch=single.batch)
@@ -91,11 +93,55 @@ def test_one_fen_in_a_posting_is_traced_to_its_transfer(world, used, metered):
         31,
     )
     undo()
+    first, _, last = batches[1].calls  # each of 30; the one between was refused
     many = world.read(settlement.find_charge_batch, "mtb_b")
-    undo = inject(world, sql, many.transfer)
-    (found,) = differences(world, contract, batches)
-    assert (found.kind, found.batch, found.call) == (DifferenceKind.POSTING, "mtb_b", None)
+    for off, call in ((1, last), (-1, last), (-30, last), (-31, first)):
+        undo = inject(world, f"UPDATE ledger.transfer SET amount = amount {{}} {off} WHERE id = %s",
+                      many.transfer)  # fmt: skip
+        (found,) = differences(world, contract, batches)
+        assert (found.kind, found.batch) == (DifferenceKind.POSTING, "mtb_b")
+        assert (found.call, found.found - found.expected) == (call.call, off)
+        undo()
+
+
+def test_a_posting_that_differs_with_a_charge_is_traced_to_that_charge(world, used):
+    """Somebody adds a fen to a call and to the sums above it, and cannot reach the ledger."""
+    contract, batches = used
+    call = batches[1].calls[0].call
+    whole = (
+        "WITH line AS (UPDATE market.charge SET amount = amount {0} 1 WHERE call = %s"
+        " RETURNING batch) UPDATE market.charge_batch"
+        " SET amount = amount {0} 1, posted = posted {0} 1 WHERE id = (SELECT batch FROM line)"
+    )
+    undo = inject(world, whole, call)
+    found = differences(world, contract, batches)
     undo()
+    assert [(one.kind, one.call) for one in found if one.batch == "mtb_b"] == [
+        (DifferenceKind.AMOUNT, call),
+        (DifferenceKind.POSTING, call),
+    ]
+
+
+def test_a_call_before_midnight_is_billed_on_its_day_though_it_is_charged_after(world, metered):
+    contract = world.contract(frozen=1_000, unit_price_minor=30)
+    late = parse_instant("2026-03-06T15:59:59.999Z")  # a millisecond before midnight at the venue
+    batches = [
+        MeteredBatch(batch=f"mtb_late_{number}", calls=(replace(metered(), at=late),))
+        for number in (1, 2)
+    ]
+    day, after = date(2026, 3, 6), date(2026, 3, 7)
+    for batch in batches:
+        charged = world.charge(contract, *batch.calls, batch=batch.batch)
+        assert (charged.day, charged.posted) == (day, 30)
+        (posted,) = world.read(ledger.find_entries, transfers=[charged.transfer])
+        assert posted.day == world.bazaar.day > day
+    bills_of = [
+        world.read(bills.get_bill, contract=contract.id, begins=begins, ends=ends)
+        for begins, ends in ((day, after), (after, date(2026, 3, 8)))
+    ]
+    assert [(one.calls, one.charged, one.posted) for one in bills_of] == [(2, 60, 60), (0, 0, 0)]
+    assert bills_of[0].rows[0].day == day
+    assert differences(world, contract, batches, begins=day, ends=after) == ()
 
 
 def test_what_only_one_side_has_is_named(world, used, metered):

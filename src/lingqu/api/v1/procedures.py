@@ -8,11 +8,12 @@ import binascii
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Router
+from litestar import Response, Router
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import trust
 from lingqu.api.routes import After, Size, does, makes, reads, routes_of
+from lingqu.api.v1.sheets import FormatName, sheet_file
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel import errors
 from lingqu.kernel.charts import Chart
@@ -209,6 +210,27 @@ def get_document(
         return _plain(procedures.document_data(tx, procedure=wanted, document=document))
 
 
+@reads(
+    "/{procedure:str}/documents/{document:str}/file",
+    "Write a document as a file",
+    media_type="application/pdf",
+)
+def get_document_file(
+    platform: FromPlatform,
+    visit: FromVisit,
+    procedure: FromPath[str],
+    document: FromPath[str],
+    to: Annotated[FormatName, QueryParameter(name="format", description="The file to write")] = (
+        "pdf"
+    ),
+) -> Response[bytes]:
+    """This will draw a document the procedure produced, as PDF to print or as Word."""
+    wanted = procedures.ProcedureId(procedure)
+    with platform.database.reading(visit.caller) as tx:
+        paper = procedures.document_data(tx, procedure=wanted, document=document)
+    return sheet_file(platform, paper, to, name=f"{wanted}-{paper.name}")
+
+
 @makes("/", "trust.procedure.open", "Open a procedure")
 def open_procedure(write: FromWrite, data: JSONBody[OpenProcedure]) -> ProcedureRef:
     """This will open a procedure for a subject and name who plays which role."""
@@ -318,6 +340,7 @@ def routers() -> tuple[Router, ...]:
     """This will give the routes."""
     known: list[Any] = [
         find_charts, register_chart, find_todos, find_procedures, get_procedure, get_document,
+        get_document_file,
         open_procedure, make_move, name_participant, release_participant, fire_timers,
         recount_deadlines,
     ]  # fmt: skip

@@ -8,6 +8,7 @@ of GB 32100-2015. The tables they deliver are real; `cli/slices` says which body
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,6 +74,19 @@ def _actor(key: str, told: Mapping[str, Any]) -> Actor:
 
 def _roles(names: list[str]) -> tuple[Role, ...]:
     return tuple(Role(name) for name in names)
+
+
+_ENGLISH = read_data("english")
+_GLOSSES = {
+    f"〈{name}〉（演示）": f"〈{name}〉 ({said}, demo)" for name, said in _ENGLISH["actors"].items()
+}
+_GLOSSES |= {name: f"{name} ({said})" for name, said in _ENGLISH["things"].items()}
+_NAMES = re.compile("|".join(re.escape(name) for name in sorted(_GLOSSES, key=len, reverse=True)))
+
+
+def glossed(text: str) -> str:
+    """This will put behind every name of the story what it means in English."""
+    return _NAMES.sub(lambda match: _GLOSSES[match[0]], text)
 
 
 GUANGXI = _cast("guangxi")

@@ -248,10 +248,11 @@ def publish_products(stage: Stage) -> None:
         )
         stage.beat(
             "operator",
-            "build.snapshot",
+            "build.counted" if one is COUNT else "build.snapshot",
             name=f"build.snapshot.{one.key}",
             title=one.title,
             records=made.records,
+            threshold=THRESHOLD,
             kilobytes=made.bytes // 1024,
         )
 

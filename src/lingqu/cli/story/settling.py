@@ -59,10 +59,7 @@ def register_plans(stage: Stage) -> None:
 
 
 def charge(stage: Stage) -> None:
-    """What was metered is charged by itself, line by line, out of the frozen funds.
-
-    The clock stands still until it is, so that a call is charged on the day it was made.
-    """
+    """What was metered is charged by itself, line by line, out of the frozen funds."""
     for planned in (P3, P2):
         wanted = sum(one["units"] for one in read_call_log(stage) if one["product"] == planned.key)
         tally = _wait_until_charged(stage, planned, wanted)

@@ -22,7 +22,7 @@ from lingqu.cli.acting import caller
 from lingqu.cli.invocation import Invocation
 from lingqu.cli.journal import Beat, Figure, Journal
 from lingqu.cli.scripts import NotPossibleHere
-from lingqu.cli.story.actors import Actor
+from lingqu.cli.story.actors import Actor, glossed
 from lingqu.cli.story.deliveries import Region
 from lingqu.cli.text import terminal_width, wrapped
 from lingqu.kernel import errors
@@ -197,17 +197,15 @@ class Stage:
         held = self.app.blobs.put(file.read_bytes(), limit_bytes=_FILE_BYTES)
         return procedures.GivenFile(name=file.name, sha256=held.sha256, size=held.size)
 
-    def letter(self, procedure: procedures.ProcedureId, document: str, name: str) -> Path:
-        """This will write a letter that a procedure produced, as Word, into the story's files."""
+    def letter(self, procedure: procedures.ProcedureId, document: str, name: str) -> None:
+        """This will write a letter that a procedure produced, as Word and to print, as PDF."""
         with self.reading() as tx:
             paper = procedures.document_data(tx, procedure=procedure, document=document)
-        made = documents.render(
-            paper.template,
-            paper.data,
-            to=documents.Format.DOCX,
-            fonts=self.app.settings.fonts_dir,
-        )
-        return self.write(f"{name}.docx", made.content)
+        for form in documents.Format:
+            made = documents.render(
+                paper.template, paper.data, to=form, fonts=self.app.settings.fonts_dir
+            )
+            self.write(f"{name}.{form.value}", made.content)
 
     def write(self, name: str, content: bytes) -> Path:
         """This will keep something made for people in the story's folder."""
@@ -289,21 +287,29 @@ class Stage:
         )
 
     def _tell(self, beat: Beat) -> None:
-        where = f"{beat.on}/{beat.by}"
-        if beat.by and where != self._told:
-            self._told = where
-            actor = self.cast.get(beat.by.partition("/")[0])
-            who = self.run.word("story.machine") if actor is None else actor.name
+        day, _, by = self._told.partition("/")
+        if day != beat.on or beat.by not in {"", by}:
+            self._told = f"{beat.on}/{beat.by}"
             self.run.tell()
-            self.run.tell(f"  {self._date(beat.on)}  {who}")
+            self.run.tell(f"  {self._date(beat.on)}  {self._who(beat.by)}".rstrip())
         figures = {
-            key: f"{value:,}" if isinstance(value, int) else value
+            key: f"{value:,}" if isinstance(value, int) else self._said(value)
             for key, value in beat.figures.items()
         }
         text = self.run.word(f"story.{beat.code}", **figures)
         for line in text.split("\n"):
             for piece in wrapped(line, terminal_width() - 4):
                 self.run.tell(f"    {piece}")
+
+    def _who(self, by: str) -> str:
+        """Who acts; nobody does where a clock alone has gone on."""
+        actor = self.cast.get(by.partition("/")[0])
+        if actor is not None:
+            return self._said(actor.name)
+        return self.run.word("story.machine") if by else ""
+
+    def _said(self, name: str) -> str:
+        return glossed(name) if self.run.language == "en" else name
 
     def _date(self, text: str) -> str:
         day = parse_day(text)

@@ -4,7 +4,9 @@
 The meter is handed in by whoever may read it. Every batch that was metered or booked in the period
 is priced again from its metered counts and compared with its lines; the lines are added up and
 compared with what their batch says, and that with what the ledger posted. What differs is named as
-closely as it can be: a call, a batch, or a transfer.
+closely as it can be: a call, a batch, or a transfer. A posting pays the calls of its batch in their
+order, so one that differs is traced to a call too: to the one whose line is off by as much, or else
+to the first of which it pays another part than the batch says.
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ from lingqu.market.settlement import (
     find_batch_lines,
     find_batches,
     find_charge_batch,
-    find_late_payments,
     price_batch,
 )
 from lingqu.runtime import Tx
@@ -106,7 +107,7 @@ def find_differences(
     posted = _posted(tx, in_order)
     for one in in_order:
         found += _compare(tx, deal, one, meter.get(one.metered), posted)
-    found += _unknown_postings(tx, deal, begins, ends, in_order)
+    found += _unknown_postings(tx, deal, begins, ends)
     return tuple(found)
 
 
@@ -118,19 +119,34 @@ def _compare(
     posted: Mapping[str, int],
 ) -> Iterator[Difference]:
     lines = {one.call: one for one in find_batch_lines(tx, batch.id)}
+    differing: list[Difference] = []
     if calls is None:
         yield _differs(DifferenceKind.NOT_METERED, batch, found=batch.amount)
     else:
-        yield from _compare_calls(deal, batch, calls, lines)
+        differing += _compare_calls(deal, batch, calls, lines)
+        yield from differing
     total = sum(one.amount for one in lines.values())
     if batch.amount != total:
         yield _differs(DifferenceKind.BATCH, batch, expected=total, found=batch.amount)
     at_ledger = 0 if batch.transfer is None else posted.get(batch.transfer, 0)
     if at_ledger != batch.posted:
-        only = next(iter(lines)) if len(lines) == 1 else None
+        gap = batch.posted - at_ledger
+        off = [one.call for one in differing if one.found - one.expected == gap]
+        call = off[0] if len(off) == 1 else _parting(lines, batch.posted, at_ledger)
         yield _differs(
-            DifferenceKind.POSTING, batch, call=only, expected=batch.posted, found=at_ledger
+            DifferenceKind.POSTING, batch, call=call, expected=batch.posted, found=at_ledger
         )
+
+
+def _parting(lines: Mapping[str, ChargeLine], expected: int, found: int) -> str | None:
+    """The first call, in their order, of which two amounts would pay another part."""
+    so_far, last = 0, None
+    for call, line in lines.items():
+        so_far += line.amount
+        if min(so_far, expected) != min(so_far, found):
+            return call
+        last = call if line.amount else last
+    return last
 
 
 def _compare_calls(
@@ -181,29 +197,24 @@ def _differs(
 
 
 _CREDITED = """
-    SELECT id, amount FROM ledger.pub_posting
-    WHERE credit = %(account)s AND day >= %(begins)s AND day < %(ends)s ORDER BY id
+    SELECT p.id, p.amount FROM ledger.pub_posting p
+    WHERE p.credit = %(account)s AND p.day >= %(begins)s AND p.day < %(ends)s
+      AND NOT EXISTS (SELECT 1 FROM market.charge_batch c
+                      WHERE c.contract = %(contract)s AND c.transfer = p.id)
+      AND NOT EXISTS (SELECT 1 FROM market.late_payment l WHERE l.id = p.id)
+    ORDER BY p.id
 """
 
 
-def _unknown_postings(
-    tx: Tx,
-    deal: Contract,
-    begins: date,
-    ends: date,
-    booked: Sequence[ChargeBatch],
-) -> Iterator[Difference]:
+def _unknown_postings(tx: Tx, deal: Contract, begins: date, ends: date) -> Iterator[Difference]:
     """Money that came to the contract's charges in the period and that no charge accounts for."""
-    late = find_late_payments(tx, contract=deal.id, begins=begins, ends=ends)
-    known = {*(one.transfer for one in booked), *(one.id for one in late)}
-    values = {"account": deal.charged, "begins": begins, "ends": ends}
+    values = {"contract": deal.id, "account": deal.charged, "begins": begins, "ends": ends}
     for row in tx.all(_CREDITED, values):
-        if row["id"] not in known:
-            yield Difference(
-                kind=DifferenceKind.POSTING,
-                batch="",
-                call=None,
-                transfer=row["id"],
-                expected=0,
-                found=row["amount"],
-            )
+        yield Difference(
+            kind=DifferenceKind.POSTING,
+            batch="",
+            call=None,
+            transfer=row["id"],
+            expected=0,
+            found=row["amount"],
+        )

@@ -27,7 +27,7 @@ RULE_WORDS = {
 COLUMNS = (
     SheetColumn(name="call", zh="调用编号"),
     SheetColumn(name="at", zh="调用时间"),
-    SheetColumn(name="day", zh="入账日期", kind=CellKind.DAY),
+    SheetColumn(name="day", zh="使用日期", kind=CellKind.DAY),
     SheetColumn(name="units", zh="计费数量", kind=CellKind.INTEGER),
     SheetColumn(name="free", zh="其中免费", kind=CellKind.INTEGER),
     SheetColumn(name="rule", zh="计价规则"),

@@ -3,9 +3,10 @@
 
 A batch is priced after all that were charged before it, under the lock of its contract, and its
 lines, its posting and what is left of the funds are written in one transaction: a process killed in
-between has charged the batch or has not. A batch is charged once; sent again under the same command
-it gives the same answer, under another one it is refused. Lines are never changed: what was wrong
-is corrected by a counter-posting (`corrections`).
+between has charged the batch or has not. A charge belongs to the day of its calls, which the gate
+decided at one moment, also where it is charged and posted after midnight. A batch is charged once;
+sent again under the same command it gives the same answer, under another one it is refused. Lines
+are never changed: what was wrong is corrected by a counter-posting (`corrections`).
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class ChargeBatch:
 
     Its calls answered about `answered` subjects, of which `units` count, after the `counted` ones
     of the contract before. `transfer` is its posting of `posted`; the rest of `amount` was short.
-    `day` is the local day it was booked on.
+    `day` is the local day its calls were made on; its posting may have a later one.
     """
 
     id: ChargeBatchId
@@ -165,6 +166,7 @@ def charge_calls(
     amount, units = sum(one.amount for one in charges), sum(one.units for one in charges)
     if known.charged + amount > ledger.AMOUNT_MAX:
         raise BadCall(call=batch[:40])
+    day = ledger.local_day(calls[0].at if calls else tx.now)
     made, posted = new_id(ChargeBatchId), find_payable(tx, deal, amount)
     transfer = new_id(ledger.TransferId) if posted else None
     deal = draw_held(tx, contract=deal, amount=posted, reference=made, transfer=transfer)
@@ -180,7 +182,7 @@ def charge_calls(
         id=made,
         metered=batch,
         contract=deal.id,
-        day=ledger.local_day(tx.now),
+        day=day,
         calls=len(charges),
         answered=sum(one.yes + one.no + one.unknown for one in calls if one.refusal is None),
         counted=known.units,

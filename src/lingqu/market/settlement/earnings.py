@@ -30,7 +30,7 @@ _EARNED = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earned:
-    """What a contract earned up to a day and waits in `account`, in fen.
+    """What a contract earned with the uses up to a day and waits in `account`, in fen.
 
     So much of `refunds`, the account its buyer was given back from, must be made up first.
     """

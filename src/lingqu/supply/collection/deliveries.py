@@ -188,7 +188,7 @@ def _read_workbook(
     name: str, content: bytes, fields: Sequence[Field], bounds: TableLimits
 ) -> Delivery:
     if len(content) > bounds.bytes:
-        raise TableTooLarge(table=name, most=bounds.bytes)
+        raise TableTooLarge(table=name, most=bounds.bytes, most_mib=bounds.bytes >> 20)
     reading = _sheet(content, fields)
     faults: dict[int, Rejection] = {}
     labels = {one.label: one.name for one in fields}
