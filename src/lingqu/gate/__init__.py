@@ -100,7 +100,6 @@ from lingqu.gate.snapshots import (
     publish_snapshot,
     read_sources,
 )
-from lingqu.gate.turns import Turns
 
 __all__ = (
     "CALL",
@@ -155,7 +154,6 @@ __all__ = (
     "SubjectAnswer",
     "SubjectShape",
     "TooManySubjects",
-    "Turns",
     "VerificationPolicy",
     "WrongPurpose",
     "build_snapshot",
