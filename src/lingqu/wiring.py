@@ -342,7 +342,7 @@ def _assemble(
             keyring=ring,
             folder=settings.data_dir / GATE,
             limits=job_limits(settings),
-            turns=gate.Turns(most=settings.engine_workers),
+            turns=settings.engine_workers,
         ),
     )
     app.readiness.add("database", lambda: _check_database(app), vital=False)

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from lingqu import gate, supply
 from lingqu.gate import governance
 from lingqu.gate.asking import Asking
-from lingqu.gate.turns import Turns
 from lingqu.runtime import new_id
 from lingqu.runtime.engine import Limits
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
@@ -97,7 +96,7 @@ def asking(world, desk, *, time_ms=2_000):
         keyring=world.keyring,
         folder=world.folder / "gate",
         limits=Limits(time_ms=time_ms),
-        turns=Turns(most=2),
+        turns=2,
     )
 
 

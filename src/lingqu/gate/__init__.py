@@ -98,7 +98,6 @@ from lingqu.gate.snapshots import (
     publish_snapshot,
     read_sources,
 )
-from lingqu.gate.turns import Turns
 
 __all__ = (
     "CALL",
@@ -151,7 +150,6 @@ __all__ = (
     "Subject",
     "SubjectAnswer",
     "SubjectShape",
-    "Turns",
     "VerificationPolicy",
     "WrongPurpose",
     "build_snapshot",

@@ -102,12 +102,12 @@ class Asking:
         keyring: Keyring,
         folder: Path,
         limits: Limits,
-        turns: Turns,
+        turns: int,
     ) -> None:
-        """Keep what is needed; nothing runs yet."""
+        """Keep what is needed; nothing runs yet. `turns` is how many queries run at once."""
         self._database, self._desk, self._engine = database, desk, engine
         self._keyring, self._folder = keyring, folder
-        self._limits, self._turns = limits, turns
+        self._limits, self._turns = limits, Turns(most=turns)
         self._cubes: OrderedDict[str, _Opened] = OrderedDict()
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], Cancel] = {}
