@@ -95,7 +95,7 @@ def is_paper(content: bytes) -> bool:
     """This will say whether a file claims to be a signed paper."""
     try:
         found = canon.decode(content)
-    except ValueError:
+    except canon.NotCanonical:
         return False
     return isinstance(found, dict) and found.get("form") == _FORM
 
