@@ -158,7 +158,9 @@ def is_named(problem, field, text):
     """Whether a refusal names the field, or quotes what stood there."""
     parameters = problem["parameters"]
     said = " ".join(map(str, (*parameters, *parameters.values(), problem["code"])))
-    quoted = any(text.startswith(str(one)) if one else not text for one in parameters.values())
+    quoted = any(
+        text.startswith(str(one)) if one else not text.strip() for one in parameters.values()
+    )
     return field in said or quoted or field in NAMED.get(problem["code"], ())
 
 
