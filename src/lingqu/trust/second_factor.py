@@ -113,14 +113,12 @@ class Enrollment:
     uri: str = field(repr=False)
 
 
-def propose_secret(login: str) -> Enrollment:
-    """This will make a new secret for one-time codes; nothing is stored until a code proved it."""
-    secret = pyotp.random_base32(32)
-    return describe_secret(secret, login)
+def propose_secret(login: str, secret: str | None = None) -> Enrollment:
+    """This will make a secret for one-time codes, or show one that was made before.
 
-
-def describe_secret(secret: str, login: str) -> Enrollment:
-    """This will give the address by which an app takes the secret over. Raises BadSecret."""
+    Nothing is stored until a code proved it. Raises BadSecret.
+    """
+    secret = pyotp.random_base32(32) if secret is None else secret
     if not _SECRET.match(secret):
         raise BadSecret
     uri = pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name=_ISSUER)

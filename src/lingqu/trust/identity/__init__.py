@@ -46,7 +46,6 @@ from lingqu.trust.identity.organizations import (
 )
 from lingqu.trust.lockout import LockPolicy, drop_old_failures, unlock_account
 from lingqu.trust.second_factor import (
-    describe_secret,
     disable_second_factor,
     enable_second_factor,
     is_prepared,
@@ -75,7 +74,6 @@ __all__ = (
     "OrganizationLevel",
     "act_for",
     "describe_organization",
-    "describe_secret",
     "disable_second_factor",
     "drop_old_failures",
     "enable_second_factor",

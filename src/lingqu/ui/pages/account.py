@@ -124,7 +124,7 @@ def enable_second_factor(desk: FromDesk, form: FromForm) -> Response[str]:
             recovery=ready.recovery,
         )
     except (errors.Forbidden, PasswordWrong) as refusal:
-        uri = identity.describe_secret(secret, who.login or who.account).uri
+        uri = identity.propose_secret(who.login or who.account, secret).uri
         shown = {"secret": secret, "uri": uri, "picture": _picture(uri), "codes": ()}
         explained = desk.explain(refusal)
         return desk.show(
