@@ -31,6 +31,8 @@ def digest(text):
 class Bazaar:
     """One installation on a story clock, with a venue and everybody who acts at it."""
 
+    FORM = listings.ProductForm.VERIFICATION
+
     def __init__(self, place):
         self.place = place
         self.day = BEGIN
@@ -136,8 +138,12 @@ class Bazaar:
             ),
             quotas=(rights.Quantity(currency=market.CALL, amount=calls),),
         )
-        product = f"prd_{next(self.numbers):026d}"
-        return product, self.register(product, root.id), root.id
+        product, grant = self.make_product(root)
+        return product, self.register(product, grant), grant
+
+    def make_product(self, root):
+        """The id of a product and the grant it stands on; the market asks no more of one."""
+        return f"prd_{next(self.numbers):026d}", root.id
 
     def register(self, product, grant):
         """Register a product: apply, review by two people, publicity, code."""
@@ -205,9 +211,7 @@ class Bazaar:
             listing=new_id(listings.ListingId),
             venue=self.venue,
             code=code,
-            offer=listings.Offer(
-                title=title, summary=summary, form=listings.ProductForm.VERIFICATION
-            ),
+            offer=listings.Offer(title=title, summary=summary, form=self.FORM),
         )
 
     def listed(self, *, fees=FEES, **named):

@@ -70,9 +70,9 @@ class Certificate:
 class Listing:
     """A product offered to a venue.
 
-    `form` is how it is used (verification, count, open_file), `registration` the query code of its
-    registration, `operator_code` the unified social credit code, `is_miss_billed` whether 否 and
-    未知 cost as much as 是.
+    `form` is how it is used (verification, count, query, open_file), `registration` the query code
+    of its registration, `operator_code` the unified social credit code, `is_miss_billed` whether 否
+    and 未知 cost as much as 是.
     """
 
     product: str

@@ -30,6 +30,7 @@ _FORMS = {
     ProductForm.VERIFICATION: "核验",
     ProductForm.COUNT: "统计",
     ProductForm.OPEN_FILE: "开放文件",
+    ProductForm.QUERY: "统计查询",
 }
 _ANSWERS = {Answer.YES: "是", Answer.NO: "否", Answer.UNKNOWN: "未知"}
 _DUTIES = {rights.ObligationKind.DELETE: "删除数据", rights.ObligationKind.REPORT: "报告使用情况"}

@@ -69,7 +69,7 @@ class Figure:
 
 
 MONTHS = 12
-_FORMS = ("verification", "count", "open_file")
+_FORMS = ("verification", "count", "query", "open_file")
 _SHARES = ("venue_fee", "service_fee", "government", "partner")
 
 

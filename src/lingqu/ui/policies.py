@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from lingqu import gate
-from lingqu.gate.governance import GovernedTable, Mode, QueryPolicy, Role
+from lingqu.gate.governance import GovernedColumn, GovernedTable, Mode, QueryPolicy
 from lingqu.gate.predicates import Asks
 from lingqu.kernel.values import to_plain
 from lingqu.ui.rendering import Desk
@@ -124,8 +124,8 @@ def _query(
 def _table(
     desk: Desk, table: GovernedTable, columns: Mapping[tuple[str, str], str]
 ) -> Iterator[str]:
-    def named(*roles: Role) -> str:
-        found = [one.name for one in table.columns if one.role in roles]
+    def named(is_so: Callable[[GovernedColumn], bool]) -> str:
+        found = [one.name for one in table.columns if is_so(one)]
         return "、".join(columns.get((table.resource, one), one) for one in found)
 
     if table.entity is not None:
@@ -134,9 +134,9 @@ def _table(
             "ui.reveals.query_table", name=table.name, threshold=table.threshold, entity=entity
         )
     for code, said in (
-        ("query_grid", named(Role.DIMENSION)),
-        ("query_measures", named(Role.MEASURE)),
-        ("query_never", named(Role.KEY, Role.QUASI, Role.SENSITIVE)),
+        ("query_grid", named(lambda one: one.grid is not None)),
+        ("query_measures", named(lambda one: one.measure is not None)),
+        ("query_never", named(lambda one: one.grid is None and one.measure is None)),
     ):
         if said:
             yield desk.text(f"ui.reveals.{code}", name=table.name, columns=said)

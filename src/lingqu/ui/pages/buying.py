@@ -16,6 +16,7 @@ from lingqu.market import CommitmentKind, ContractId, ContractTerms
 from lingqu.runtime import new_id
 from lingqu.ui.asking import purposes_of
 from lingqu.ui.forms import Form
+from lingqu.ui.pages import querying
 from lingqu.ui.pages.contracts import PATH as CONTRACTS_PATH
 from lingqu.ui.pages.market import PATH as LISTINGS_PATH
 from lingqu.ui.pages.market import fee_lines, schedule_of
@@ -128,12 +129,16 @@ def console_page(desk: FromDesk, contract: FromPath[str]) -> Response[str]:
 
 
 @post(f"{CONTRACTS_PATH}/{{contract:str}}/console", sync_to_thread=True)
-def ask(desk: FromDesk, form: FromForm, contract: FromPath[str]) -> Response[str]:
+def ask(desk: FromDesk, form: FromForm, contract: FromPath[str]) -> Response[str] | Response[bytes]:
     """This will explain how a call would be decided, or make it: metered first, then answered."""
     desk.require()
     wanted = ContractId(contract)
     with desk.reading() as tx:
         held = market.get_contract(tx, wanted)
+        product = gate.get_product(tx, gate.ProductId(held.product))
+    if product.form is gate.Form.QUERY:
+        return querying.ask_query(desk, form, held, product)
+    with desk.reading() as tx:
         request = _request(form, held)
         asker = gate.find_asker(tx, request.grant)
         told = desk.platform.desk.explain(tx, request, may_call=asker.may_call)
@@ -175,6 +180,8 @@ def _console(
     with desk.reading() as tx:
         held = market.get_contract(tx, contract)
         product = gate.get_product(tx, gate.ProductId(held.product))
+    if product.form is gate.Form.QUERY:
+        return querying.show_console(desk, held, product)
     values: dict[str, Any] = {"told": None, "answer": None, "asked": (), "subjects": ""}
     return desk.show(
         "market/console.html",

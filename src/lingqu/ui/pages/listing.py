@@ -7,6 +7,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from lingqu import gate, market, trust
+from lingqu.gate.governance import Mode, QueryPolicy
 from lingqu.kernel import errors
 from lingqu.rights import registry
 from lingqu.runtime import Tx, documents
@@ -17,6 +18,7 @@ from lingqu.ui.pages import admission, product_acts
 from lingqu.ui.pages.evidence import reason
 from lingqu.ui.pages.market import PATH, fee_lines, schedule_of
 from lingqu.ui.pages.offers import offer_acts
+from lingqu.ui.pages.querying import offered_modes
 from lingqu.ui.policies import policy_words
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.refusals import PageNotFound
@@ -70,6 +72,7 @@ def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
         names=names,
         product=product,
         policy=policy,
+        modes=tuple(desk.text(f"ui.query.mode.{one.value}") for one in _modes(policy)),
         resources=reading.resources,
         terms=reading.parts(held.permitted),
         entry=entry,
@@ -107,6 +110,10 @@ def _service(desk: Desk, tx: Tx, resources: set[str]) -> tuple[str, ...]:
         often = desk.text(f"ui.frequency.{one.frequency.value}")
         lines.append(desk.text("ui.service.updated", title=one.title, often=often))
     return tuple(lines)
+
+
+def _modes(policy: gate.Policy | None) -> tuple[Mode, ...]:
+    return offered_modes(policy) if isinstance(policy, QueryPolicy) else ()
 
 
 def _product(tx: Tx, product: str) -> gate.Product | None:

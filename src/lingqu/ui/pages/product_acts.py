@@ -14,6 +14,7 @@ from lingqu.kernel import errors
 from lingqu.runtime import Tx
 from lingqu.ui.acts import Act, Asked, Field, Given, Input, Preview
 from lingqu.ui.asking import resources_of
+from lingqu.ui.drafting import draft_policy
 from lingqu.ui.policies import policy_text, policy_words
 from lingqu.ui.rendering import Desk
 
@@ -53,6 +54,12 @@ def _columns(tx: Tx, grant: rights.Grant) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _draft(tx: Tx, grant: rights.Grant) -> gate.Policy | None:
+    """What a query policy begins with: the strictest one over the columns of the right."""
+    terms = rights.read_form(grant.effective)
+    return draft_policy(tx, resources_of(tx, terms), terms.fields)
+
+
 def _policy_fields(
     desk: Desk, form: Form, columns: tuple[tuple[str, str], ...], known: gate.Policy | None
 ) -> tuple[Field, ...]:
@@ -69,13 +76,14 @@ def _policy_fields(
             )  # fmt: skip
         case Form.QUERY:
             found = ()
+    is_query = form is Form.QUERY
     underneath = Field(
         name="policy",
         show=Input.CODE,
-        required=False,
-        rows=6,
+        required=is_query,
+        rows=24 if is_query else 6,
         most=_POLICY_MOST,
-        hint="ui.ask.policy.hint",
+        hint="ui.ask.policy_query.hint" if is_query else "ui.ask.policy.hint",
         value="" if known is None or _is_plain(known) else policy_text(known),
         refusals=("gate.policy",),
     )
@@ -325,6 +333,7 @@ def _ask_definition(desk: Desk, about: str) -> Asked:
     with desk.reading() as tx:
         grant = rights.get_grant(tx, rights.GrantId(about))
         columns = _columns(tx, grant)
+        draft = _draft(tx, grant) if form is Form.QUERY else None
         names = desk.names(tx, {grant.holder})
     others = tuple(
         (f"{DEFINE.href(about)}?form={one.value}", desk.text(f"ui.product_form.{one.value}"))
@@ -337,7 +346,7 @@ def _ask_definition(desk: Desk, about: str) -> Asked:
         fields=(
             Field(name="title", refusals=("gate.product.bad",)),
             Field(name="summary", show=Input.AREA, most=1000),
-            *_policy_fields(desk, form, columns, None),
+            *_policy_fields(desk, form, columns, draft),
         ),
     )
 

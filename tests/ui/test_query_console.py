@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The query console: a query explained, refused at its field, asked, kept as a file."""
+
+import html
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import openpyxl
+import pytest
+from web_server import PASSWORD, running, token
+
+from lingqu import errands, gate, market, rights, supply, trust
+from lingqu.gate.governance import (
+    DpTerms,
+    GovernedColumn,
+    GovernedTable,
+    Grid,
+    GridKind,
+    Measure,
+    Mode,
+    QueryPolicy,
+    Role,
+)
+from lingqu.kernel.lattice import TermsForm
+from lingqu.kernel.paging import PageRequest
+from lingqu.market import listings
+from lingqu.runtime import Caller, new_id
+from lingqu.supply import Access, Description, Field, FieldKind, Frequency
+
+if (there := str(Path(__file__).parents[1] / "market")) not in sys.path:
+    sys.path.insert(0, there)
+
+from bazaars import BEGIN, Bazaar, at  # found through the path above
+
+CREDIT = "industry.finance.credit"
+TOWNS = ("甲", "乙", "丙")
+ROWS = "".join(f"p{n:03},{TOWNS[n % 3]},{n % 50}\n" for n in range(90)) + "q1,丁,7\n"
+
+
+class Hall(Bazaar):
+    """A bazaar where queries are sold, on a server whose people sign in by the names of roles."""
+
+    FORM = listings.ProductForm.QUERY
+
+    def __init__(self, server):
+        self.server = server
+        self.database = server.app.database
+        super().__init__(self)
+
+    def found(self, *, story_from):
+        assert story_from is not None
+
+    def do(self, command, caller=trust.LOCAL_ADMINISTRATOR, /, **arguments):
+        return trust.execute(self.database, command, caller, new_id(trust.CommandId), **arguments)
+
+    def account(self, party, *, role):
+        account = new_id(trust.AccountId)
+        login = None
+        if role in {trust.Role.BUYER, trust.Role.OPERATOR}:
+            login = f"the-{role.value}"
+        self.do(
+            trust.open_account, account=account, party=party, kind=trust.AccountKind.PERSON,
+            login=login, password=login and trust.hash_password(PASSWORD),
+        )  # fmt: skip
+        assignment = new_id(trust.AssignmentId)
+        self.do(trust.assign_role, assignment=assignment, account=account, role=role, party=party)
+        return Caller(account=account, channel="web")
+
+    def make_product(self, root):
+        """A table of visits, loaded, and a product that answers queries about it."""
+        policy = _policy(self._load())
+        self.grant = self.do(
+            rights.issue_grant,
+            grant=new_id(rights.GrantId),
+            parent=root.id,
+            holder=self.seller,
+            kind=rights.GrantKind.OPERATING,
+            terms=TermsForm(fields=gate.fields_of(policy)),
+            quotas=(rights.Quantity(currency=market.CALL, amount=10_000),),
+        )
+        product = new_id(gate.ProductId)
+        self.do(
+            gate.define_product,
+            self.operator,
+            product=product,
+            grant=self.grant.id,
+            form=gate.Form.QUERY,
+            title="就诊统计查询",
+            summary="按乡镇查询就诊人次。",
+            policy=policy,
+        )
+        command = new_id(trust.CommandId)
+        errands.publish_product(self.server.app, self.operator, command, product=product)
+        return product, self.grant.id
+
+    def _load(self):
+        duty, resource = new_id(supply.DutyId), new_id(supply.ResourceId)
+        self.do(
+            supply.register_duty, duty=duty, body=self.body, item="就诊", basis="三定",
+            territory="45",
+        )  # fmt: skip
+        fields = (
+            Field(name="person", label="人员", kind=FieldKind.TEXT, is_key=True),
+            Field(name="town", label="乡镇", kind=FieldKind.TEXT),
+            Field(name="amount", label="金额", kind=FieldKind.INTEGER),
+        )
+        self.do(
+            supply.describe_resource,
+            resource=resource,
+            duty=duty,
+            description=Description(
+                title="就诊", summary="就诊", frequency=Frequency.YEARLY, mode=supply.Mode.PHYSICAL,
+                sharing=Access.UNCONDITIONAL, opening=Access.UNCONDITIONAL, fields=fields,
+            ),
+        )  # fmt: skip
+        self.do(supply.grade_resource, resource=resource, level=2, reason="公开")
+        errands.deliver_file(
+            self.server.app, trust.LOCAL_ADMINISTRATOR, new_id(trust.CommandId), resource=resource,
+            name="visits.csv", content=f"person,town,amount\n{ROWS}".encode(),
+        )  # fmt: skip
+        return resource
+
+
+def _policy(resource):
+    exact = Grid(kind=GridKind.EXACT)
+    amount = Measure(scale=0, lower=0, upper=100)
+    return QueryPolicy(
+        tables=(
+            GovernedTable(
+                name="visit",
+                resource=resource,
+                entity="person",
+                threshold=5,
+                columns=(
+                    GovernedColumn(name="person", role=Role.KEY, type="VARCHAR"),
+                    GovernedColumn(name="town", role=Role.QUASI, type="VARCHAR", grid=exact),
+                    GovernedColumn(name="amount", role=Role.MEASURE, type="BIGINT", measure=amount),
+                ),
+            ),
+        ),
+        modes=(Mode.CUBE, Mode.AD_HOC, Mode.DP),
+        dp=DpTerms(
+            contribution=5, rho_least=10, rho_most=1_000, organization_ceiling=10_000,
+            dataset_ceiling=100_000,
+        ),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def hall(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("query"), story_from=at(BEGIN)) as server:
+        made = Hall(server)
+        made.admit(made.seller, made.operator, market.MemberRole.SELLER)
+        made.admit(made.buyer, made.banker, market.MemberRole.BUYER)
+        made.listing = made.listed(title="就诊统计查询", summary="按乡镇查询就诊人次。")
+        made.pay_in(20_000)
+        made.contract = made.in_force(made.listing)
+        yield made
+
+
+@pytest.fixture
+def person(hall):
+    with hall.server.browser("the-buyer") as client:
+        client.path = f"/market/contracts/{hall.contract.id}/console"
+        yield client
+
+
+def send(person, page, act, **fields):
+    """Press a button of the console's form, as it stands on a page."""
+    call = re.search(r'name="call" value="([^"]+)"', page.text)[1]
+    given = {"csrf": token(page), "call": call, "purpose": CREDIT, "mode": "cube", "act": act}
+    return person.post(person.path, data=given | fields)
+
+
+def calls_of(hall):
+    """What was metered under the contract."""
+    page = PageRequest(size=5)
+    return hall.read(gate.find_calls, page=page, grant=hall.contract.grant_id).items
+
+
+def test_a_query_is_explained_asked_and_kept_as_a_file_without_script(hall, person):
+    page = person.get(person.path)
+    said = html.unescape(page.text)
+    example = "SELECT town, count(*) AS n, sum(amount) AS total\nFROM visit\nGROUP BY town"
+    for words in (example, "每组至少要有 5 个不同的人员", "count(DISTINCT person)",
+                  "分组和筛选，按原值：town", "每个值限定在 0 至 100", "10 至 1000"):  # fmt: skip
+        assert words in said, words
+    told = send(person, page, "explain", query=example)
+    assert (told.status_code, "可以应答" in told.text) == (200, True)
+    assert not calls_of(hall)
+    answer = send(person, told, "ask", query=example)
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", answer.text)
+    assert cells == ["乙", "30", "685", "甲", "30", "655"], "a second town goes with the small one"
+    assert "gate.query.threshold" in answer.text
+    kept = (
+        html.unescape(answer.text).partition('name="act" value="sheet"')[0].rpartition("<form")[2]
+    )
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', kept))
+    book = person.post(person.path, data={**fields, "act": "sheet"})
+    sheet = openpyxl.load_workbook(io.BytesIO(book.content)).active
+    heads, *lines = sheet.iter_rows(values_only=True)
+    assert heads == ("town", "n", "total", "说明")
+    assert [str(cell) for line in lines[:2] for cell in line[:3]] == cells
+    assert any("gate.query.threshold" in line[3] for line in lines)
+    assert [one.units for one in calls_of(hall)] == [1], "the file is the same answer again"
+
+
+@pytest.mark.parametrize(
+    ("field", "code", "given"),
+    [
+        ("query", "gate.query.", {"query": "SELECT * FROM visit"}),
+        ("query", "gate.call.query_missing", {"query": " "}),
+        ("mode", "gate.query.mode", {"mode": "other"}),
+        ("rho", "gate.noise.budget", {"mode": "dp", "rho": "5"}),
+        ("rho", "ui.form.field_refused", {"mode": "dp", "rho": "viel"}),
+        ("purpose", "gate.call.wrong_purpose", {"purpose": "welfare"}),
+    ],
+)
+def test_a_refusal_stands_at_its_field_with_its_code_and_what_was_typed(
+    person, field, code, given
+):  # fmt: skip
+    query = "SELECT count(*) AS 人次 FROM visit"
+    page = send(person, person.get(person.path), "ask", **{"query": query} | given)
+    assert page.status_code >= 400
+    after = page.text.partition(f'id="{field}"')[2]
+    assert after.find("lq-note-bad") < after.find('class="lq-field"') or field == "purpose"
+    assert f"<code>{code}" in after.partition("lq-actions")[0]
+    assert html.escape(given.get("query", query)) in page.text
+
+
+def test_what_does_not_run_cannot_be_stopped_and_the_listing_says_how_it_is_asked(hall, person):
+    page = send(person, person.get(person.path), "stop", query="SELECT count(*) FROM visit")
+    assert "没有正在运行的查询" in page.text
+    listing = f"/market/listings/{hall.listing.id}"
+    assert "只给出汇总；回答方式：已发布的格" in person.get(listing).text
+    assert person.get(f"{listing}/certificate/pdf").content.startswith(b"%PDF")
+
+
+def test_the_builder_begins_with_the_strictest_policy_and_says_what_it_gives_away(hall):
+    path = f"/gate/define/{hall.grant.id}?form=query"
+    with hall.server.browser("the-operator") as client:
+        page = client.get(path)
+        draft = json.loads(html.unescape(re.search(r"<textarea[^>]*id=\"f-policy\"[^>]*>([^<]*)",
+                                                   page.text)[1]))  # fmt: skip
+        roles = {one["name"]: one["role"] for one in draft["tables"][0]["columns"]}
+        assert roles == {"person": "key", "town": "sensitive", "amount": "sensitive"}
+        assert {one["grid"] for one in draft["tables"][0]["columns"]} == {None}
+        told = client.post(
+            path,
+            data={"csrf": token(page), "act": "preview", "policy": json.dumps(draft)},
+        )
+        assert "不能出现在任何回答里：就诊·人员、就诊·乡镇、就诊·金额" in told.text
+
+
+def test_a_query_is_asked_at_the_terminal(hall):
+    words = ("gate", "query", hall.contract.grant_id, hall.contract.product,
+             "SELECT town, count(*) AS n FROM visit GROUP BY town", "--purpose", CREDIT,
+             "--mode", "ad_hoc")  # fmt: skip
+    told = subprocess.run(
+        [str(Path(sys.executable).with_name("lingqu")), *words, "--json"],
+        env=os.environ | {"LINGQU_DATA_DIR": str(hall.server.app.settings.data_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    rows = json.loads(told.stdout)["answer"]["released"]["rows"]
+    assert max(row[1] for row in rows) == "30"
