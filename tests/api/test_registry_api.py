@@ -24,6 +24,8 @@ def items(rule):
 
 
 def test_registries_are_kept_applied_to_and_looked_up(server, machine):
+    asked = ("registrations", "registrations?kind=product", f"registrations?party={server.party}")
+    before = [machine.get(f"{REGISTRY}/{path}").json() for path in asked]
     named = post(
         machine,
         f"{REGISTRY}/registrars",
@@ -50,12 +52,10 @@ def test_registries_are_kept_applied_to_and_looked_up(server, machine):
         evidence=DIGEST,
     )
     assert refused.status_code == 403, refused.text
-    for path in (
-        "registrations",
-        "registrations?kind=product",
-        f"registrations?party={server.party}",
-    ):
-        assert machine.get(f"{REGISTRY}/{path}").json() == {"items": [], "next": None}
+    for path, held in zip(asked, before, strict=True):
+        assert held["next"] is None
+        assert machine.get(f"{REGISTRY}/{path}").json() == held
+    assert before[2]["items"] == []
     assert (
         machine.get(f"{REGISTRY}/registrations/{new_id(registry.RegistrationId)}").status_code
         == 404

@@ -145,7 +145,7 @@ def test_a_checker_that_lost_its_connection_permits_nothing_until_it_read_again(
     until(lambda: code(watched, root, use) is None, "a new grant is known")
     tree.place.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+        " WHERE datname = current_database() AND application_name = 'lingqu-listening'"
     )
     until(lambda: code(watched, root, use) == "rights.check.not_listening", "it knows it is deaf")
     tree.revoke(root)

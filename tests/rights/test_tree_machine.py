@@ -71,6 +71,16 @@ class Known:
         return True
 
 
+    def keeps(self, purpose):
+        """Whether something under a purpose is left, be it codes that are registered later."""
+        return all(
+            (allowed is None or any(_below(purpose, name) for name in allowed))
+            and not any(_below(purpose, no) for no in prohibited)
+            for one in self.path
+            for allowed, prohibited, _ in one.limits
+        )
+
+
 def _below(code, above):
     return code == above or code.startswith(f"{above}.")
 
@@ -145,7 +155,7 @@ class TreeMachine(RuleBasedStateMachine):
         if limit[0] is None:
             limit = (None, [], limit[2])
         made = Known(str(new_id(rights.GrantId)), above, [limit], until, ())
-        some = any(made.permits(code, 0) for code in PURPOSES)
+        some = any(made.keeps(code) for code in PURPOSES)
         form = form_of(limit, until, now)
         alive = above.standing(now, self.held()) == "alive"
         grant = rights.GrantId(made.id)

@@ -57,11 +57,15 @@ class Listener:
             raise DatabaseUnavailable(detail=type(error).__name__) from error
 
 
+NAME = "lingqu-listening"
+"""How the database's own list of connections names an ear."""
+
+
 @contextmanager
 def listening(database: Database, channels: Sequence[str]) -> Iterator[Listener]:
     """This will listen on channels until the block ends. Raises DatabaseUnavailable."""
     try:
-        connection = psycopg.connect(database.conninfo, autocommit=True)
+        connection = psycopg.connect(database.conninfo, autocommit=True, application_name=NAME)
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(detail=type(error).__name__) from error
     with connection:

@@ -188,6 +188,7 @@ def run_audit(
     files outside the database that are not what its rows say. Facts that still wait for the
     sequencer are no finding. Sees one state, changes nothing.
     """
+    published = logs.take_published(folder)
     with database.auditing(PLATFORM) as tx:
         audit = Audit(tx)
         found = list(audit.findings())
@@ -202,7 +203,7 @@ def run_audit(
                         found=there,
                     )
                 )
-        for fault in logs.check_log(tx, folder, witnesses=witnesses):
+        for fault in logs.check_log(tx, folder, published=published, witnesses=witnesses):
             place = fault.path or ("" if fault.index is None else str(fault.index))
             found.append(
                 AuditFinding(

@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from lingqu.trust.log import LogFault
+from lingqu.trust import PLATFORM
+from lingqu.trust.log import LogFault, check_log, take_published
 from lingqu_verify import notes
 from lingqu_verify.notes import SignerKey
 
@@ -31,6 +32,17 @@ def test_facts_that_wait_for_the_sequencer_are_no_fault(grown):
         assert not grown.check()
         grown.sequencer().step(publish=False)
         assert not grown.check()
+
+
+def test_what_is_published_while_the_check_goes_on_is_no_fault(grown):
+    published = take_published(grown.logs)
+    with grown.database.auditing(PLATFORM) as tx:
+        assert tx.one("SELECT count(*) AS facts FROM trust.fact")["facts"] == 310
+        grown.add(5)
+        grown.sequencer().step()
+        assert not list(check_log(tx, grown.logs, published=published))
+        assert [one.fault for one in check_log(tx, grown.logs)] != []
+    assert not grown.check()
 
 
 def test_an_altered_fact_is_named_with_both_digests(grown):

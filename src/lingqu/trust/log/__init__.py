@@ -13,10 +13,9 @@ away; `check_log` is the audit of the log itself. Which keys count is decided by
 Every own log has a number; the highest is written. Logs of gates are kept as their checkpoints.
 """
 
-from lingqu.trust.log.check import LogFault, LogFinding, check_log
+from lingqu.trust.log.check import LogFault, LogFinding, check_log, take_published
 from lingqu.trust.log.checkpoints import (
     LogForked,
-    check_prefix,
     checkpoint_at,
     latest_checkpoint,
     rebuild,
@@ -77,7 +76,6 @@ __all__ = (
     "bundle",
     "check_foreign_key",
     "check_log",
-    "check_prefix",
     "checkpoint_at",
     "consistency",
     "foreign_key",
@@ -95,5 +93,6 @@ __all__ = (
     "receipts",
     "sequence",
     "store_foreign",
+    "take_published",
     "witnessed",
 )

@@ -10,11 +10,12 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lingqu.runtime import Row, Tx
+from lingqu.runtime.blobs import storage_errors
 from lingqu.trust.log.leaves import unsequenced
 from lingqu.trust.log.origins import OwnLog, own_logs
 from lingqu.trust.log.tiles import LogFolder
@@ -83,16 +84,37 @@ _LINES = "SELECT line FROM trust.log_cosignature WHERE origin = %s AND size = %s
 _NOTE = "SELECT note FROM trust.log_checkpoint WHERE origin = %s AND size = %s"
 
 
-def check_log(tx: Tx, logs: Path, *, witnesses: Sequence[VerifierKey] = ()) -> Iterator[LogFinding]:
+def take_published(logs: Path) -> Mapping[str, bytes]:
+    """This will read the published checkpoint of each log, by the name of its folder.
+
+    Take them before the transaction of `check_log` begins: what a sequencer publishes while the
+    check goes on is not in the state the check sees, and would look like a checkpoint of nowhere.
+    """
+    with storage_errors(logs):
+        folders = sorted(logs.iterdir()) if logs.is_dir() else []
+    read = {folder.name: LogFolder(folder).published() for folder in folders}
+    return {name: raw for name, raw in read.items() if raw is not None}
+
+
+def check_log(
+    tx: Tx,
+    logs: Path,
+    *,
+    published: Mapping[str, bytes] | None = None,
+    witnesses: Sequence[VerifierKey] = (),
+) -> Iterator[LogFinding]:
     """This will compare facts, leaves, checkpoints and files of all own logs, and name each fault.
 
-    Use a transaction that sees one state; facts that wait for the sequencer are no fault. Stored
-    cosignatures of `witnesses` are verified.
+    Use a transaction that sees one state, and what was `published` before it; without it nothing
+    may be published meanwhile. Facts that wait for the sequencer are no fault. Stored cosignatures
+    of `witnesses` are verified.
     """
     newest = None
     ends = _ends(tx)
     for log in own_logs(tx):
-        yield from _Pass(tx, log, LogFolder(log.folder(logs)), ends.get(log.origin)).run()
+        folder = LogFolder(log.folder(logs))
+        raw = folder.published() if published is None else published.get(folder.path.name)
+        yield from _Pass(tx, log, folder, raw, ends.get(log.origin)).run()
         yield from _check_cosignatures(tx, log, witnesses)
         newest = log
     if newest is not None:
@@ -123,8 +145,11 @@ def _ends(tx: Tx) -> dict[str, _End]:
 class _Pass:
     """One pass over one log."""
 
-    def __init__(self, tx: Tx, log: OwnLog, folder: LogFolder, end: _End | None) -> None:
+    def __init__(
+        self, tx: Tx, log: OwnLog, folder: LogFolder, raw: bytes | None, end: _End | None
+    ) -> None:
         self._tx = tx
+        self._raw = raw
         self._end = end
         self._log = log
         self._folder = folder
@@ -229,7 +254,7 @@ class _Pass:
             )
 
     def _read_published(self) -> Iterator[LogFinding]:
-        raw = self._folder.published()
+        raw = self._raw
         stored = self._tx.one(
             "SELECT max(size) AS size FROM trust.log_checkpoint WHERE origin = %s",
             (self._log.origin,),
