@@ -24,7 +24,7 @@ div { display: grid; grid-template-columns: minmax(12rem, 18rem) minmax(0, 50rem
       margin: 0 auto; max-width: 74rem; padding: 1.5rem; }
 nav { font-size: .9rem; } nav ul { list-style: none; margin: 0 0 1rem; padding: 0; }
 nav strong { display: block; } nav [aria-current] { font-weight: 700; }
-main { overflow-wrap: anywhere; } pre { overflow-x: auto; padding: .8rem; }
+main { overflow-wrap: anywhere; } img { max-width: 100%; } pre { overflow-x: auto; padding: .8rem; }
 pre, code { background: color-mix(in srgb, currentColor 8%, transparent); border-radius: 4px; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); padding: .3rem .6rem;
@@ -114,6 +114,10 @@ def build() -> int:
         page = page_of(file)
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(render(file, titles), encoding="utf-8")
+    for picture in (console.ROOT / "docs").rglob("*.png"):
+        place = SITE / picture.relative_to(console.ROOT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture, place)
     first = page_of(console.ROOT / "README.md")
     if first.exists():
         shutil.copy(first, SITE / "index.html")

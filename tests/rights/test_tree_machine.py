@@ -70,7 +70,6 @@ class Known:
                     return False
         return True
 
-
     def keeps(self, purpose):
         """Whether something under a purpose is left, be it codes that are registered later."""
         return all(

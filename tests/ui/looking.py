@@ -5,11 +5,15 @@ import os
 from pathlib import Path
 
 from shrinking import shrink
+from trade_people import Clicking
 from web_server import PASSWORD
+
+from lingqu.runtime.i18n import translate
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 FULL = bool(os.environ.get("FULL_MATRIX") or os.environ.get("SCREENSHOTS"))
 FOLDER = Path(os.environ.get("SCREENSHOTS") or "screenshots")
+GUIDES = Path(__file__).parents[2] / "docs" / "guide" / "images"
 SIZES = {"desk": (1280, 900), "phone": (390, 844), "guide": (1080, 680)}
 LANGUAGES = ("zh-CN", "en")
 _RUN = """
@@ -75,15 +79,22 @@ def look_at(server, browser, found, language, size):
     return trouble
 
 
-def picture(server, browser, found, wanted, folder):
-    """Draw the pages that the guides show, in both languages, as small pictures."""
-    folder.mkdir(parents=True, exist_ok=True)
+def picture(server, browser, found, wanted):
+    """Draw the pages that the guides show, in both languages, as small pictures.
+
+    Where something is typed first, `wanted` has the code of the button and what is typed.
+    """
+    GUIDES.mkdir(parents=True, exist_ok=True)
     for language in LANGUAGES:
         visit, close = open_pages(server, browser, language, "guide", script=True)
         try:
             for login, name, path in found:
-                if name in wanted:
-                    drawn = visit(login, path).screenshot()
-                    (folder / f"{name}-{language}.png").write_bytes(shrink(drawn))
+                if name not in wanted:
+                    continue
+                page = visit(login, path)
+                if wanted[name] is not None:
+                    button, typed = wanted[name]
+                    Clicking(page).press(translate(button, language), typed)
+                (GUIDES / f"{name}-{language}.png").write_bytes(shrink(page.screenshot()))
         finally:
             close()

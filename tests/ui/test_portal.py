@@ -4,7 +4,7 @@
 import os
 
 import pytest
-from looking import CASES, FULL, look_at
+from looking import CASES, FULL, look_at, picture
 from portal_world import build, build_supply
 from web_server import running
 
@@ -90,6 +90,7 @@ def pages(world):
     )
 
 
+IN_GUIDES = dict.fromkeys(("describe", "load", "finding"))
 SMOKE = {
     "home", "catalog-searched", "desk-provider", "procedure-answer", "procedure-review", "grant",
     "duties", "rule", "statement",
@@ -100,4 +101,6 @@ SMOKE = {
 def test_every_page_is_whole_accessible_and_fits(world, chromium, language, size):
     server, made = world
     wanted = [one for one in pages(made) if FULL or one[1] in SMOKE]
+    if os.environ.get("SCREENSHOTS") and (language, size) == CASES[0]:
+        picture(server, chromium, wanted, IN_GUIDES)
     assert look_at(server, chromium, wanted, language, size) == []

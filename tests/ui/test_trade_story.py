@@ -3,21 +3,14 @@
 
 import contextlib
 import os
-from pathlib import Path
 
 import pytest
 from looking import CASES, look_at, picture
 from trade_people import Clicking, Plain
-from trade_shots import pages
+from trade_shots import IN_GUIDES, pages
 from trade_story import Story, authorize, narrow, play
 from trade_world import BEGINS, build
 from web_server import PASSWORD, running
-
-GUIDES = Path(__file__).parents[2] / "docs" / "guide" / "images"
-IN_GUIDES = {
-    "grant-issue", "product-define", "listing", "contract", "console", "settlement",
-    "comparison", "flow",
-}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -71,7 +64,7 @@ def test_every_page_of_the_story_is_whole_accessible_and_fits(tmp_path, chromium
             for login, name, path in pages(story)
         ]
         if os.environ.get("SCREENSHOTS"):
-            picture(region.server, chromium, wanted, IN_GUIDES, GUIDES)
+            picture(region.server, chromium, wanted, IN_GUIDES)
         for language, size in CASES:
             assert look_at(region.server, chromium, wanted, language, size) == []
 

@@ -3,6 +3,21 @@
 
 from __future__ import annotations
 
+from trade_story import VERIFICATION
+from trade_world import SEGMENTS
+
+IN_GUIDES = {
+    "grant-issue": ("ui.act.preview", {"calls": "1000", "purposes-industry.finance.credit": "yes"}),
+    "product-define": ("ui.act.preview", VERIFICATION),
+    "listing": None,
+    "contract": None,
+    "console": ("ui.console.explain", {"subjects": ",".join(SEGMENTS[5][:2])}),
+    "settlement": None,
+    "comparison": None,
+    "flow": None,
+}
+"""What the guides show of these, and what is typed there first."""
+
 
 def pages(story):
     """Login, name and address of each page."""

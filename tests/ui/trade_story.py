@@ -24,6 +24,12 @@ from lingqu.trust import procedures, rulebook
 MINUTES = {"files": ("会议纪要.txt", "同意。\n".encode())}
 PRODUCT, COUNT = "移动号段归属核验", "号段分布统计"
 PURPOSE = "industry.finance.credit"
+VERIFICATION = {
+    "title": PRODUCT, "summary": "号段是否归属所填城市：是或否。不提供清单。",
+    "shortest": "7", "longest": "7", "question_0": "city",
+    "key_0": f"{TITLE} · 号段", "value_0": f"{TITLE} · 归属城市",
+    "sample_least": "5", "sample_most": "20", "sample_altogether": "40",
+}  # fmt: skip
 
 
 class Story:
@@ -187,18 +193,12 @@ def narrow(story: Story) -> None:
 def build(story: Story) -> None:
     """Step 3: the product builder with its plain words, and snapshots with their progress."""
     operator, resource = story("operator"), story.region.resource
-    verification = {
-        "title": PRODUCT, "summary": "号段是否归属所填城市：是或否。不提供清单。",
-        "shortest": "7", "longest": "7", "question_0": "city",
-        "key_0": f"{TITLE} · 号段", "value_0": f"{TITLE} · 归属城市",
-        "sample_least": "5", "sample_most": "20", "sample_altogether": "40",
-    }  # fmt: skip
     counting = {
         "title": COUNT, "summary": "按城市和运营商统计号段数。", "entity": f"{TITLE} · 号段",
         f"dimensions-{resource}.city": "yes", f"dimensions-{resource}.operator": "yes",
         "merged": f"{TITLE} · 运营商", "threshold": "10",
     }  # fmt: skip
-    for key, form, fields in (("p2", "verification", verification), ("count", "count", counting)):
+    for key, form, fields in (("p2", "verification", VERIFICATION), ("count", "count", counting)):
         operator.go(story.seen[f"grant_{key}"])
         operator.follow(story.say("ui.act.define_product"))
         if form == "count":

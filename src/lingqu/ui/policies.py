@@ -54,7 +54,7 @@ def _verification(
         if first.value is None:
             yield desk.text("ui.reveals.exists", name=one.name, key=key)
         elif one.measure is not None:
-            bands = "、".join(band for band in one.measure.bands if band)
+            bands = desk.series(band for band in one.measure.bands if band)
             code = "band" if one.measure.asks is Asks.BAND else "measured"
             value = columns.get((first.resource, first.value), first.value)
             yield desk.text(f"ui.reveals.{code}", name=one.name, key=key, value=value, bands=bands)
@@ -66,9 +66,9 @@ def _verification(
             yield desk.text("ui.reveals.once", name=one.name)
         if one.evidence:
             shown = [columns.get((e.resource, c), c) for e in one.evidence for c in e.columns]
-            yield desk.text("ui.reveals.evidence", columns="、".join(shown))
+            yield desk.text("ui.reveals.evidence", columns=desk.series(shown))
     for several in policy.combined:
-        yield desk.text("ui.reveals.combined", name=several.name, parts="、".join(several.of))
+        yield desk.text("ui.reveals.combined", name=several.name, parts=desk.series(several.of))
     if policy.personal:
         yield desk.text("ui.reveals.personal")
     yield desk.text("ui.reveals.unknown" if policy.tells_unknown else "ui.reveals.no_unknown")
@@ -99,7 +99,7 @@ def _count(
     named = [columns.get((policy.resource, one), one) for one in policy.dimensions]
     entity = columns.get((policy.resource, policy.entity), policy.entity)
     merged = columns.get((policy.resource, policy.merged), policy.merged)
-    yield desk.text("ui.reveals.count", entity=entity, dimensions="、".join(named))
+    yield desk.text("ui.reveals.count", entity=entity, dimensions=desk.series(named))
     yield desk.text("ui.reveals.threshold", threshold=policy.threshold, merged=merged)
     yield desk.text("ui.reveals.no_total")
     if policy.rounding > 1:
@@ -126,7 +126,7 @@ def _table(
 ) -> Iterator[str]:
     def named(is_so: Callable[[GovernedColumn], bool]) -> str:
         found = [one.name for one in table.columns if is_so(one)]
-        return "、".join(columns.get((table.resource, one), one) for one in found)
+        return desk.series(columns.get((table.resource, one), one) for one in found)
 
     if table.entity is not None:
         entity = columns.get((table.resource, table.entity), table.entity)
@@ -146,5 +146,5 @@ def _open_file(
     desk: Desk, policy: gate.OpenFilePolicy, columns: Mapping[tuple[str, str], str]
 ) -> Iterator[str]:
     named = [columns.get((policy.resource, one), one) for one in policy.columns]
-    yield desk.text("ui.reveals.open_file", columns="、".join(named))
+    yield desk.text("ui.reveals.open_file", columns=desk.series(named))
     yield desk.text("ui.reveals.open_for_ever")

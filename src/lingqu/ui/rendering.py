@@ -140,8 +140,11 @@ class Desk:
 
     def labels(self, named: Iterable[Role]) -> str:
         """This will list things that carry their words."""
-        comma = ", " if self.visit.language == "en" else "、"
-        return comma.join(self.label(one.label) for one in named)
+        return self.series(self.label(one.label) for one in named)
+
+    def series(self, words: Iterable[str]) -> str:
+        """This will string words together as the visitor's language does."""
+        return (", " if self.visit.language == "en" else "、").join(words)
 
     def cite(self, rule: str) -> Cited | None:
         """This will cite a rule of the rulebook in force; None where it is not known here."""

@@ -127,10 +127,9 @@ def fee_lines(desk: Desk, schedule: FeeSchedule) -> Sequence[str]:
     if schedule.unit_price_minor == 0 and not schedule.tiers:
         return (desk.text("ui.fee.free"),)
     answers = [desk.text(f"ui.answer.{one.value}") for one in schedule.billed]
-    comma = ", " if desk.visit.language == "en" else "、"
     lines = [
         desk.text("ui.fee.each", amount=_yuan(schedule.unit_price_minor)),
-        desk.text("ui.fee.billed", answers=comma.join(answers)),
+        desk.text("ui.fee.billed", answers=desk.series(answers)),
     ]
     if schedule.free_calls:
         lines.append(desk.text("ui.fee.free_calls", count=f"{schedule.free_calls:,}"))

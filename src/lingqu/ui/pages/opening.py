@@ -299,7 +299,7 @@ def _entries(
     said = {
         code: (one.en if desk.visit.language == "en" else one.zh) for code, one in items.items()
     }
-    columns, filters = _entry_columns(names, said), _entry_filters(desk, found)
+    columns, filters = _entry_columns(desk, names, said), _entry_filters(desk, found)
     if tables.wants_file(desk):
         ask = tables.ask_of(desk, columns, filters)
         kept = tables.pick(
@@ -417,7 +417,7 @@ def _file(
 
 
 def _entry_columns(
-    names: Mapping[str, str], said: Mapping[str, str]
+    desk: Desk, names: Mapping[str, str], said: Mapping[str, str]
 ) -> tuple[Column[OpenEntry], ...]:
     return (
         Column[OpenEntry](
@@ -425,7 +425,7 @@ def _entry_columns(
             label="ui.opening.resource",
             value=lambda one: one.title,
             href=lambda one: f"{LIST_PATH}/{one.id}",
-            sub=lambda one: "、".join(said.get(code, code) for code in one.criteria),
+            sub=lambda one: desk.series(said.get(code, code) for code in one.criteria),
         ),
         Column[OpenEntry](
             name="body", label="ui.resource.body", value=lambda one: names.get(one.body, one.body)

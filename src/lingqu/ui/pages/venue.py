@@ -110,7 +110,7 @@ def _member_columns(desk: Desk, names: Mapping[str, str]) -> tuple[Column[Member
         Column[Member](
             name="roles",
             label="ui.ask.member_roles",
-            value=lambda one: "、".join(
+            value=lambda one: desk.series(
                 desk.text(f"ui.member_role.{role.value}") for role in one.roles
             ),
         ),
@@ -180,7 +180,7 @@ def member_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
                         (desk.text("ui.member.code"), held.code),
                         (
                             desk.text("ui.ask.member_roles"),
-                            "、".join(
+                            desk.series(
                                 desk.text(f"ui.member_role.{one.value}") for one in held.roles
                             ),
                         ),
@@ -437,7 +437,7 @@ def _ask_decision(desk: Desk, about: str, *, danger: bool = False) -> Asked:
             (desk.text("ui.member.code"), held.code),
             (
                 desk.text("ui.ask.member_roles"),
-                "、".join(desk.text(f"ui.member_role.{one.value}") for one in held.roles),
+                desk.series(desk.text(f"ui.member_role.{one.value}") for one in held.roles),
             ),
         ),
         danger=danger,
