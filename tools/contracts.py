@@ -35,6 +35,7 @@ SUB_FACES = (
     "gate.consents",
     "gate.lists",
     "gate.predicates",
+    "gate.publishing",
     "gate.answers",
     "gate.governance",
     "gate.queries",

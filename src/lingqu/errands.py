@@ -9,15 +9,14 @@ sending an errand again means the same thing. Every edge uses these, and none do
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from lingqu import gate, supply, trust
-from lingqu.gate import answers, consents
+from lingqu.gate import consents, publishing
 from lingqu.kernel.time import Period
 from lingqu.runtime import Caller
 from lingqu.supply import collection, handing, opening
-from lingqu.wiring import GATE, App
+from lingqu.wiring import App
 
 
 def deliver_file(
@@ -195,50 +194,14 @@ def public_address(app: App) -> str:
 
 
 def publish_product(
-    app: App,
-    caller: Caller,
-    command_id: trust.CommandId,
-    *,
-    product: gate.ProductId,
-    reach: Callable[[str], None] = lambda _: None,
+    app: App, caller: Caller, command_id: trust.CommandId, *, product: gate.ProductId
 ) -> gate.Snapshot:
     """This will build a product's snapshot from what is loaded now and let it answer from that.
 
-    The snapshot's id is the command's in another form, so sending it again is safe. `reach` is told
-    each stage before it begins (`tables`, `build`, `publish`); what it raises ends the errand.
-    Raises what the building and `publish_snapshot` refuse; then the product goes on as it was.
+    The snapshot's id is the command's in another form, so sending it again is safe. Raises what
+    the building and `publish_snapshot` refuse; then the product goes on as it was.
     """
-    snapshot = gate.SnapshotId.of(command_id.uuid)
-    with app.database.reading(caller) as tx:
-        done = gate.find_snapshot(tx, snapshot)
-        if done is not None:
-            return done
-        found = gate.get_product(tx, product)
-        gate.check_may_publish(tx, found)
-        reach("tables")
-        tables = gate.find_tables(tx, found, tables=app.tables)
-        sealed = gate.find_sealed_key(tx, product)
-        datasets = answers.find_datasets(tx, tables)
-    reach("build")
-    built = gate.build_snapshot(
-        found,
-        tables=tables,
-        engine=app.engine,
-        keyring=app.keyring,
-        sealed=sealed,
-        folder=app.settings.data_dir / GATE,
-        datasets=datasets,
-    )
-    reach("publish")
-    return trust.execute(
-        app.database,
-        gate.publish_snapshot,
-        caller,
-        command_id,
-        snapshot=snapshot,
-        product=product,
-        built=built,
-    )
+    return publishing.publish_product(app.database, caller, command_id, app.bench, product=product)
 
 
 def record_consent(

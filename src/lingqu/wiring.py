@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingqu import gate, interop, ledger, market, rights, supervision, supply, trust
-from lingqu.gate import lists
+from lingqu.gate import lists, publishing
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
@@ -129,6 +129,14 @@ class App:
         return handing.Workshop(
             engine=self.one_engine.get, tables=self.tables, blobs=self.blobs,
             secrets=source_location(self.settings), entity_key=self.entity_key,
+        )  # fmt: skip
+
+    @property
+    def bench(self) -> publishing.Bench:
+        """What building a snapshot needs."""
+        return publishing.Bench(
+            engine=self.one_engine.get, keyring=self.keyring, tables=self.tables,
+            folder=self.settings.data_dir / GATE,
         )  # fmt: skip
 
     @property
@@ -550,6 +558,12 @@ def _gate_jobs(jobs: JobRegistry) -> None:
         app.file_room.sweep(REAL_TIME.now())
         with app.database.transaction(trust.PLATFORM) as tx:
             gate.drop_old_replies(tx)
+
+    @jobs.job(publishing.BUILD_JOB)
+    def build_snapshot(context: JobContext, work: str) -> None:
+        """Build a snapshot that was asked for, and tell how far it is."""
+        app = _app_of(context)
+        publishing.run_build(app.database, works.WorkId(work), app.bench)
 
     @jobs.job(lists.JOB)
     def run_file(context: JobContext, job: str) -> None:

@@ -20,6 +20,7 @@ from lingqu import gate, ledger, rights, supply, trust
 from lingqu.gate import lists
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import new_id
+from lingqu.trust import jobs
 
 BASE = "/api/v1/gate"
 CREDIT = "industry.finance.credit"
@@ -289,6 +290,9 @@ def test_products_are_listed_revised_and_withdrawn(machine, offered):
         f"{BASE}/products/{product}/revise", json={"policy": {"x": 1}}, headers=write()
     )
     assert bad.json()["code"] == "gate.policy.bad"
+    work = new_id(jobs.WorkId)
+    begun = post(machine, f"gate/products/{product}/builds", 202, work=work)
+    assert (begun["id"], begun["kind"], begun["subject"]) == (work, "gate.build", product)
     post(machine, f"gate/products/{product}/withdraw", 200)
     gone = call(machine, product, grant, 409)
     assert gone["code"] == "gate.product.withdrawn"

@@ -101,6 +101,8 @@ def test_a_contract_held_from_a_case_shows_in_its_flow_and_stops_its_use(world, 
         article=ARTICLE,
     )
     assert world.read(supervision.get_flow, batch).held == (deal.grant_id,)
+    grant, subject = world.read(rights.get_grant, deal.grant_id), ("1300000", "南宁")
+    world.hears(desk, world.offered, grant, subject, "rights.grant.held")
     with pytest.raises(LingquError) as refusal:
         world.use(desk, deal)
     assert refusal.value.article == ARTICLE
@@ -111,6 +113,7 @@ def test_a_contract_held_from_a_case_shows_in_its_flow_and_stops_its_use(world, 
     )  # fmt: skip
     world.do(supervision.lift_from_case, world.regulator, case=case)
     assert world.read(supervision.get_flow, batch).held == ()
+    world.hears(desk, world.offered, grant, subject, None)
     world.use(desk, deal)
 
 

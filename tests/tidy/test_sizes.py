@@ -28,6 +28,7 @@ SUB_FACES = (
     "gate/sql",
     "gate/syntax",
     "gate/predicates",
+    "gate/publishing",
     "market/bills",
     "market/distribution",
     "market/settlement",

@@ -210,8 +210,9 @@ def build(story: Story) -> None:
         story.seen[key] = operator.path
         operator.follow(story.say("ui.product.publish"))
         operator.press(story.say("ui.product.publish"))
-        story.wait(lambda: _again(operator, story.say("ui.publish.published")))
-        operator.go(story.seen[key])
+        story.wait(lambda: _again(operator, story.say("ui.work.result")))
+        operator.follow(story.say("ui.work.result"))
+        assert operator.path == story.seen[key]
         assert story.say("ui.product.answers") in operator.words
 
 

@@ -11,7 +11,7 @@ its metering is durable. A refused call is metered as well, with its code and ar
 Start reading in `products` and `policies`, then `decisions`, `desk`, `metering`, `building`.
 """
 
-from lingqu.gate import consents, lists  # noqa: F401 - their tables and commands belong to the package
+from lingqu.gate import consents, lists, publishing  # noqa: F401 - their tables and commands belong to the package
 from lingqu.gate.answering import SubjectAnswer
 from lingqu.gate.asking import Asking
 from lingqu.gate.building import BuildTable, build_snapshot, find_tables

@@ -56,7 +56,6 @@ from lingqu.ui.provided import ApiDescription, SignIns, provide_desk, provide_fo
 from lingqu.ui.refusals import PageFault, as_refusal, status_of
 from lingqu.ui.rendering import Desk
 from lingqu.ui.visitors import visit_of
-from lingqu.ui.works import Works
 from lingqu.wiring import App
 
 Scope = MutableMapping[str, Any]
@@ -152,7 +151,7 @@ class Pages:
             dependencies=_dependencies(app, sign_ins, api),
             exception_handlers={Exception: self._refused},
             before_request=read_form,
-            state=State({"watch": Watch(app, stop or threading.Event()), "works": Works()}),
+            state=State({"watch": Watch(app, stop or threading.Event())}),
             openapi_config=None,
             logging_config=None,
             request_max_body_size=None,

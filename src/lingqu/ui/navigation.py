@@ -60,7 +60,9 @@ SECTIONS = (
         entries=(
             Entry(path="/", label="ui.nav.desk", is_live=True),
             Entry(path="/trust/procedures", label="ui.nav.procedures"),
-            Entry(path="/trust/works", label="ui.nav.works", roles=DELIVERING | RUNNING),
+            Entry(
+                path="/trust/works", label="ui.nav.works", roles=DELIVERING | (MAKING - WATCHING)
+            ),
         ),
     ),
     Section(

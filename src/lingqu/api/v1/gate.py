@@ -11,9 +11,12 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from lingqu import errands, gate, rights, trust
 from lingqu.api.routes import After, Size, asks, does, makes, reads, routes_of
 from lingqu.api.v1 import gate_shapes as shapes
+from lingqu.api.v1.shapes import WorkView, work_view
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
+from lingqu.gate import publishing
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import parse_instant
+from lingqu.trust import jobs
 
 
 @reads("/products", "List products")
@@ -98,6 +101,22 @@ def publish_product(
         platform, write.visit.caller, write.command, product=gate.ProductId(product)
     )
     return shapes.snapshot_view(made)
+
+
+@makes(
+    "/products/{product:str}/builds",
+    "gate.build.begin",
+    "Build a snapshot in the background",
+    status=202,
+)
+def begin_build(
+    write: FromWrite, product: FromPath[str], data: JSONBody[shapes.BeginBuild]
+) -> WorkView:
+    """This will have a snapshot built and published by a job; its work says how far it is."""
+    made = write.execute(
+        publishing.begin_build, work=jobs.WorkId(data.work), product=gate.ProductId(product)
+    )
+    return work_view(made)
 
 
 @reads("/products/{product:str}/snapshots", "List snapshots")
@@ -199,7 +218,7 @@ def routers() -> tuple[Router, ...]:
     """This will give the routes."""
     handlers: list[Any] = [
         find_products, define_product, get_product, revise_product, withdraw_product,
-        publish_product, find_snapshots, call_product, explain_call, find_calls, ask_query,
-        explain_query, stop_query,
+        publish_product, begin_build, find_snapshots, call_product, explain_call, find_calls,
+        ask_query, explain_query, stop_query,
     ]  # fmt: skip
     return routes_of("/api/v1/gate", "gate", handlers)

@@ -86,6 +86,12 @@ class SnapshotView(msgspec.Struct, kw_only=True):
     published_at: str
 
 
+class BeginBuild(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The work a snapshot is built by, under an id the caller made (`wrk_...`)."""
+
+    work: str
+
+
 class SnapshotList(msgspec.Struct, kw_only=True):
     """The snapshots of a product, newest first."""
 

@@ -137,26 +137,15 @@ def run_delivery(database: Database, work: jobs.WorkId, workshop: Workshop) -> N
     What is refused or stopped ends the work and loads nothing; what is merely unavailable is
     raised, to be tried again.
     """
-    with database.reading(trust.PLATFORM) as tx:
-        asked = jobs.work_for(tx, work)
-        row = tx.maybe(_HANDED, (work,))
-    if asked.state.is_over:
-        return
-    progress = jobs.Progress(database=database, work=work)
-    caller = Caller(account=asked.account, channel="job", correlation=str(work))
-    try:
-        progress(0, 0)
-        made = _carry_out(database, caller, trust.CommandId.of(work.uuid), workshop, row, progress)
-    except errors.Unavailable:
-        raise
-    except errors.LingquError as refusal:
-        progress.refuse(refusal)
-        return
-    except Exception:
-        # The edge of the work: whoever waits learns that it failed, the worker logs why.
-        progress.refuse(jobs.WorkFailed(work=work))
-        raise
-    progress.finish(made.id)
+
+    def load(caller: Caller, _: jobs.Work, progress: jobs.Progress) -> str:
+        with database.reading(trust.PLATFORM) as tx:
+            row = tx.maybe(_HANDED, (work,))
+        progress.reach(0, 0)
+        command = trust.CommandId.of(work.uuid)
+        return _carry_out(database, caller, command, workshop, row, progress).id
+
+    jobs.do_work(database, work, load)
 
 
 def _carry_out(

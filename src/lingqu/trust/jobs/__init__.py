@@ -3,7 +3,7 @@
 
 Queuing and running jobs is `runtime.jobs`. Here stands who may put a failed one back or throw it
 away, and the fact that they did; and what a **work** is: begun inside a command (`begin_work`),
-told about by its job (`Progress`), seen and stopped by whoever asked for it.
+told about by its job (`do_work`, `Progress`), seen and stopped by whoever asked for it.
 """
 
 from lingqu.runtime.jobs import FailedJob, QueuedJob
@@ -27,10 +27,10 @@ from lingqu.trust.jobs.works import (
     WorkState,
     WorkStopped,
     begin_work,
+    do_work,
     find_works,
     get_work,
     stop_work,
-    work_for,
 )
 
 __all__ = (
@@ -49,6 +49,7 @@ __all__ = (
     "WorkState",
     "WorkStopped",
     "begin_work",
+    "do_work",
     "drop_job",
     "find_failed_jobs",
     "find_queued_jobs",
@@ -56,5 +57,4 @@ __all__ = (
     "get_work",
     "retry_job",
     "stop_work",
-    "work_for",
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lingqu.kernel import canon, errors
@@ -17,7 +18,7 @@ from lingqu.kernel.ids import Id
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import to_plain
-from lingqu.runtime import Database, Row, Tx
+from lingqu.runtime import Caller, Database, Row, Tx
 from lingqu.trust.access import (
     PLATFORM,
     AccessDenied,
@@ -164,21 +165,17 @@ def get_work(tx: Tx, work: WorkId) -> Work:
     return held
 
 
-def find_works(tx: Tx, *, page: PageRequest) -> Page[Work]:
-    """This will list works, newest first: everyone's for who runs the platform, else one's own."""
+def find_works(tx: Tx, *, page: PageRequest, subject: str | None = None) -> Page[Work]:
+    """This will list works, newest first: everyone's for who runs the platform, else one's own.
+
+    With `subject` only those about it.
+    """
     mine = None if is_allowed(tx, Action.READ, Kind.WORK) else str(tx.caller.account)
-    rows = tx.all(_LISTED, (mine, mine, page.key, page.key, page.size + 1))
+    about = None if subject is None else str(subject)
+    rows = tx.all(_LISTED, (mine, mine, about, about, page.key, page.key, page.size + 1))
     found = tuple(_read(row) for row in rows)
     more = len(found) > page.size
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
-
-
-def work_for(tx: Tx, work: WorkId) -> Work:
-    """This will read a work for the job that does it. Raises WorkNotFound."""
-    row = tx.maybe(_ONE, (work,))
-    if row is None:
-        raise WorkNotFound(id=work)
-    return _read(row)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -190,11 +187,13 @@ class Progress:
     told_at_ns: int = field(default=0)
 
     def __call__(self, done: int, total: int) -> None:
-        """Say how far it is. Raises WorkStopped where somebody asked to stop it."""
-        now = time.monotonic_ns()
-        if now - self.told_at_ns < TELL_EVERY_NS:
-            return
-        self.told_at_ns = now
+        """Say how far it is, now and then. Raises WorkStopped where somebody asked to stop it."""
+        if time.monotonic_ns() - self.told_at_ns >= TELL_EVERY_NS:
+            self.reach(done, total)
+
+    def reach(self, done: int, total: int) -> None:
+        """Say how far it is at once, as where a stage begins. Raises WorkStopped."""
+        self.told_at_ns = time.monotonic_ns()
         with self.database.transaction(PLATFORM) as tx:
             row = tx.maybe(_TELL, (done, total, tx.now, self.work))
         if row is None or row["stop_at"] is not None:
@@ -217,6 +216,35 @@ class Progress:
         parameters = canon.encode(to_plain(told)).decode()
         with self.database.transaction(PLATFORM) as tx:
             tx.execute(_END, (state.value, result, code, parameters, tx.now, self.work))
+
+
+def do_work(database: Database, work: WorkId, do: Callable[[Caller, Work, Progress], str]) -> None:
+    """This will do a work in its job, as the one who asked; `do` gives the id of what it made.
+
+    What is refused or stopped ends the work; what is merely unavailable is raised, to be tried
+    again. Raises WorkNotFound.
+    """
+    with database.reading(PLATFORM) as tx:
+        row = tx.maybe(_ONE, (work,))
+    if row is None:
+        raise WorkNotFound(id=work)
+    asked = _read(row)
+    if asked.state.is_over:
+        return
+    progress = Progress(database=database, work=work)
+    caller = Caller(account=asked.account, channel="job", correlation=str(work))
+    try:
+        made = do(caller, asked, progress)
+    except errors.Unavailable:
+        raise
+    except errors.LingquError as refusal:
+        progress.refuse(refusal)
+        return
+    except Exception:
+        # The edge of the work: whoever waits learns that it failed, the worker logs why.
+        progress.refuse(WorkFailed(work=work))
+        raise
+    progress.finish(made)
 
 
 def _authorize(tx: Tx, held: Work, action: Action) -> None:
@@ -255,7 +283,8 @@ _COLUMNS = """
 """
 _ONE = f"{_COLUMNS} WHERE id = %s"
 _LISTED = (
-    f"{_COLUMNS} WHERE (%s::text IS NULL OR account = %s) AND (%s::text IS NULL OR id < %s)"
+    f"{_COLUMNS} WHERE (%s::text IS NULL OR account = %s)"
+    " AND (%s::text IS NULL OR subject = %s) AND (%s::text IS NULL OR id < %s)"
     " ORDER BY id DESC LIMIT %s"
 )
 _INSERT = """

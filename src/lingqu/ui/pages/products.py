@@ -3,33 +3,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litestar import Response, get, post
-from litestar.datastructures import State
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from lingqu import errands, gate, rights, trust
-from lingqu.gate import Product, ProductId
+from lingqu import gate, rights, trust
+from lingqu.gate import Product, ProductId, publishing
 from lingqu.kernel.paging import PageRequest
 from lingqu.rights import registry
 from lingqu.runtime import Tx, new_id
+from lingqu.trust import jobs
 from lingqu.ui import tables
 from lingqu.ui.pages import product_acts as acts
 from lingqu.ui.pages import registry_acts
+from lingqu.ui.pages.works import PATH as WORKS_PATH
+from lingqu.ui.pages.works import TONES
 from lingqu.ui.policies import policy_text, policy_words
 from lingqu.ui.provided import FromDesk, FromForm
-from lingqu.ui.refusals import PageNotFound
 from lingqu.ui.rendering import Desk, shorten
 from lingqu.ui.tables import Column, Show
 from lingqu.ui.things import Card, Cell, Link, Step, Thing, gather_own, id_cell, show_thing
-from lingqu.ui.works import Work, Works, WorkState
 
 PATH = "/gate/products"
 _GRANTS = PageRequest(size=200)
 _SNAPSHOTS = 10
+_BUILDS = PageRequest(size=10)
 STAGES = ("tables", "build", "publish")
 
 
@@ -152,6 +153,7 @@ def product_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
         words = policy_words(desk, policy, acts.column_words(tx, policy))
         snapshots = gate.find_snapshots(tx, held.id)[:_SNAPSHOTS]
         may_change = trust.is_allowed(tx, trust.Action.CHANGE, trust.Kind.PRODUCT, owner=held.owner)
+        builds = jobs.find_works(tx, page=_BUILDS, subject=held.id).items if may_change else ()
         registered = _registered(tx, held.id) if may_change else True
     todo: list[Link] = []
     if may_change and held.withdrawn_at is None:
@@ -189,7 +191,7 @@ def product_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
                 ),
                 Card(name="policy", title=desk.text("ui.product.policy"), code=policy_text(policy)),
             ),
-            right=_beside(desk, held, names, snapshots),
+            right=(*_beside(desk, held, names, snapshots), *_builds(desk, builds)),
             acts=tuple(todo),
         ),
     )
@@ -236,74 +238,54 @@ def _beside(
     )
 
 
+def _builds(desk: Desk, builds: Sequence[jobs.Work]) -> tuple[Card, ...]:
+    """The visitor's own builds of a product, where there are any."""
+    if not builds:
+        return ()
+    steps = tuple(
+        Step(
+            words=desk.when(one.asked_at),
+            href=f"{WORKS_PATH}/{one.id}",
+            badge=desk.text(f"ui.work.state.{one.state.value}"),
+            tone=TONES[one.state],
+        )
+        for one in builds
+    )
+    return (Card(name="builds", title=desk.text("ui.product.builds"), steps=steps),)
+
+
 def _registered(tx: Tx, product: str) -> bool:
     return bool(registry.find_by_subject(tx, product))
 
 
 @get(f"{PATH}/{{about:str}}/publish", sync_to_thread=True)
-def publish_page(desk: FromDesk, about: FromPath[str], state: State) -> Response[str]:
-    """This will ask to build a snapshot, or tell how far one is; it asks again by itself."""
-    mine = desk.require()
+def publish_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
+    """This will ask whether to build a snapshot, and lead to the builds under way."""
+    desk.require()
     with desk.reading() as tx:
         held = gate.get_product(tx, ProductId(about))
         gate.check_may_publish(tx, held)
-    works: Works = state["works"]
-    key = desk.argument("work")
-    work = works.find(key, owner=mine.account) if key else None
-    answer = desk.show(
+        builds = jobs.find_works(tx, page=_BUILDS, subject=held.id).items
+    return desk.show(
         "gate/publish.html",
         held=held,
-        work=work,
-        key=key,
-        stages=tuple((one, desk.text(f"ui.publish.{one}"), _reached(work, one)) for one in STAGES),
-        refusal=None if work is None else desk.explain(work.refusal),
-        new_key=new_id(trust.CommandId),
+        work=new_id(jobs.WorkId),
+        under_way=tuple(
+            (f"{WORKS_PATH}/{one.id}", desk.when(one.asked_at))
+            for one in builds
+            if not one.state.is_over
+        ),
+        stages=tuple(desk.text(f"ui.publish.{one}") for one in STAGES),
     )
-    if work is not None and work.state is WorkState.RUNNING:
-        answer.headers["refresh"] = "1"
-    return answer
 
 
-def _reached(work: Work | None, stage: str) -> str:
-    if work is None:
-        return ""
-    if work.state is WorkState.DONE:
-        return "good"
-    here = STAGES.index(work.stage) if work.stage in STAGES else -1
-    place = STAGES.index(stage)
-    return "good" if place < here else "wait" if place == here else ""
+@post(f"{PATH}/{{about:str}}/publish", sync_to_thread=True, command="gate.build.begin")
+def publish(desk: FromDesk, form: FromForm, about: FromPath[str]) -> Redirect:
+    """This will have a snapshot built and published, and lead to where its progress is seen."""
+    desk.require()
+    command, work = form.id("command", trust.CommandId), form.id("work", jobs.WorkId)
+    desk.execute(command, publishing.begin_build, work=work, product=ProductId(about))
+    return desk.go(f"{WORKS_PATH}/{work}")
 
 
-@post(f"{PATH}/{{about:str}}/publish", sync_to_thread=True, command="gate.snapshot.publish")
-def publish(
-    desk: FromDesk, form: FromForm, about: FromPath[str], state: State
-) -> Response[str] | Redirect:
-    """This will begin to build and publish a snapshot, once for each form that was drawn."""
-    mine = desk.require()
-    works: Works = state["works"]
-    product, command = ProductId(about), form.id("command", trust.CommandId)
-    with desk.reading() as tx:
-        gate.check_may_publish(tx, gate.get_product(tx, product))
-    platform, caller = desk.platform, desk.visit.caller
-
-    def work(of: Work) -> None:
-        errands.publish_product(platform, caller, command, product=product, reach=of.reach)
-
-    desk.visit.commanded = True
-    works.begin(command, owner=mine.account, about=about, do=work)
-    return Redirect(f"{PATH}/{about}/publish?work={command}", status_code=303)
-
-
-@post(f"{PATH}/{{about:str}}/publish/cancel", sync_to_thread=True)
-def cancel_publish(desk: FromDesk, form: FromForm, about: FromPath[str], state: State) -> Redirect:
-    """This will stop building before anything becomes true."""
-    mine = desk.require()
-    works: Works = state["works"]
-    work = works.find(form.text("work"), owner=mine.account)
-    if work is None or work.about != about:
-        raise PageNotFound
-    work.stop.set()
-    return Redirect(f"{PATH}/{about}/publish?work={form.text('work')}", status_code=303)
-
-
-HANDLERS = (product_list, product_page, publish_page, publish, cancel_publish)
+HANDLERS = (product_list, product_page, publish_page, publish)

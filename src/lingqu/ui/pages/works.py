@@ -23,8 +23,8 @@ from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
 
 PATH = "/trust/works"
-_RESULTS = {"lod": "/supply/loads/{}"}
-_TONES = {
+_RESULTS = {"lod": "/supply/loads/{result}", "snp": "/gate/products/{subject}"}
+TONES = {
     WorkState.WAITING: "wait",
     WorkState.RUNNING: "wait",
     WorkState.DONE: "good",
@@ -75,10 +75,10 @@ def stop(desk: FromDesk, form: FromForm, work: FromPath[str]) -> Response[str] |
     return desk.go(f"{PATH}/{wanted}", done="work_stopped")
 
 
-def result_href(result: str) -> str | None:
-    """This will give the page of what a work made, where it has one."""
-    found = _RESULTS.get(result.partition("_")[0])
-    return None if found is None else found.format(result)
+def _result_href(held: Work) -> str | None:
+    """The page of what a work made, where it has one."""
+    found = _RESULTS.get(held.result.partition("_")[0])
+    return None if found is None else found.format(result=held.result, subject=held.subject)
 
 
 def _show(desk: Desk, work: WorkId, *, refusal: errors.LingquError | None = None) -> Response[str]:
@@ -88,9 +88,9 @@ def _show(desk: Desk, work: WorkId, *, refusal: errors.LingquError | None = None
         "trust/work.html",
         status=200 if refusal is None else status_of(refusal),
         held=held,
-        tone=_TONES[held.state],
+        tone=TONES[held.state],
         why=why_refused(desk, held.code, held.parameters),
-        result=result_href(held.result) if held.result else None,
+        result=_result_href(held),
         refusal=desk.explain(refusal),
     )
 
@@ -123,7 +123,7 @@ def _columns() -> tuple[Column[Work], ...]:
             label="ui.party.state",
             value=lambda one: f"ui.work.state.{one.state.value}",
             show=Show.LABEL,
-            tone=lambda one: _TONES[one.state],
+            tone=lambda one: TONES[one.state],
         ),
         Column[Work](
             name="percent",
