@@ -176,6 +176,20 @@ def test_a_settled_word_has_no_synonym_where_a_person_reads_it():
     assert len(catalogs) > 5
 
 
+def test_the_pictures_of_the_guides_are_small_and_each_is_shown_in_its_language():
+    guide = source.ROOT / "docs" / "guide"
+    shown = {
+        (file.parent / docs_site.target_of(token)).resolve()
+        for file in guide.rglob("*.md")
+        for token in docs_site.links(docs_site.parse(source.text(file)))
+        if token.type == "image" and token.content and file.parent.name in str(token.attrGet("src"))
+    }
+    drawn = {*(guide / "images").glob("*.png")}
+    assert shown == drawn
+    assert drawn
+    assert all(one.stat().st_size <= 60 * 1024 for one in drawn)
+
+
 def test_decisions_are_numbered_dated_and_have_a_status():
     records = source.files(".md", under=[source.ROOT / "docs" / "decisions"])
     assert records

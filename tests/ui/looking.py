@@ -12,9 +12,10 @@ from lingqu.runtime.i18n import translate
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 FULL = bool(os.environ.get("FULL_MATRIX") or os.environ.get("SCREENSHOTS"))
+MOST_HIGH = 760
 FOLDER = Path(os.environ.get("SCREENSHOTS") or "screenshots")
 GUIDES = Path(__file__).parents[2] / "docs" / "guide" / "images"
-SIZES = {"desk": (1280, 900), "phone": (390, 844), "guide": (1080, 680)}
+SIZES = {"desk": (1280, 900), "phone": (390, 844), "guide": (1080, 860)}
 LANGUAGES = ("zh-CN", "en")
 _RUN = """
 async () => {
@@ -79,6 +80,12 @@ def look_at(server, browser, found, language, size):
     return trouble
 
 
+def _main(page):
+    """What a page is about, without the frame around it, as much as a reader takes in at once."""
+    box = page.locator("main").bounding_box()
+    return page.screenshot(full_page=True, clip={**box, "height": min(box["height"], MOST_HIGH)})
+
+
 def picture(server, browser, found, wanted):
     """Draw the pages that the guides show, in both languages, as small pictures.
 
@@ -95,6 +102,6 @@ def picture(server, browser, found, wanted):
                 if wanted[name] is not None:
                     button, typed = wanted[name]
                     Clicking(page).press(translate(button, language), typed)
-                (GUIDES / f"{name}-{language}.png").write_bytes(shrink(page.screenshot()))
+                (GUIDES / f"{name}-{language}.png").write_bytes(shrink(_main(page)))
         finally:
             close()

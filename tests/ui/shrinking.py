@@ -7,7 +7,7 @@ from collections import Counter
 
 MOST = 60 * 1024
 _HEAD = b"\x89PNG\r\n\x1a\n"
-_LEVELS = (17, 34, 51, 85)
+_LEVELS = (5, 15, 51, 85)
 """How coarse colours become, in steps of a channel, until the picture is small enough."""
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from web_server import PASSWORD, filled, running, token
 
 from lingqu import trust
+from lingqu.gate.decisions import FIRST, LAST
 from lingqu.kernel.time import parse_instant
 from lingqu.runtime import new_id
 from lingqu.runtime.i18n import catalog
@@ -186,7 +187,7 @@ def test_the_language_switch_is_kept_and_returns_to_the_page(server):
         assert '<html lang="en">' in browser.get("/trust/verify").text
 
 
-def test_every_kind_of_fact_and_role_has_words():
+def test_every_kind_of_fact_role_and_rule_of_the_gate_has_words():
     codes = [
         f"ui.fact.{one.kind}" for one in trust.fact_kinds() if one.__module__.startswith("lingqu.")
     ]
@@ -194,6 +195,7 @@ def test_every_kind_of_fact_and_role_has_words():
     codes += [f"ui.party_kind.{kind.value}" for kind in trust.PartyKind]
     codes += [f"ui.account_kind.{kind.value}" for kind in trust.AccountKind]
     codes += [f"ui.account_state.{state.value}" for state in trust.AccountState]
+    codes += [f"ui.gate_rule.{rule.__name__}" for rule in (*FIRST, *LAST)]
     assert [code for code in codes if code not in catalog()] == []
 
 

@@ -34,7 +34,10 @@ def pages(story):
         regulator, "/supervision/reconciliations", "/supervision/reconciliations/rcl_"
     )
     report = _first(regulator, "/supervision/reports", "/supervision/reports/rpt_")
-    flow = _first(regulator, "/supervision/flows", "/supervision/flows/mtb_")
+    # The newest flow is of a call that was refused; the oldest was answered and paid.
+    regulator.go("/supervision/flows")
+    flow = "/supervision/flows/mtb_" + regulator.text.rpartition('href="/supervision/flows/mtb_')[2]
+    flow = flow.partition('"')[0]
     grant, contract, listing = seen["grant_p2"], seen["contract"], seen["listing_p2"]
     return (
         ("implementer", "operation", "/rights/operation"),

@@ -38,14 +38,19 @@ def policy_text(policy: gate.Policy) -> str:
     return json.dumps(to_plain(policy), ensure_ascii=False, indent=2)
 
 
+def length_of(desk: Desk, shape: gate.SubjectShape) -> str:
+    """This will say how long a subject is: exactly so, or between two lengths."""
+    code = "exactly" if shape.shortest == shape.longest else "between"
+    return desk.text(f"ui.length.{code}", shortest=shape.shortest, longest=shape.longest)
+
+
 def _verification(
     desk: Desk, policy: gate.VerificationPolicy, columns: Mapping[tuple[str, str], str]
 ) -> Iterator[str]:
     shape = policy.subject
     yield desk.text(
         "ui.reveals.subject",
-        shortest=shape.shortest,
-        longest=shape.longest,
+        length=length_of(desk, shape),
         kind=desk.text(f"ui.characters.{shape.characters.value}"),
     )
     for one in policy.predicates:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from litestar import Response, get
 from litestar.params import FromPath
 
@@ -19,7 +21,7 @@ from lingqu.ui.pages.evidence import reason
 from lingqu.ui.pages.market import PATH, fee_lines, schedule_of
 from lingqu.ui.pages.offers import offer_acts
 from lingqu.ui.pages.querying import offered_modes
-from lingqu.ui.policies import policy_words
+from lingqu.ui.policies import length_of, policy_words
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.refusals import PageNotFound
 from lingqu.ui.rendering import Desk
@@ -65,6 +67,7 @@ def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
         chain=admission.disclosed_chain(desk, held),
         service=service,
         reveals=words,
+        length=functools.partial(length_of, desk),
         acts=todo,
         waits_for=waits,
         sample=admission.SAMPLE.link(desk, held.id) if may_try else None,
