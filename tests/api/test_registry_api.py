@@ -26,6 +26,10 @@ def items(rule):
 def test_registries_are_kept_applied_to_and_looked_up(server, machine):
     asked = ("registrations", "registrations?kind=product", f"registrations?party={server.party}")
     before = [machine.get(f"{REGISTRY}/{path}").json() for path in asked]
+    shown = {
+        path: httpx.get(f"{server.url}{REGISTRY}/{path}").json()
+        for path in ("published", "published?kind=resource")
+    }
     named = post(
         machine,
         f"{REGISTRY}/registrars",
@@ -60,8 +64,9 @@ def test_registries_are_kept_applied_to_and_looked_up(server, machine):
         machine.get(f"{REGISTRY}/registrations/{new_id(registry.RegistrationId)}").status_code
         == 404
     )
-    for path in ("published", "published?kind=resource"):
-        assert httpx.get(f"{server.url}{REGISTRY}/{path}").json() == {"items": [], "next": None}
+    for path, held in shown.items():
+        assert httpx.get(f"{server.url}{REGISTRY}/{path}").json() == held
+    assert shown["published?kind=resource"] == {"items": [], "next": None}
     unknown = httpx.get(f"{server.url}{REGISTRY}/codes/7ABC")
     assert unknown.json()["code"] == "rights.registration.code_unknown"
     assert httpx.get(f"{server.url}{REGISTRY}/registrations").status_code == 401
