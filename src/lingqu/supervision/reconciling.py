@@ -154,6 +154,7 @@ def reconcile_contract(
     if not 0 < (ends - begins).days <= YEAR:
         raise BadPeriod(begins=begins.isoformat(), ends=ends.isoformat())
     deal = market.get_contract(tx, contract)
+    settlement.keep_still(tx, contract)
     require_followed(tx)
     booked = settlement.find_batches(tx, contract=contract, begins=begins, ends=ends)
     meter = _meter(tx, contract, begins, ends, booked)

@@ -57,6 +57,7 @@ from lingqu.market.settlement.tallies import (
     freeze_more,
     get_tally,
     is_free_to_go,
+    keep_still,
 )
 
 __all__ = (
@@ -95,6 +96,7 @@ __all__ = (
     "get_charge",
     "get_tally",
     "is_free_to_go",
+    "keep_still",
     "lock_earned",
     "note_shared",
     "price_batch",

@@ -126,6 +126,15 @@ class FundsFreed(trust.Fact):
     hold: holds.HoldId
 
 
+def keep_still(tx: Tx, contract: ContractId) -> None:
+    """This will let nothing be charged to a contract until the transaction ends.
+
+    Whoever compares meter, bill and ledger in several reads does this first. Raises
+    ContractNotFound.
+    """
+    lock_contract(tx, contract)
+
+
 @trust.command("market.frozen.add")
 def freeze_more(tx: Tx, *, contract: ContractId, amount: int) -> Tally:
     """This will freeze more of the buyer's money for a contract, after paying what is short.
