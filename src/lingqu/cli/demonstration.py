@@ -101,13 +101,11 @@ class Telling:
         self._chapter("demo.act_log")
         wait_until_sequenced(self.run, self.app, facts)
         seconds = time.monotonic() - waited
-        status = self.app.sequencer.status()
+        counted, refused, status = self._all_in_the_log()
         root = "" if status.root is None else status.root.hex()
         self._lines(("head.log_size", status.size), ("head.root", root))
         witness, size = self._witnessed(status.size)
         words, verified, altered = self._prove(facts, witnessed=bool(witness))
-        with self.app.database.reading(caller(self.run)) as tx:
-            counted = trust.count_facts(tx)
         self._farewell(address)
         return Told(
             profile=self.journal.profile,
@@ -117,8 +115,8 @@ class Telling:
             files=str(self.files),
             figures=self._figures(),
             beats=self.journal.beats(),
-            facts=counted.facts,
-            refused=counted.refused,
+            facts=counted,
+            refused=refused,
             log_size=status.size,
             log_root=root,
             checkpoint_s=round(seconds, 3),
@@ -202,6 +200,20 @@ class Telling:
             check=False,
         )
         return ended.returncode == 0, (ended.stdout + ended.stderr).strip()
+
+    def _all_in_the_log(self) -> tuple[int, int, logs.LogStatus]:
+        """Wait until the log holds every fact there is, those of the platform's own work too.
+
+        Gives how many facts there are, how many of them refusals, and how the log stands.
+        """
+        deadline = time.monotonic() + _WITNESS_S
+        while True:
+            with self.app.database.reading(caller(self.run)) as tx:
+                counted = trust.count_facts(tx)
+            status = self.app.sequencer.status()
+            if status.size == counted.facts or time.monotonic() > deadline:
+                return counted.facts, counted.refused, status
+            time.sleep(_PAUSE_S)
 
     def _witnessed(self, size: int) -> tuple[str, int]:
         self._chapter("demo.act_witness")
