@@ -17,6 +17,7 @@ from lingqu.ui import tables
 from lingqu.ui.asking import statement_rows
 from lingqu.ui.pages import registry_acts
 from lingqu.ui.pages.procedures import PROCEDURES_PATH, subject_href
+from lingqu.ui.pages.registry_acts import registration_columns
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.refusals import PageNotFound, status_of
 from lingqu.ui.rendering import Desk
@@ -40,32 +41,8 @@ def registry_page(desk: FromDesk) -> Response[Any]:
                 refusal = unknown
         found, is_cut = tables.gather(lambda page: registry.find_published(tx, page=page))
         names = desk.names(tx, {one.applicant for one in found})
-    columns = (
-        Column[Registration](
-            name="title",
-            label="ui.registry.subject",
-            value=lambda one: one.title,
-            href=lambda one: f"{PATH}/{one.id}",
-            sub=lambda one: one.code,
-        ),
-        Column[Registration](
-            name="kind",
-            label="ui.registry.kind",
-            value=lambda one: f"ui.registration_kind.{one.kind.value}",
-            show=Show.LABEL,
-        ),
-        Column[Registration](
-            name="applicant",
-            label="ui.registry.applicant",
-            value=lambda one: names.get(one.applicant, one.applicant),
-        ),
-        Column[Registration](
-            name="state",
-            label="ui.party.state",
-            value=lambda one: f"ui.registration_state.{one.state.value}",
-            show=Show.LABEL,
-            tone=lambda one: "good" if one.state is RegistrationState.REGISTERED else "wait",
-        ),
+    columns = registration_columns(
+        names,
         Column[Registration](
             name="until",
             label="ui.registry.until",

@@ -13,7 +13,13 @@ from lingqu import gate, rights, supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
 from lingqu.rights import registry
-from lingqu.rights.registry import ChangeId, Registration, RegistrationId, RegistrationKind
+from lingqu.rights.registry import (
+    ChangeId,
+    Registration,
+    RegistrationId,
+    RegistrationKind,
+    RegistrationState,
+)
 from lingqu.runtime import Tx
 from lingqu.ui import tables
 from lingqu.ui.acts import Act, Asked, Field, Given, Input
@@ -64,7 +70,15 @@ def own_list(desk: FromDesk) -> Response[Any]:
         )
         names = desk.names(tx, {one.applicant for one in found})
         subjects = _subjects(desk, tx, mine, {one.subject for one in found})
-    columns = _columns(names)
+    columns = registration_columns(
+        names,
+        Column[Registration](
+            name="applied",
+            label="ui.registry.applied",
+            value=lambda one: one.applied_at,
+            show=Show.INSTANT,
+        ),
+    )
     title = desk.text("ui.registrations.title")
     if tables.wants_file(desk):
         return tables.listed_sheet(desk, found, columns=columns, name=title)
@@ -95,7 +109,10 @@ def own_list(desk: FromDesk) -> Response[Any]:
     )
 
 
-def _columns(names: Mapping[str, str]) -> tuple[Column[Registration], ...]:
+def registration_columns(
+    names: Mapping[str, str], last: Column[Registration]
+) -> tuple[Column[Registration], ...]:
+    """This gives the columns of a list of registrations, with the moment that counts last."""
     return (
         Column[Registration](
             name="title",
@@ -120,14 +137,9 @@ def _columns(names: Mapping[str, str]) -> tuple[Column[Registration], ...]:
             label="ui.party.state",
             value=lambda one: f"ui.registration_state.{one.state.value}",
             show=Show.LABEL,
-            tone=lambda one: "good" if one.code else "wait",
+            tone=lambda one: "good" if one.state is RegistrationState.REGISTERED else "wait",
         ),
-        Column[Registration](
-            name="applied",
-            label="ui.registry.applied",
-            value=lambda one: one.applied_at,
-            show=Show.INSTANT,
-        ),
+        last,
     )
 
 
