@@ -220,7 +220,7 @@ def test_a_file_a_sample_and_a_reconciliation(server, machine, offered):
     made = post(machine, "gate/files", job=job, grant=grant, product=product, purpose=CREDIT,
                 key_column="segment", value_column="city", content=CONTENT)  # fmt: skip
     assert made["format"] == "csv"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while machine.get(f"{BASE}/files/{job}").json()["state"] == "waiting":
         assert time.monotonic() < deadline
     answers = machine.get(f"{BASE}/files/{job}/answers")

@@ -249,7 +249,7 @@ def _contract(bazaar, clients, listing, use):
         tx.defer("market.contracts.expire")
     began = time.monotonic()
     while banker.get(f"{BASE}/contracts/{due}").json()["status"] != "06":
-        assert time.monotonic() < began + 30
+        assert time.monotonic() < began + 60
         time.sleep(0.05)
     assert banker.get(funds).json()["available"]["minor"] == 3_000
 

@@ -10,7 +10,7 @@ from lingqu_verify import open_source, verify_log
 
 
 def awaited_log(server):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while True:
         known = httpx.get(f"{server.url}/api/v1/trust/installation").json()["log"]
         if known["size"] and not known["pending"]:

@@ -20,7 +20,7 @@ ARTICLE = "数据安全法 第四十四条"
 
 def until(look):
     """What `look` gives once it gives something; the log is followed within moments."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (found := look()):
         assert time.monotonic() < deadline, "supervision did not see it"
         time.sleep(0.05)

@@ -147,7 +147,7 @@ def test_strangers_are_refused_and_counted_by_source_and_route(server):
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")
         assert answer.json()["code"] == "api.authentication.required"
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     counted = 0
     while counted < 3 and time.monotonic() < until:
         counted += server.app.strangers.flush()
@@ -247,7 +247,7 @@ def test_no_bundle_shows_what_a_password_or_key_is_checked_against(machine):
 
 def awaited(machine, path):
     """A receipt, as soon as a checkpoint holds the fact."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while True:
         answer = machine.get(path)
         if answer.status_code == 200:

@@ -38,7 +38,7 @@ def sessions(world):
 
 def ended(world, before):
     """Poll until the database has noticed that the process is gone."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if world.place.sql(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND state <> 'idle'"

@@ -19,7 +19,7 @@ WAITING = """
 
 
 def until(condition, what):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.005)
@@ -52,7 +52,7 @@ class Queue:
         self.blocker.rollback()
         self.blocker.close()
         for thread in self.threads:
-            thread.join(timeout=20)
+            thread.join(timeout=60)
             assert not thread.is_alive()
         return self.outcomes
 

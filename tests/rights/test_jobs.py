@@ -83,7 +83,7 @@ def test_the_worker_sweeps_and_marks_what_is_overdue(tmp_path):
 
 
 def wait_for(app, root):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         with app.database.reading(LOCAL_ADMINISTRATOR) as tx:
             (quota,) = quantities.get_quota(tx, root)

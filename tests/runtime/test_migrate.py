@@ -271,7 +271,7 @@ def test_the_application_may_look_but_not_migrate(server, folder):
 
 @pytest.mark.crash
 def test_a_migrator_killed_in_the_middle_leaves_whole_files_only(owner, folder):
-    text = "CREATE TABLE runtime.c (x int); SELECT pg_sleep(30);"
+    text = "CREATE TABLE runtime.c (x int); SELECT pg_sleep(600);"
     write(folder, 3, "third", text)
     script = "import sys; from pathlib import Path; from lingqu.runtime.migrate import migrate;"
     script += "migrate(sys.argv[1], folder=Path(sys.argv[2]))"
@@ -284,4 +284,4 @@ def test_a_migrator_killed_in_the_middle_leaves_whole_files_only(owner, folder):
     write(folder, 3, "third", "CREATE TABLE runtime.c (x int);")
     before = time.monotonic()
     assert numbers(migrate(owner, folder=folder)) == [3]
-    assert time.monotonic() - before < 15
+    assert time.monotonic() - before < 300

@@ -207,7 +207,7 @@ def test_a_fact_is_shown_with_its_proof_and_its_bundle_verifies_in_the_page(serv
     with server.browser("administrator") as browser:
         path = re.search(r"/trust/facts/fct_\w+", browser.get(f"/trust/facts?subject={party}").text)
         assert path
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while "lq-ladder" not in (page := browser.get(path[0]).text):
             assert time.monotonic() < until
             time.sleep(0.02)

@@ -98,6 +98,7 @@ def code_at(secret, seconds=0):
 
 
 def enroll(client):
+    """Set up with the code of now: a code stays good for one step after its own."""
     page = send(client, "/account/second-factor").text
     secret = SECRET.search(page)[1]
     assert 'class="lq-qr" src="data:image/png;base64,iVBOR' in page, "a picture to scan"
@@ -105,7 +106,7 @@ def enroll(client):
         client,
         "/account/second-factor/enable",
         secret=secret,
-        code=code_at(secret, -30),
+        code=code_at(secret),
         present=PASSWORD,
     )
     assert answer.status_code == 200, answer.text
@@ -131,7 +132,7 @@ def test_a_second_factor_is_set_up_used_and_switched_off_without_script(person):
     fields = {"csrf": token(asked), "step": STEP.search(asked.text)[1], "next": "/account"}
     wrong = person.post("/login/code", data=fields | {"code": "000000x"})
     assert (wrong.status_code, "验证码不正确" in wrong.text) == (403, True)
-    done = person.post("/login/code", data=fields | {"code": code_at(secret)})
+    done = person.post("/login/code", data=fields | {"code": code_at(secret, 30)})
     assert (done.status_code, done.headers["location"]) == (303, "/account")
     assert "已启用" in person.get("/account").text
     refused = send(person, "/account/second-factor/disable", present="not the right one")

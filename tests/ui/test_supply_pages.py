@@ -104,7 +104,7 @@ def delivered(browser, resource, content, name="交付.csv"):
     )
     assert answer.status_code == 303, answer.text
     work = answer.headers["location"]
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         seen = browser.get(work)
         assert seen.status_code == 200

@@ -23,7 +23,7 @@ def settings(tmp_path):
         discard_postgres(data_dir=tmp_path / "data")
 
 
-def until(condition, within_s=30):
+def until(condition, within_s=60):
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline

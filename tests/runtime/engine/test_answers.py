@@ -132,7 +132,7 @@ def test_time_is_up_also_for_what_cannot_be_interrupted(ask):
     began = time.monotonic()
     refused("time_limit", ask, "SELECT sum(a.range * b.range) FROM range(10000000) a,"
             " range(10000000) b", time_ms=400)  # fmt: skip
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert ask("SELECT 1") == ((1,),)
 
 

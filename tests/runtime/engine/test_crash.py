@@ -127,7 +127,7 @@ def test_a_cancelled_worker_is_gone_and_its_caller_free_at_once(small):
     wait_for(lambda: not is_alive(worker))
     assert outcome == ["runtime.engine.cancelled"]
     # The bar is 100 ms and is measured in bench/; here only that nobody waited for the query.
-    assert freed < 5
+    assert freed < 60
 
 
 PLATFORM = """

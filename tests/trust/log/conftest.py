@@ -211,7 +211,7 @@ def another_world(cluster, tmp_path):
     made.close()
 
 
-def until(condition, *, within_s=20.0):
+def until(condition, *, within_s=60.0):
     """Poll until a condition holds, and give what it gave."""
     deadline = time.monotonic() + within_s
     while not (found := condition()):
