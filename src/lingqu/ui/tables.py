@@ -189,6 +189,8 @@ class TableView:
     is_searched: bool
     has_file: bool
     saved: tuple[SavedView, ...]
+    zone: str
+    """The time zone of its instants, where it has any."""
 
     @property
     def is_worth_saving(self) -> bool:
@@ -297,6 +299,7 @@ def draw(
         is_searched=is_searched,
         has_file=has_file,
         saved=tuple(one for one in desk.views if one.path == desk.path),
+        zone=desk.time_zone if any(one.show is Show.INSTANT for one in columns) else "",
     )
 
 
@@ -439,7 +442,7 @@ def _drawn(desk: Desk, column: Column[Row], row: Row) -> Drawn:
     numeric = column.show in {Show.NUMBER, Show.MONEY}
     return Drawn(
         words=_words(desk, column.show, value),
-        css="lq-num" if numeric else "lq-nowrap" if column.show in _NARROW else "",
+        css="lq-num" if numeric else "lq-nowrap" if column.show in _NARROW else "lq-words",
         href=column.href(row) if column.href is not None else None,
         sub=column.sub(row) if column.sub is not None else None,
         tone=column.tone(row) if column.tone is not None else None,
@@ -465,7 +468,7 @@ def _words(desk: Desk, show: Show, value: Cell) -> str:
         case Show.ID, str():
             return shorten(value)
         case _, datetime():
-            return desk.when(value)
+            return desk.minute(value)
         case _, date():
             return desk.day(value)
     return str(value)

@@ -68,12 +68,12 @@ def contract_list(desk: FromDesk) -> Response[Any]:
 def _columns(names: Mapping[str, str]) -> tuple[Column[Contract], ...]:
     return (
         Column[Contract](
-            name="id",
-            label="ui.contract.id",
-            value=lambda one: one.id,
-            show=Show.ID,
+            name="product",
+            label="ui.listing.product",
+            value=lambda one: one.title,
             href=lambda one: f"{PATH}/{one.id}",
         ),
+        Column[Contract](name="id", label="ui.contract.id", value=lambda one: one.id, show=Show.ID),
         Column[Contract](
             name="seller",
             label="ui.contract.seller",

@@ -23,7 +23,7 @@ from lingqu.ui.pages.works import PATH as WORKS_PATH
 from lingqu.ui.pages.works import TONES
 from lingqu.ui.policies import policy_text, policy_words
 from lingqu.ui.provided import FromDesk, FromForm
-from lingqu.ui.rendering import Desk, shorten
+from lingqu.ui.rendering import Desk, clip, shorten
 from lingqu.ui.tables import Column, Show
 from lingqu.ui.things import Card, Cell, Link, Step, Thing, gather_own, id_cell, show_thing
 
@@ -84,7 +84,7 @@ def _columns(names: Mapping[str, str]) -> tuple[Column[Product], ...]:
             label="ui.listing.title",
             value=lambda one: one.title,
             href=lambda one: f"{PATH}/{one.id}",
-            sub=lambda one: one.summary[:90],
+            sub=lambda one: clip(one.summary, 90),
         ),
         Column[Product](
             name="form",
