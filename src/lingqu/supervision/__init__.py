@@ -39,12 +39,12 @@ from lingqu.supervision.reconciling import (
 from lingqu.supervision.reports import (
     Report,
     ReportId,
-    draw_report,
     find_reports,
     get_report,
     is_reproduced,
     make_report,
     read_figures,
+    report_paper,
     write_report,
 )
 
@@ -66,7 +66,6 @@ __all__ = (
     "bundle_of",
     "chargeable",
     "close_case",
-    "draw_report",
     "find_cases",
     "find_facts_about",
     "find_flows",
@@ -86,5 +85,6 @@ __all__ = (
     "read_figures",
     "reconcile_contract",
     "reconcile_day",
+    "report_paper",
     "write_report",
 )

@@ -29,7 +29,10 @@ Link = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Some words, with where they lead, how they are toned, and what stands small below."""
+    """Some words, with where they lead, how they are toned, and what stands small below.
+
+    `links` are files to download, shown instead of the words.
+    """
 
     words: str
     href: str | None = None
@@ -37,6 +40,7 @@ class Cell:
     sub: str | None = None
     code: bool = False
     title: str | None = None
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,7 @@ class Card:
     links: tuple[Link, ...] = ()
     code: str = ""
     none: str = ""
+    foot: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -107,11 +112,6 @@ def show_thing(
 def id_cell(value: str, href: str | None = None) -> Cell:
     """This will show an id or a digest, shortened for the eye and whole in the title."""
     return Cell(words=shorten(value), code=True, title=value, href=href)
-
-
-def files_of(path: str, *endings: str) -> tuple[Link, ...]:
-    """This will link the same paper as files of several kinds."""
-    return tuple((f"{path}/{one}", one.upper()) for one in endings)
 
 
 def parties_to_see(

@@ -24,7 +24,7 @@ from lingqu.rights.registry.applying import (
 from lingqu.rights.registry.certificates import (
     NotCoded,
     PublicEntry,
-    certificate_sheet,
+    certificate_paper,
     public_entry,
 )
 from lingqu.rights.registry.changes import (
@@ -92,7 +92,7 @@ __all__ = (
     "Registry",
     "apply_change",
     "apply_registration",
-    "certificate_sheet",
+    "certificate_paper",
     "code_registration",
     "end_registrar",
     "find_by_code",

@@ -13,12 +13,13 @@ from litestar.response import Redirect
 from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.kernel.charts import Chart, Timer, compile_chart
-from lingqu.runtime import Tx, documents, new_id
+from lingqu.runtime import Tx, new_id
 from lingqu.runtime.calendar import local_day
 from lingqu.trust import procedures, rulebook
 from lingqu.trust.procedures import ParticipantId, Procedure, ProcedureId, ProcedureView
 from lingqu.ui import flows, tables
 from lingqu.ui.forms import Form
+from lingqu.ui.papers import check_ending, paper_answer, papers_card
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import FormIncomplete, PageNotFound, status_of
 from lingqu.ui.rendering import Desk, shorten
@@ -26,10 +27,9 @@ from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.uploads import ACCEPTED, keep_uploads, read_kept
 
 PROCEDURES_PATH = "/trust/procedures"
-_SIGNED = "json"
-"""The ending of a paper's content with its signature."""
 SUBJECT_PAGES = {
     "pty": "/trust/parties/{}",
+    "prc": "/trust/procedures/{}",
     "res": "/supply/resources/{}",
     "dty": "/supply/duties",
     "grt": "/rights/grants/{}",
@@ -222,24 +222,10 @@ def document(
 ) -> Response[bytes]:
     """This will give a paper of the procedure as Word or PDF, or its content as it is signed."""
     desk.require()
-    if ending not in {_SIGNED, *(one.value for one in documents.Format)}:
-        raise PageNotFound
+    check_ending(ending)
     with desk.reading() as tx:
         paper = procedures.document_data(tx, procedure=ProcedureId(procedure), document=document)
-    seal = desk.platform.seal
-    if ending == _SIGNED:
-        name = f"{paper.label.zh}-{paper.procedure[-8:]}.{_SIGNED}"
-        content = seal.sign(paper.template, paper.data)
-        return tables.file_answer(content, name=name, media_type="application/json")
-    made = documents.render(
-        paper.template,
-        paper.data,
-        to=documents.Format(ending),
-        fonts=desk.platform.settings.fonts_dir,
-        seal=seal,
-    )
-    name = f"{paper.label.zh}-{paper.procedure[-8:]}.{ending}"
-    return tables.file_answer(made.content, name=name, media_type=made.media_type)
+    return paper_answer(desk, paper, ending, name=f"{paper.label.zh}-{paper.procedure[-8:]}")
 
 
 @get(f"{PROCEDURES_PATH}/{{procedure:str}}/files/{{attachment:str}}", sync_to_thread=True)
@@ -267,7 +253,13 @@ def show_procedure(
     """This will show one procedure whole, with what was refused and what was typed."""
     with desk.reading() as tx:
         view = procedures.get_procedure(tx, procedure)
-        papers = procedures.find_documents(tx, procedure=procedure)
+        papers = papers_card(
+            desk, tx, procedure,
+            *(
+                (f"{PROCEDURES_PATH}/{procedure}/documents/{one.name}/", desk.label(one.label))
+                for one in procedures.find_documents(tx, procedure=procedure)
+            ),
+        )  # fmt: skip
         parties = {one.party for one in view.participants} | {one.party for one in view.steps}
         names = desk.names(tx, {view.procedure.owner, *parties})
         nameable, people = _nameable(tx, view)

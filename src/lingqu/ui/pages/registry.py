@@ -12,14 +12,15 @@ from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.rights import registry
 from lingqu.rights.registry import Registration, RegistrationId, RegistrationState
-from lingqu.runtime import Tx, documents
+from lingqu.runtime import Tx
 from lingqu.ui import tables
 from lingqu.ui.asking import statement_rows
 from lingqu.ui.pages import registry_acts
 from lingqu.ui.pages.procedures import PROCEDURES_PATH, subject_href
 from lingqu.ui.pages.registry_acts import registration_columns
+from lingqu.ui.papers import check_ending, paper_answer, papers_card
 from lingqu.ui.provided import FromDesk
-from lingqu.ui.refusals import PageNotFound, status_of
+from lingqu.ui.refusals import status_of
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.things import todo_of
@@ -84,6 +85,8 @@ def registration_page(desk: FromDesk, registration: FromPath[str]) -> Response[s
         entry = registry.public_entry(tx, held)
         todo, waits = _acts(desk, tx, held)
         changes = registry.find_changes(tx, registration=wanted)
+        paper = (f"{PATH}/{wanted}/certificate/", desk.text("ui.registry.certificate"))
+        papers = None if held.code is None else papers_card(desk, tx, wanted, paper)
         stated = statement_rows(
             desk, tx, registry_acts.materials_rule(held.kind), held.statements()
         )
@@ -92,6 +95,7 @@ def registration_page(desk: FromDesk, registration: FromPath[str]) -> Response[s
         acts=todo,
         waits_for=waits,
         changes=changes,
+        papers=papers,
         held=held,
         entry=entry,
         stated=stated,
@@ -135,13 +139,10 @@ def certificate(
     desk: FromDesk, registration: FromPath[str], ending: FromPath[str]
 ) -> Response[bytes]:
     """This will print the certificate with its code as QR."""
-    if ending not in {one.value for one in documents.Format}:
-        raise PageNotFound
+    check_ending(ending)
     wanted = RegistrationId(registration)
     with desk.reading() as tx:
         held = registry.get_registration(tx, wanted)
         link = f"{desk.base}{PATH}?code={held.code or ''}"
-        paper = registry.certificate_sheet(tx, wanted, link=link)
-    made = documents.render(paper.template, paper.data, to=documents.Format(ending))
-    name = f"登记凭证-{wanted[-8:]}.{ending}"
-    return tables.file_answer(made.content, name=name, media_type=made.media_type)
+        paper = registry.certificate_paper(tx, wanted, link=link)
+    return paper_answer(desk, paper, ending, name=f"登记凭证-{wanted[-8:]}")
