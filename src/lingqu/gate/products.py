@@ -8,7 +8,7 @@ of that grant. A new policy is a new edition; it takes effect with the next publ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lingqu import rights, supply, trust
@@ -271,6 +271,12 @@ def look_through_products(
     Columns: title, summary, form, owner, level, edition, snapshot (none, answers).
     """
     return PRODUCTS.look(tx, _OFFERED, look, owners=None if owners is None else list(owners))
+
+
+def find_titles(tx: Tx, *, products: Sequence[str]) -> Mapping[str, str]:
+    """This will name products by their ids, also those that were withdrawn."""
+    rows = tx.all("SELECT id, title FROM gate.product WHERE id = ANY(%s)", (list(products),))
+    return {row["id"]: row["title"] for row in rows}
 
 
 def find_used_grants(tx: Tx, *, grants: Sequence[rights.GrantId]) -> frozenset[str]:

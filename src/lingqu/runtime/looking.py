@@ -9,6 +9,7 @@ shown, and how many rows there are in all.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -77,6 +78,15 @@ class Shelf:
         rows = tx.all(pieced, values) if total else []
         return Looked(items=tuple(rows), total=total)
 
+    def values(self, tx: Tx, column: str, **parameters: object) -> tuple[str, ...]:
+        """This will list the values that a column has anywhere in the list."""
+        expression = self.columns[column]
+        rows = tx.all(
+            f"SELECT DISTINCT {expression} AS value FROM {self.source}",  # noqa: S608  # constants of a shelf
+            parameters,
+        )
+        return tuple(sorted(row["value"] for row in rows if row["value"] is not None))
+
     def _used(self, look: Look) -> tuple[str, ...]:
         """The columns whose words are needed: all to find words in, else the one to order by."""
         return tuple(name for name in look.said if look.words or name == look.order)
@@ -87,10 +97,7 @@ class Shelf:
         known = look.said[name]
         if not callable(known):
             return known
-        column = self.columns[name]
-        distinct = f"SELECT DISTINCT {column} AS value FROM {self.source}"  # noqa: S608  # constants of a shelf
-        there = [row["value"] for row in tx.all(distinct, dict(parameters))]
-        return known([one for one in there if one is not None])
+        return known(self.values(tx, name, **parameters))
 
     def _where(
         self, look: Look, said: Mapping[str, Mapping[str, str]], values: dict[str, object]
@@ -123,6 +130,7 @@ class Shelf:
         column = self.columns[look.order]
         if look.order in said:
             words = said[look.order]
-            values["look_ranks"] = sorted(words, key=lambda code: words[code])
-            column = f"array_position(%(look_ranks)s::text[], {column})"
+            ranked = sorted(words, key=lambda code: words[code])
+            values["look_ranks"] = json.dumps({code: rank for rank, code in enumerate(ranked)})
+            column = f"(%(look_ranks)s::jsonb -> {column})"
         return f"{column} {way}, {newest}"

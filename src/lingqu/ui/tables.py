@@ -32,6 +32,8 @@ Cell = str | int | Decimal | date | Instant | None
 PAGE_SIZE = 25
 FILE_MAX = 10_000
 """How many rows of a list that the database looks through a file of it holds at most."""
+CHOICES_MAX = 100
+"""How many things are offered to choose from in a form; words find the others."""
 GATHERED_MAX = 2_000
 """How many rows of a list are looked at here; a longer one says so."""
 _WORDS_MAX = 100
@@ -350,6 +352,12 @@ def look_of(ask: Ask, *, said: Mapping[str, Said] | None = None, most: int = FIL
         chosen=ask.chosen,
         said=said or {},
     )
+
+
+def look_for(desk: Desk, **chosen: str) -> Look:
+    """This will say what to offer in a form: the newest, or what `q` of the address names."""
+    words = read_ask(desk.query, filters=()).words
+    return Look(size=CHOICES_MAX, words=tuple(words.split()), chosen=chosen)
 
 
 def looked_table(

@@ -17,14 +17,14 @@ from lingqu.market.listings import Listing, ListingId, ListingState, ObjectionId
 from lingqu.rights import registry
 from lingqu.runtime import Tx
 from lingqu.ui import tables
-from lingqu.ui.acts import Act, Asked, Field, Given, Input
+from lingqu.ui.acts import Act, Asked, Field, Given, Input, narrowed
 from lingqu.ui.asking import opinion_field, reason_field
 from lingqu.ui.pages.market import PATH as LISTINGS_PATH
 from lingqu.ui.pages.market import fee_lines, schedule_of
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
-from lingqu.ui.things import Link, gather_own, my_party, reach_of, todo_of
+from lingqu.ui.things import Link, my_party, reach_of, todo_of
 
 PATH = "/market/offers"
 TONES = {
@@ -163,16 +163,14 @@ def offer_acts(desk: Desk, tx: Tx, held: Listing) -> tuple[tuple[Link, ...], str
 def _ask_application(desk: Desk, _: str) -> Asked:
     with desk.reading() as tx:
         sellers = my_party(desk, tx, trust.Action.CREATE, trust.Kind.LISTING)
-        found, _cut = gather_own(
-            [trust.PartyId(one) for one, _ in sellers],
-            lambda page, party: registry.find_registrations(
-                tx, page=page, party=party, kind=registry.RegistrationKind.PRODUCT
-            ),
-            key=lambda one: one.id,
+        look = tables.look_for(desk, kind=registry.RegistrationKind.PRODUCT.value, coded="yes")
+        found = registry.look_through_registrations(
+            tx, look=look, parties=[trust.PartyId(one) for one, _ in sellers]
         )
         venues = tuple((str(one.party), one.name) for one in market.find_venues(tx))
-    coded = [one for one in found if one.code]
+    coded = found.items
     return Asked(
+        narrowed=narrowed(look, found),
         trail=((PATH, desk.text("ui.offers.title")),),
         fields=(
             Field(
