@@ -17,7 +17,7 @@ from analysis import folder
 from lingqu.gate import answers
 from lingqu.gate.answers.copies import make_copy
 from lingqu.gate.answers.cube import CubeMaker
-from lingqu.gate.answers.telling import Sets, find_sets, judge_overlap
+from lingqu.gate.answers.telling import Overlap, Sets, find_sets
 from lingqu.gate.governance import (
     GovernedColumn,
     GovernedTable,
@@ -132,7 +132,7 @@ class _World:
         query = read(text, self.policy)
         assert find_refusal(Asked(query=query, policy=self.policy, mode=Mode.AD_HOC)) is None
         sets = find_sets(query, self.cube)
-        judge_overlap(sets, (), self.cube, 1)
+        Overlap(self.cube, 1).judge(sets)
         return query, sets
 
     def governed(self, text: str) -> object:

@@ -357,20 +357,23 @@ class OpenCube:
         self.cube, self.table = cube, table
         self.blocks = Blocks(cube.blocks)
         self.cells = tuple(self.blocks.place)
+        self.position = {cell: at for at, cell in enumerate(self.cells)}
+        self.has_merged = len(self.cells) > len(cube.blocks)
         names = [one.name for one in table.columns if one.measure is not None]
         self._measures = {name: at for at, name in enumerate(names)}
         self._rows = [one.rows for one in cube.figures]
+        self._newest = max(cube.versions, default=0)
         self._known: dict[object, Any] = {}
 
     def groups(self, dimensions: tuple[Dimension, ...]) -> list[Cell]:
         """This will give the group of each cell. Raises NotOnGrid."""
-        return self._once(
+        return self.once(
             dimensions, lambda: [*map(compile_group(dimensions, self.table), self.cells)]
         )
 
     def inside(self, predicate: Predicate) -> list[bool]:
         """This will say of each cell whether it lies inside a filter. Raises NotOnGrid."""
-        return self._once(
+        return self.once(
             predicate, lambda: [*map(compile_filter(predicate, self.table), self.cells)]
         )
 
@@ -408,8 +411,20 @@ class OpenCube:
         ]
         return Told(lines=tuple(told), has_withheld=withheld, withheld_entities=None)
 
-    def _once(self, name: object, make: Callable[[], V]) -> V:
-        """Remember what cells mean under a filter or in a group: both are asked again and again."""
+    def stands_as_of(self, version: int) -> bool:
+        """This will say whether every block's figures are those of a version."""
+        return self._newest <= version
+
+    def measure_of(self, name: str) -> int | None:
+        """This will give at which place the figures of a measure stand."""
+        return self._measures.get(name)
+
+    def is_never_missing(self, measure: int) -> bool:
+        """This will say whether every row has a value of a measure."""
+        return all(one.counts[measure] == one.rows for one in self.cube.figures)
+
+    def once(self, name: object, make: Callable[[], V]) -> V:
+        """This will remember what cells mean to a question: the same is asked again and again."""
         found: V | None = self._known.get(name)
         if found is None:
             if len(self._known) >= MEANINGS_MOST:
@@ -428,7 +443,7 @@ class OpenCube:
                 found.append(mine.pop() if len(mine) == 1 else None)
             return found
 
-        return self._once(("block", name), make)
+        return self.once(("block", name), make)
 
     def _guard(self, guard: Predicate) -> list[bool | None] | None:
         return None if guard == ALWAYS else self._by_block(guard, lambda: self.inside(guard))
@@ -444,11 +459,9 @@ class OpenCube:
         if len(places) != 1 or (place := places[0]) is None:
             raise NotInCube(aggregate=at + 1)
         if aggregate.function is Function.SUM:
-            return self._once(
-                ("sum", place), lambda: [one.sums[place] for one in self.cube.figures]
-            )
+            return self.once(("sum", place), lambda: [one.sums[place] for one in self.cube.figures])
         if aggregate.function is Function.COUNT:
-            return self._once(
+            return self.once(
                 ("count", place), lambda: [one.counts[place] for one in self.cube.figures]
             )
         raise NotInCube(aggregate=at + 1)
