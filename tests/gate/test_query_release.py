@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pure rules of release, attacked: blocks, partitions, lines, dominance, seeds, rounding."""
 
+import dataclasses
 import hashlib
 import hmac
 import random
@@ -14,6 +15,7 @@ from query_world import policy
 
 from lingqu.gate.answers import cells, copies, datasets, releasing
 from lingqu.gate.answers.cells import Blocks, Contents, Partition, Protection
+from lingqu.gate.answers.cube import CubeMaker
 from lingqu.gate.answers.releasing import Crowd, Line, Part, Share
 from lingqu.gate.answers.statement import print_certified, protections
 from lingqu.gate.governance import Function, GovernedTable
@@ -179,6 +181,38 @@ def test_a_copy_holds_the_hash_of_a_key_and_never_the_key(tmp_path):
     assert copies.is_hashed(again)
     same = f"SELECT person, lingqu_entity FROM read_parquet('{tmp_path / again[0][0]}')"
     assert duckdb.execute(same).fetchall() == first
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_cube_is_the_same_whether_entities_are_worked_on_together_or_apart(seed):
+    draw = random.Random(seed)
+    table = dataclasses.replace(TABLE, threshold=4)
+    with duckdb.connect(":memory:") as engine:
+        for name, more in (("v1", 0), ("v2", 40)):
+            engine.execute(
+                f"CREATE TABLE {name} (person BIGINT, town VARCHAR, kind VARCHAR, visited DATE,"
+                " lingqu_d_visited DATE, lingqu_u_amount BIGINT)"
+            )
+            engine.executemany(
+                f"INSERT INTO {name} VALUES (?, ?, ?, '2026-01-01', '2026-01-01', ?)",
+                [
+                    (draw.randrange(60) if at % 9 else None, draw.choice("甲乙丙'"),
+                     draw.choice(("门诊", None)), draw.choice((0, 5, 7, 90, None)))
+                    for at in range(150 + more)
+                ],
+            )  # fmt: skip
+
+        def ask(sql, versions, values=()):
+            for name, version in versions.items():
+                engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM v{version}")
+            yield from engine.execute(sql, [*values]).fetchall()
+
+        def make(at_once):
+            maker = CubeMaker(table, percent=10, ask=ask, at_once=at_once)
+            first = maker.make(1, None)
+            return first, maker.make(2, first)
+
+        assert make(1_000_000) == make(30)
 
 
 def test_a_sum_that_one_entity_dominates_is_not_told():

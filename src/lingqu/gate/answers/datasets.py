@@ -229,12 +229,15 @@ def _asking(
 ) -> Ask:
     limits = Limits(rows=ROWS_MOST, time_ms=TIME_MS, answer_bytes=1 << 34)
 
-    def ask(sql: str, versions: Mapping[str, int]) -> Iterator[tuple[Any, ...]]:
+    def ask(
+        sql: str, versions: Mapping[str, int], values: Sequence[Any] = ()
+    ) -> Iterator[tuple[Any, ...]]:
         sources = tuple(
             as_source(folder / COPIES, table, copies[version], name=name)
             for name, version in versions.items()
         )
-        for part in engine.stream(Job(sql=sql, tables=sources, limits=limits)):
+        job = Job(sql=sql, values=tuple(values), tables=sources, limits=limits)
+        for part in engine.stream(job):
             yield from part.rows
 
     return ask
