@@ -48,7 +48,11 @@ from lingqu.gate.answers.noise import (
     print_bounded,
     read_noisy,
 )
+from lingqu.gate.answers.published import (
+    find_published,
+)
 from lingqu.gate.answers.releasing import (
+    Told,
     release,
 )
 from lingqu.gate.answers.statement import (
@@ -57,6 +61,7 @@ from lingqu.gate.answers.statement import (
 )
 from lingqu.gate.answers.telling import (
     Admitted,
+    Memory,
     NotWhole,
     ToldMeanwhile,
     admit_query,
@@ -77,9 +82,11 @@ __all__ = (
     "BuiltCube",
     "Dataset",
     "LoadedSource",
+    "Memory",
     "NotWhole",
     "OpenCube",
     "Rounding",
+    "Told",
     "ToldMeanwhile",
     "add_noise",
     "admit_query",
@@ -91,6 +98,7 @@ __all__ = (
     "find_groups",
     "find_noisy",
     "find_proven",
+    "find_published",
     "is_additive",
     "keep_noisy",
     "load_noise",
