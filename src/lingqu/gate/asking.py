@@ -43,6 +43,8 @@ ROUNDS = 5
 CUBES_MOST = 64
 TEXTS_MOST = 2_000
 """So many texts are kept as what they mean under one version of a product."""
+REST_MS = 100
+"""What fails is told so long after the time a query may take, counted from its turn."""
 BUCKET_MS = 5
 """Answers of rows leave at multiples of this, and of an eighth of the time they took."""
 
@@ -260,18 +262,16 @@ class Asking:
                 _leave(began)
         except errors.LingquError as refusal:
             if refusal.code.startswith("runtime.engine."):
-                return self._failed(refusal, began, snapshot)
+                return self._failed(refusal, snapshot)
             return Brought(snapshot=snapshot, refusal=refusal)
         return Brought(snapshot=snapshot, released=released)
 
-    def _failed(self, refusal: errors.LingquError, began: int, snapshot: Any) -> Brought:
-        """One code for everything inside, at the end of the time a query may take."""
+    def _failed(self, refusal: errors.LingquError, snapshot: Any) -> Brought:
+        """One code for everything inside."""
         if refusal.code == "runtime.engine.cancelled":
             return Brought(snapshot=snapshot, refusal=QueryStopped())
         if isinstance(refusal, errors.Unavailable):
             return Brought(snapshot=snapshot, refusal=refusal)
-        left_ns = began + self._limits.time_ms * 1_000_000 - time.monotonic_ns()
-        time.sleep(max(0, left_ns) / 1_000_000_000)
         return Brought(snapshot=snapshot, refusal=QueryFailed())
 
     def _answer(
@@ -391,12 +391,19 @@ class Asking:
         job: Job,
         progress: Progress | None,
     ) -> tuple[tuple[Any, ...], ...]:
-        with (
-            self._cancellable(request) as cancel,
-            self._turns.taken(request.grant, cancel),
-            self._watched(request, ready, stand, cancel),
-        ):
-            return self._engine().query(job, cancel=cancel, progress=progress).rows
+        ends = 0
+        try:
+            with (
+                self._cancellable(request) as cancel,
+                self._turns.taken(request.grant, cancel),
+                self._watched(request, ready, stand, cancel),
+            ):
+                ends = time.monotonic_ns() + (self._limits.time_ms + REST_MS) * 1_000_000
+                return self._engine().query(job, cancel=cancel, progress=progress).rows
+        except errors.Rejected:
+            # Whatever failed, and however soon, is told at one moment after the turn began.
+            time.sleep(max(0, ends - time.monotonic_ns()) / 1_000_000_000)
+            raise
 
     @contextmanager
     def _cancellable(self, request: CallRequest) -> Iterator[Cancel]:
