@@ -45,6 +45,7 @@ from lingqu.gate.policies import (
     Policy,
     find_columns,
     parse_policy,
+    tell_policy,
 )
 from lingqu.gate.predicates import (
     Answer,
@@ -177,5 +178,6 @@ __all__ = (
     "settle_abandoned",
     "settle_by_meter",
     "settle_overdue",
+    "tell_policy",
     "withdraw_product",
 )

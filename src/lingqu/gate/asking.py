@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from lingqu import ledger, supply, trust
 from lingqu.gate import answers
@@ -32,6 +32,7 @@ from lingqu.gate.shelf import Ready, Stand
 from lingqu.gate.snapshots import open_key
 from lingqu.gate.sql import Asked, consider_query, find_refusal, read
 from lingqu.gate.turns import Turns
+from lingqu.gate.underway import Progress, Underway
 from lingqu.kernel import errors
 from lingqu.runtime import Database, Tx, new_id
 from lingqu.runtime.engine import Cancel, Engine, Job, Limits, SourceTable
@@ -67,9 +68,6 @@ class Joined(errors.Rejected):
     """A query over several tables is not answered in this mode."""
 
     code = "gate.query.joined"
-
-
-Progress: TypeAlias = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +109,7 @@ class Asking:
         self._cubes: OrderedDict[str, _Opened] = OrderedDict()
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], Cancel] = {}
+        self.underway = Underway(self._ask_begun, self._turns.place)
 
     def ask(
         self, request: CallRequest, asker: Asker, *, progress: Progress | None = None
@@ -126,8 +125,17 @@ class Asking:
             return self._desk.ask(request, asker)
         return self._desk.ask(request, asker, self._bring(request, looked, progress))
 
+    def close(self) -> None:
+        """This will stop the queries that were begun and are still under way."""
+        self.underway.close()
+
+    def _ask_begun(self, request: CallRequest, asker: Asker, progress: Progress) -> CallAnswer:
+        return self.ask(request, asker, progress=progress)
+
     def cancel(self, request: CallRequest) -> bool:
         """This will stop a running query of this process; gives whether there was one."""
+        if self.underway.stop(request.grant, request.call):
+            return True
         with self._lock:
             cancel = self._running.get((request.grant, request.call))
         if cancel is not None:
@@ -150,6 +158,7 @@ class Asking:
             try:
                 judged = self.judge(request, looked.ready)
                 cube = self._open(tx, looked.ready, judged).cube
+                _refuse_size(judged, cube)
                 if judged.mode is Mode.AD_HOC:
                     answers.find_admitted(tx, judged.query, cube, holder=looked.stand.holder)
                 elif judged.policy.dp is not None and judged.mode is Mode.DP:
@@ -215,6 +224,7 @@ class Asking:
         with self._database.reading(trust.PLATFORM) as tx:
             opened = self._open(tx, ready, judged)
         query, policy = judged.query, judged.policy
+        _refuse_size(judged, opened.cube)
         if judged.mode is Mode.CUBE:
             told = opened.cube.answer(query)
             return answers.write_answer(query, policy, Mode.CUBE, told)
@@ -322,22 +332,25 @@ class Asking:
         job: Job,
         progress: Progress | None,
     ) -> tuple[tuple[Any, ...], ...]:
+        told = Progress() if progress is None else progress
+        cancel = told.cancel
         with (
-            self._cancellable(request) as cancel,
+            self._cancellable(request, cancel),
             self._turns.taken(request.grant, cancel),
             self._watched(request, ready, stand, cancel),
         ):
+            told.begins()
             return self._engine().query(job, cancel=cancel, progress=progress).rows
 
     @contextmanager
-    def _cancellable(self, request: CallRequest) -> Iterator[Cancel]:
-        cancel, name = Cancel(), (request.grant, request.call)
+    def _cancellable(self, request: CallRequest, cancel: Cancel) -> Iterator[None]:
+        name = (request.grant, request.call)
         with self._lock:
             if name in self._running:
                 raise QueryStopped
             self._running[name] = cancel
         try:
-            yield cancel
+            yield
         finally:
             with self._lock:
                 self._running.pop(name, None)
@@ -404,6 +417,11 @@ def _about(request: CallRequest, ready: Ready) -> tuple[Considered, ...]:
     mode = next((one for one in policy.modes if one.value == request.mode), policy.modes[0])
     said = consider_query(request.query, policy, mode)
     return tuple(considered_as(one.rule, one.refusal) for one in said)
+
+
+def _refuse_size(judged: Judged, cube: answers.OpenCube) -> None:
+    """Refuse a question larger than the policy allows, by what is published."""
+    answers.refuse_size(judged.query, judged.policy, judged.mode, {cube.table.name: cube})
 
 
 def _leave(began: int) -> None:

@@ -51,6 +51,11 @@ from lingqu.gate.answers.noise import (
 from lingqu.gate.answers.releasing import (
     release,
 )
+from lingqu.gate.answers.sizes import (
+    TooManyGroups,
+    TooManyRows,
+    refuse_size,
+)
 from lingqu.gate.answers.statement import (
     print_certified,
     protections,
@@ -81,6 +86,8 @@ __all__ = (
     "OpenCube",
     "Rounding",
     "ToldMeanwhile",
+    "TooManyGroups",
+    "TooManyRows",
     "add_noise",
     "admit_query",
     "as_source",
@@ -102,6 +109,7 @@ __all__ = (
     "publish_cubes",
     "read_noisy",
     "refuse_extremes",
+    "refuse_size",
     "release",
     "spend_noise",
     "table_of",

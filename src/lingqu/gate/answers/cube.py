@@ -362,6 +362,11 @@ class OpenCube:
         self._rows = [one.rows for one in cube.figures]
         self._known: dict[object, Any] = {}
 
+    @property
+    def rows(self) -> int:
+        """Rows of all blocks, as they are published."""
+        return sum(self._rows)
+
     def groups(self, dimensions: tuple[Dimension, ...]) -> list[Cell]:
         """This will give the group of each cell. Raises NotOnGrid."""
         return self._once(
