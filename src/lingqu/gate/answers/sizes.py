@@ -41,9 +41,7 @@ def estimate_rows(query: Query, cubes: Mapping[str, OpenCube]) -> int:
 
 def count_groups(query: Query, cubes: Mapping[str, OpenCube]) -> int:
     """This will give how many groups there can be: the steps of each dimension, multiplied."""
-    return math.prod(
-        len(set(cubes[one.column.scan.table].groups((one,)))) for one in query.groups
-    )
+    return math.prod(len(set(cubes[one.column.scan.table].groups((one,)))) for one in query.groups)
 
 
 def refuse_size(

@@ -95,6 +95,13 @@ class _Begun:
     elapsed_ms: int = 0
     over_ns: int = 0
 
+    def is_open_again(self, request: CallRequest) -> bool:
+        """Whether it is over, and asking once more may give something else."""
+        if not self.over.is_set():
+            return False
+        is_same = self.request.told() == request.told()
+        return not is_same or isinstance(self.reply, errors.Unavailable)
+
 
 Ask = Callable[[CallRequest, Asker, Progress], CallAnswer]
 Place = Callable[[str, Cancel], int]
@@ -118,7 +125,7 @@ class Underway:
         name = (request.grant, request.call)
         with self._lock:
             known = self._begun.get(name)
-            if known is None or (known.over.is_set() and known.request.told() != request.told()):
+            if known is None or known.is_open_again(request):
                 self._forget()
                 if sum(not one.over.is_set() for one in self._begun.values()) >= UNDERWAY_MOST:
                     raise GateBusy
