@@ -40,6 +40,7 @@ SUB_FACES = (
     "gate.governance",
     "gate.queries",
     "gate.sql",
+    "gate.reveals",
     "gate.syntax",
     "gate.trials",
     "gate.underway",

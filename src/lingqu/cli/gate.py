@@ -30,7 +30,7 @@ from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, plain, table
 from lingqu.cli.values import FILE_BYTES_MAX, IdType, Member, NotJson
 from lingqu.errands import publish_product
-from lingqu.gate import trials
+from lingqu.gate import reveals, trials
 from lingqu.gate.governance import Mode
 from lingqu.gate.predicates import Named
 from lingqu.runtime import new_id
@@ -182,6 +182,23 @@ def show_product(run: Invocation, product_id: gates.ProductId) -> None:
         {"product": plain_data(found), "snapshots": plain_data(snapshots)},
         lambda: [*_lines(run, found), "", *policy.splitlines()],
     )
+
+
+@gate.command("reveal")
+@argument("product_id", type=PRODUCT)
+@click.pass_obj
+def reveal_product(run: Invocation, product_id: gates.ProductId) -> None:
+    """Say what can be learnt from a product, alone and by all buyers together."""
+    with reading(run) as (app, tx):
+        told = reveals.reveal_product(tx, product=product_id, folder=app.asking.folder)
+    lines: list[str] = []
+    for resource, alone, together in reveals.explain_reveal(told, run.language, {}):
+        lines += [
+            f"{run.word('head.resource')} {resource}", "",
+            run.word("gate.reveals.alone"), *(f"  {one}" for one in alone), "",
+            run.word("gate.reveals.together"), *(f"  {one}" for one in together), "",
+        ]  # fmt: skip
+    run.answer({"revealed": plain_data(told)}, lines[:-1])
 
 
 @gate.command("call")

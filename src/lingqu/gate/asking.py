@@ -104,7 +104,7 @@ class Asking:
     ) -> None:
         """Keep what is needed; nothing runs yet. `turns` is how many queries run at once."""
         self._database, self._desk, self._engine = database, desk, engine
-        self._keyring, self._folder = keyring, folder
+        self._keyring, self.folder = keyring, folder
         self._limits, self._turns = limits, Turns(most=turns)
         self._cubes: OrderedDict[str, _Opened] = OrderedDict()
         self._lock = threading.Lock()
@@ -235,7 +235,7 @@ class Asking:
         proven = answers.find_proven(query) if admitted.is_whole else ()
         statement = answers.print_certified(query, policy, rules, proven=proven)
         source = answers.as_source(
-            self._folder / answers.COPIES, opened.cube.table, opened.copies[admitted.whole]
+            self.folder / answers.COPIES, opened.cube.table, opened.copies[admitted.whole]
         )
         job = self._job(statement.sql, statement.values, source)
         lines = statement.read(self._run(request, ready, stand, job, progress))
@@ -283,7 +283,7 @@ class Asking:
                 **place,
             )
             source = answers.as_source(
-                self._folder / answers.COPIES, opened.cube.table, opened.copies[version]
+                self.folder / answers.COPIES, opened.cube.table, opened.copies[version]
             )
             job = self._job(bounded.sql, bounded.values, source)
             found = bounded.read(self._run(request, ready, stand, job, progress))
@@ -397,7 +397,7 @@ class Asking:
         if known is not None:
             return known
         dataset = answers.find_datasets(tx, [table.resource])[table.resource]
-        kept = answers.open_cube(self._folder, digest)
+        kept = answers.open_cube(self.folder, digest)
         opened = _Opened(
             cube=answers.OpenCube(kept.cube, table),
             copies=kept.copies,

@@ -15,9 +15,10 @@ from lingqu.api.v1 import gate_shapes as shapes
 from lingqu.api.v1.shapes import WorkView, work_view
 from lingqu.api.visit import Visit
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
-from lingqu.gate import publishing, underway
+from lingqu.gate import publishing, reveals, underway
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import parse_instant
+from lingqu.runtime.i18n import Language
 from lingqu.trust import jobs
 from lingqu.wiring import App
 
@@ -71,6 +72,24 @@ def get_product(
     """This will read one product with the policy everyone concerned may read."""
     with platform.database.reading(visit.caller) as tx:
         return shapes.product_view(gate.get_product(tx, gate.ProductId(product)))
+
+
+@reads("/products/{product:str}/reveals", "See what can be learnt from a product")
+def reveal_product(
+    platform: FromPlatform,
+    visit: FromVisit,
+    product: FromPath[str],
+    language: Annotated[Language, QueryParameter(name="language")] = "zh-CN",
+) -> shapes.RevealedView:
+    """This will say what can be learnt from a product, alone and by all buyers together.
+
+    It is computed from all products over the same resources, in figures and in words.
+    """
+    with platform.database.reading(visit.caller) as tx:
+        told = reveals.reveal_product(
+            tx, product=gate.ProductId(product), folder=platform.asking.folder
+        )
+    return shapes.revealed_view(told, language)
 
 
 @does("/products/{product:str}/revise", "gate.product.revise", "Give a product another policy")
@@ -277,8 +296,8 @@ def find_calls(
 def routers() -> tuple[Router, ...]:
     """This will give the routes."""
     handlers: list[Any] = [
-        find_products, define_product, get_product, revise_product, withdraw_product,
-        publish_product, begin_build, find_snapshots, call_product, explain_call, find_calls,
+        find_products, define_product, get_product, reveal_product, revise_product,
+        withdraw_product, publish_product, begin_build, find_snapshots, call_product, explain_call, find_calls,
         ask_query, explain_query, begin_query, get_query, stream_answer, stop_query,
     ]  # fmt: skip
     return routes_of("/api/v1/gate", "gate", handlers)

@@ -13,6 +13,7 @@ from lingqu.gate.answers.budgets import (
     MICRO_RHO,
     check_budget,
     find_noisy,
+    find_spent,
     keep_noisy,
     spend_noise,
 )
@@ -63,9 +64,11 @@ from lingqu.gate.answers.statement import (
 from lingqu.gate.answers.telling import (
     Admitted,
     NotWhole,
+    Together,
     ToldMeanwhile,
     admit_query,
     find_admitted,
+    put_together,
 )
 from lingqu.gate.governance import Mode
 from lingqu.gate.queries import ALWAYS
@@ -85,6 +88,7 @@ __all__ = (
     "NotWhole",
     "OpenCube",
     "Rounding",
+    "Together",
     "ToldMeanwhile",
     "TooManyGroups",
     "TooManyRows",
@@ -98,6 +102,7 @@ __all__ = (
     "find_groups",
     "find_noisy",
     "find_proven",
+    "find_spent",
     "is_additive",
     "keep_noisy",
     "load_noise",
@@ -107,6 +112,7 @@ __all__ = (
     "print_certified",
     "protections",
     "publish_cubes",
+    "put_together",
     "read_noisy",
     "refuse_extremes",
     "refuse_size",

@@ -160,6 +160,50 @@ def find_told(tx: Tx, *, resource: str, holder: str) -> list[tuple[int, list[lis
     ]
 
 
+_EVERYBODY = """
+    SELECT holder, whole, sets FROM gate.told_set WHERE resource = %s ORDER BY position LIMIT %s
+"""
+TOLD_MOST = 2_000
+"""So many answers are put together when it is asked what everybody could learn from them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """What organisations were told of a dataset, put together: answers, of how many organisations.
+
+    `isolating` counts those that would isolate a part without a whole block, could one organisation
+    subtract the others from it; `is_cut` says that there are more than were looked at.
+    """
+
+    answers: int
+    organizations: int
+    isolating: int
+    is_cut: bool
+
+
+def put_together(tx: Tx, cube: OpenCube) -> Together:
+    """This will put everything that was told of a dataset's newest version together."""
+    rows = tx.all(_EVERYBODY, (cube.table.resource, TOLD_MOST + 1))
+    partition, isolating = Partition(cube.blocks), 0
+    for row in rows[:TOLD_MOST]:
+        if row["whole"] != cube.cube.whole:
+            continue
+        is_isolating = False
+        for cells in json.loads(row["sets"]):
+            known = cube.blocks.known(tuple(cell) for cell in cells)
+            if known and partition.admits(known):
+                partition.add(known)
+            elif known:
+                is_isolating = True
+        isolating += is_isolating
+    return Together(
+        answers=min(len(rows), TOLD_MOST),
+        organizations=len({row["holder"] for row in rows}),
+        isolating=isolating,
+        is_cut=len(rows) > TOLD_MOST,
+    )
+
+
 def find_admitted(tx: Tx, query: Query, cube: OpenCube, *, holder: str) -> Admitted:
     """This will say what may be told now, without writing it down.
 

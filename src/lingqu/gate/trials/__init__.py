@@ -5,8 +5,8 @@ Cases of a query policy are statements, those of a verification policy are calls
 must become of them. The rules that decide are those of the gate itself.
 """
 
+from lingqu.gate.sql import BadCases
 from lingqu.gate.trials.trying import (
-    BadCases,
     Trial,
     find_form,
     try_policy,
