@@ -297,7 +297,8 @@ def routers() -> tuple[Router, ...]:
     """This will give the routes."""
     handlers: list[Any] = [
         find_products, define_product, get_product, reveal_product, revise_product,
-        withdraw_product, publish_product, begin_build, find_snapshots, call_product, explain_call, find_calls,
+        withdraw_product, publish_product, begin_build, find_snapshots, call_product,
+        explain_call, find_calls,
         ask_query, explain_query, begin_query, get_query, stream_answer, stop_query,
     ]  # fmt: skip
     return routes_of("/api/v1/gate", "gate", handlers)
