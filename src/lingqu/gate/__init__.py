@@ -43,8 +43,10 @@ from lingqu.gate.policies import (
     Form,
     OpenFilePolicy,
     Policy,
+    check_policy,
     find_columns,
     parse_policy,
+    tell_policy,
 )
 from lingqu.gate.predicates import (
     Answer,
@@ -95,7 +97,6 @@ from lingqu.gate.snapshots import (
     SourceVersion,
     check_may_publish,
     find_sealed_key,
-    find_snapshot,
     find_snapshots,
     get_snapshot,
     publish_snapshot,
@@ -157,6 +158,7 @@ __all__ = (
     "WrongPurpose",
     "build_snapshot",
     "check_may_publish",
+    "check_policy",
     "define_product",
     "drop_old_replies",
     "fields_of",
@@ -166,7 +168,6 @@ __all__ = (
     "find_columns",
     "find_products",
     "find_sealed_key",
-    "find_snapshot",
     "find_snapshots",
     "find_tables",
     "find_titles",
@@ -183,5 +184,6 @@ __all__ = (
     "settle_abandoned",
     "settle_by_meter",
     "settle_overdue",
+    "tell_policy",
     "withdraw_product",
 )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from lingqu import ledger, supply, trust
 from lingqu.gate import answers
@@ -32,6 +32,7 @@ from lingqu.gate.shelf import Ready, Shelf, Stand
 from lingqu.gate.snapshots import open_key
 from lingqu.gate.sql import Asked, consider_query, find_refusal, read
 from lingqu.gate.turns import Turns
+from lingqu.gate.underway import Progress, Underway
 from lingqu.kernel import errors
 from lingqu.runtime import Database, Tx, new_id
 from lingqu.runtime.engine import Cancel, Engine, Job, Limits, SourceTable
@@ -71,9 +72,6 @@ class Joined(errors.Rejected):
     """A query over several tables is not answered in this mode."""
 
     code = "gate.query.joined"
-
-
-Progress: TypeAlias = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +117,7 @@ class Asking:
     ) -> None:
         """Keep what is needed; nothing runs yet. `turns` is how many queries run at once."""
         self._database, self._desk, self._engine = database, desk, engine
-        self._keyring, self._folder = keyring, folder
+        self._keyring, self.folder = keyring, folder
         self._limits, self._turns = limits, Turns(most=turns)
         self._cubes: OrderedDict[str, _Opened] = OrderedDict()
         self._texts: OrderedDict[tuple[str, int, str, str], Judged] = OrderedDict()
@@ -127,6 +125,7 @@ class Asking:
         self._shelves: deque[Shelf] = deque()
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], Cancel] = {}
+        self.underway = Underway(self._ask_begun, self._turns.place)
 
     def ask(
         self, request: CallRequest, asker: Asker, *, progress: Progress | None = None
@@ -145,8 +144,17 @@ class Asking:
             return self._desk.ask(request, asker)
         return self._desk.ask(request, asker, self._bring(request, looked, begun, began, progress))
 
+    def close(self) -> None:
+        """This will stop the queries that were begun and are still under way."""
+        self.underway.close()
+
+    def _ask_begun(self, request: CallRequest, asker: Asker, progress: Progress) -> CallAnswer:
+        return self.ask(request, asker, progress=progress)
+
     def cancel(self, request: CallRequest) -> bool:
         """This will stop a running query of this process; gives whether there was one."""
+        if self.underway.stop(request.grant, request.call):
+            return True
         with self._lock:
             cancel = self._running.get((request.grant, request.call))
         if cancel is not None:
@@ -170,6 +178,7 @@ class Asking:
             try:
                 judged = self._read(request, looked.ready)
                 cube = self._open(tx, looked.ready, judged).cube
+                _refuse_size(judged, cube)
                 if judged.mode is Mode.AD_HOC:
                     answers.find_admitted(tx, judged.query, cube, holder=looked.stand.holder)
                 elif judged.policy.dp is not None and judged.mode is Mode.DP:
@@ -231,6 +240,7 @@ class Asking:
         try:
             judged = self._read(request, looked.ready)
             opened = self._open(tx, looked.ready, judged)
+            _refuse_size(judged, opened.cube)
             if judged.mode is Mode.AD_HOC:
                 admitted = answers.find_admitted(
                     tx, judged.query, opened.cube, holder=looked.stand.holder, memory=self._told
@@ -291,7 +301,7 @@ class Asking:
         proven = answers.find_proven(query) if admitted.is_whole else ()
         statement = answers.print_certified(query, policy, rules, proven=proven)
         source = answers.as_source(
-            self._folder / answers.COPIES, opened.cube.table, opened.copies[admitted.whole]
+            self.folder / answers.COPIES, opened.cube.table, opened.copies[admitted.whole]
         )
         job = self._job(statement.sql, statement.values, source)
         lines = statement.read(self._run(request, ready, stand, job, progress))
@@ -337,7 +347,7 @@ class Asking:
                 **place,
             )
             source = answers.as_source(
-                self._folder / answers.COPIES, opened.cube.table, opened.copies[version]
+                self.folder / answers.COPIES, opened.cube.table, opened.copies[version]
             )
             job = self._job(bounded.sql, bounded.values, source)
             found = bounded.read(self._run(request, ready, stand, job, progress))
@@ -392,13 +402,16 @@ class Asking:
         progress: Progress | None,
     ) -> tuple[tuple[Any, ...], ...]:
         ends = 0
+        told = Progress() if progress is None else progress
+        cancel = told.cancel
         try:
             with (
-                self._cancellable(request) as cancel,
+                self._cancellable(request, cancel),
                 self._turns.taken(request.grant, cancel),
                 self._watched(request, ready, stand, cancel),
             ):
                 ends = time.monotonic_ns() + (self._limits.time_ms + REST_MS) * 1_000_000
+                told.begins()
                 return self._engine().query(job, cancel=cancel, progress=progress).rows
         except errors.Rejected:
             # Whatever failed, and however soon, is told at one moment after the turn began.
@@ -406,14 +419,14 @@ class Asking:
             raise
 
     @contextmanager
-    def _cancellable(self, request: CallRequest) -> Iterator[Cancel]:
-        cancel, name = Cancel(), (request.grant, request.call)
+    def _cancellable(self, request: CallRequest, cancel: Cancel) -> Iterator[None]:
+        name = (request.grant, request.call)
         with self._lock:
             if name in self._running:
                 raise QueryStopped
             self._running[name] = cancel
         try:
-            yield cancel
+            yield
         finally:
             with self._lock:
                 self._running.pop(name, None)
@@ -460,7 +473,7 @@ class Asking:
         if known is not None:
             return known
         dataset = answers.find_datasets(tx, [table.resource])[table.resource]
-        kept = answers.open_cube(self._folder, digest)
+        kept = answers.open_cube(self.folder, digest)
         opened = _Opened(
             cube=answers.OpenCube(kept.cube, table),
             copies=kept.copies,
@@ -499,6 +512,11 @@ def _rounded(begun: _Begun, admitted: answers.Admitted, told: answers.Told) -> d
     return answers.write_answer(
         query, policy, Mode.AD_HOC, rounding.rounded(query, told), as_of=admitted.whole
     )
+
+
+def _refuse_size(judged: Judged, cube: answers.OpenCube) -> None:
+    """Refuse a question larger than the policy allows, by what is published."""
+    answers.refuse_size(judged.query, judged.policy, judged.mode, {cube.table.name: cube})
 
 
 def _leave(began: int) -> None:

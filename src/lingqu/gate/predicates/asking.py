@@ -12,6 +12,7 @@ import bisect
 import enum
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -406,9 +407,20 @@ def check_predicates(policy: VerificationPolicy) -> None:
     if not policy.predicates or not all(map(is_name, names)):
         raise BadPolicy(part="predicates")
     for predicate in policy.predicates:
-        _check_predicate(predicate)
+        with _named("predicates", predicate.name):
+            _check_predicate(predicate)
     for combined in policy.combined:
-        _check_combined(policy, combined)
+        with _named("combined", combined.name):
+            _check_combined(policy, combined)
+
+
+@contextmanager
+def _named(part: str, name: str) -> Iterator[None]:
+    """Say of which predicate or combination a part is not well formed."""
+    try:
+        yield
+    except BadPolicy as error:
+        raise BadPolicy(part=f"{part}.{name[:40]}.{error.parameters['part']}") from None
 
 
 def _check_predicate(predicate: Predicate) -> None:

@@ -11,8 +11,8 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from lingqu import gate, rights, trust
-from lingqu.gate import Product, ProductId, publishing
+from lingqu import gate, rights, supply, trust
+from lingqu.gate import Product, ProductId, publishing, reveals
 from lingqu.kernel.paging import PageRequest
 from lingqu.rights import registry
 from lingqu.runtime import Tx, new_id
@@ -199,11 +199,63 @@ def product_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
                     title=desk.text("ui.product.reveals"),
                     lead=desk.text("ui.product.reveals_text"),
                     lines=words,
+                    links=((f"{PATH}/{held.id}/reveals", desk.text("ui.reveals.link")),),
                 ),
                 Card(name="policy", title=desk.text("ui.product.policy"), code=policy_text(policy)),
             ),
             right=(*_beside(desk, held, names, snapshots), *_builds(desk, builds)),
             acts=tuple(todo),
+        ),
+    )
+
+
+@get(f"{PATH}/{{about:str}}/reveals", sync_to_thread=True)
+def reveals_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
+    """This will say what can be learnt from a product, alone and by all buyers together."""
+    desk.require()
+    with desk.reading() as tx:
+        held = gate.get_product(tx, ProductId(about))
+        told = reveals.reveal_product(tx, product=held.id, folder=desk.platform.asking.folder)
+        words = dict(acts.column_words(tx, gate.policy_of(held)))
+        names = {
+            one.resource: supply.get_resource(tx, supply.ResourceId(one.resource)).title
+            for one in told.datasets
+        }
+    said = reveals.explain_reveal(told, desk.visit.language, words)
+    return show_thing(
+        desk,
+        Thing(
+            title=desk.text("ui.reveals.title", title=held.title),
+            lead=desk.text("ui.reveals.lead"),
+            trail=((PATH, desk.text("ui.products.title")), (f"{PATH}/{held.id}", held.title)),
+            rule="market.paradigm",
+            left=tuple(
+                Card(
+                    name=f"{part}-{number}",
+                    title=desk.text(f"ui.reveals.{part}", resource=names[resource]),
+                    lines=lines,
+                )
+                for number, (resource, *both) in enumerate(said)
+                for part, lines in zip(("alone", "all"), both, strict=True)
+            ),
+            right=tuple(
+                Card(
+                    name=f"products-{number}",
+                    title=desk.text("ui.reveals.products", resource=names[one.resource]),
+                    steps=tuple(
+                        Step(
+                            words=product.title,
+                            when=desk.text(f"ui.product_form.{product.form.value}"),
+                            said=""
+                            if product.holders is None
+                            else desk.text("ui.reveals.holders", holders=product.holders),
+                            href=f"{PATH}/{product.product}",
+                        )
+                        for product in one.products
+                    ),
+                )
+                for number, one in enumerate(told.datasets)
+            ),
         ),
     )
 
@@ -299,4 +351,4 @@ def publish(desk: FromDesk, form: FromForm, about: FromPath[str]) -> Redirect:
     return desk.go(f"{WORKS_PATH}/{work}")
 
 
-HANDLERS = (product_list, product_page, publish_page, publish)
+HANDLERS = (product_list, product_page, reveals_page, publish_page, publish)
