@@ -28,7 +28,7 @@ from lingqu.gate.decisions import (
     WrongPurpose,
 )
 from lingqu.gate.desk import Desk, find_asker
-from lingqu.gate.lanes import Asker, GateBusy, Reply
+from lingqu.gate.lanes import Asker, GateBusy, Reply, Waiting
 from lingqu.gate.leasing import settle_abandoned, settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
@@ -155,6 +155,7 @@ __all__ = (
     "SubjectAnswer",
     "SubjectShape",
     "VerificationPolicy",
+    "Waiting",
     "WrongPurpose",
     "build_snapshot",
     "check_may_publish",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -314,14 +315,37 @@ class BatchTable:
         found = merkle.root_of(leaves).hex()
         return BatchRoot(table=self.name, id=batch, count=len(leaves), root=found)
 
-    def store(self, tx: Tx, batches: Iterable[tuple[str, Sequence[str]]]) -> None:
-        """This will add the lines of several batches at once; their facts carry the roots.
+    def alike(
+        self, batch: str, start: int, shared: Mapping[str, object], apart: Mapping[str, str]
+    ) -> tuple[str, Mapping[str, object]]:
+        """This will give the statement that adds rows of a batch from the position `start`.
+
+        They share their values but for the columns `apart`, whose texts `words` wrote. The fact of
+        the batch carries the root.
+        """
+        assert not shared.keys() & apart.keys(), "a column is shared or apart"
+        return _alike_sql(self.name, self._columns, tuple(apart)), {
+            "batch": batch, "start": start, **shared, **apart,
+        }  # fmt: skip
+
+    @staticmethod
+    def words(told: Sequence[str]) -> str:
+        """This will write the values of one column for `alike`: ids, codes, digests."""
+        text = ",".join(told)
+        assert text.count(",") == len(told) - 1, "words hold no comma"
+        assert not any(one in text for one in '{}"\\ '), "words need no quotes"
+        return f"{{{text}}}"
+
+    def store(self, tx: Tx, batches: Iterable[tuple[str, int, Sequence[str]]]) -> None:
+        """This will add lines of several batches, each from a position; facts carry the roots.
 
         A line is CSV: a row's canonical JSON without its brackets, where that escapes nothing.
         """
         names = ", ".join(("batch", "position", *self._columns))
         text = "".join([
-            f"{batch},{at},{line}\n" for batch, lines in batches for at, line in enumerate(lines)
+            f"{batch},{at},{line}\n"
+            for batch, start, lines in batches
+            for at, line in enumerate(lines, start)
         ])  # fmt: skip
         tx.copy_text(f"COPY {self.name} ({names}) FROM STDIN (FORMAT csv, NULL 'null')", (text,))
 
@@ -353,6 +377,17 @@ class BatchTable:
             _lines(batch, pieces, frontier),
         )
         return BatchRoot(table=self.name, id=batch, count=frontier.size, root=frontier.root().hex())
+
+
+@functools.cache
+def _alike_sql(table: str, columns: tuple[str, ...], apart: tuple[str, ...]) -> str:
+    names = ", ".join(("batch", "position", *columns))
+    values = ", ".join(f"u.{one}" if one in apart else f"%({one})s" for one in columns)
+    given = ", ".join(f"%({one})s::text[]" for one in apart)
+    return f"""
+        INSERT INTO {table} ({names}) SELECT %(batch)s, %(start)s + u.place - 1, {values}
+        FROM unnest({given}) WITH ORDINALITY AS u ({", ".join(apart)}, place)
+    """  # noqa: S608  # declared names
 
 
 _write_rows = json.JSONEncoder(
