@@ -119,11 +119,18 @@ class Rounding:
         """This will round every figure by the cells it is about."""
         guards = find_guards(query)
         places = [guards.index(one.guard) for one in query.aggregates]
+        steps = [step_of(one, self.policy) for one in query.aggregates]
+        if all(step == 1 for step in steps):
+            return told
+        names = [
+            write_node((query.scans, query.joins, one.function, one.columns))
+            for one in query.aggregates
+        ]
         lines = tuple(
             ToldLine(
                 key=line.key,
                 numbers=tuple(
-                    self._rounded(query, at, self._cells(line, places[at]), number)
+                    self._rounded(steps[at], names[at], self._cells(line, places[at]), number)
                     for at, number in enumerate(line.numbers)
                 ),
                 merged=line.merged,
@@ -141,12 +148,9 @@ class Rounding:
         keys = line.merged or (line.key,)
         return frozenset().union(*(groups.get(key, frozenset()) for key in keys))
 
-    def _rounded(self, query: Query, at: int, cells: frozenset[Cell], number: Number) -> Number:
-        aggregate = query.aggregates[at]
-        step = step_of(aggregate, self.policy)
+    def _rounded(self, step: int, figure: str, cells: frozenset[Cell], number: Number) -> Number:
         if number is None or step == 1:
             return number
-        figure = write_node((query.scans, query.joins, aggregate.function, aggregate.columns))
         seed = seed_of(self.key, version=str(self.admitted.whole), cells=cells, figure=figure)
         return round_to(number, step, seed)
 
