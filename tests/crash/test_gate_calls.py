@@ -22,6 +22,7 @@ from served import (
     CREDIT,
     KINDS,
     PATH,
+    PERSONS,
     QUERIES,
     QUERY,
     QUOTA,
@@ -181,7 +182,7 @@ class World(Served):
         if "query" in one:
             shown = [kind for kind in sorted(KINDS) if f"'{kind}'" not in one["query"]]
             assert [row[0] for row in again.released["rows"]] == shown
-            assert {row[1] for row in again.released["rows"]} == {str(ROWS // 2)}
+            assert {row[1] for row in again.released["rows"]} == {str(PERSONS // 2)}
         else:
             is_even = int(one["subjects"][0]["key"]) % 2 == 0
             assert again.answers[0].answer is (gate.Answer.YES if is_even else gate.Answer.NO)
