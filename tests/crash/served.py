@@ -32,7 +32,7 @@ QUERY = "SELECT kind, count(DISTINCT person) AS n FROM visit WHERE kind <> '{}' 
 ROWS, PERSONS, KINDS = 200, 150, ("甲", "乙")
 PROGRAM = Path(sys.executable).with_name("lingqu")
 QUOTA = 10_000_000
-STARTS_WITHIN_S = 90
+STARTS_WITHIN_S = 240
 
 
 class Served:

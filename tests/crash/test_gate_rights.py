@@ -30,7 +30,7 @@ from lingqu.wiring import open_app
 
 pytestmark = pytest.mark.crash
 
-PATIENCE_S = 90
+PATIENCE_S = 240
 ANSWERED_FIRST = 5
 VALID_S = 6
 FLOOD = 40

@@ -7,6 +7,7 @@ from query_world import FORM, K, ask, asking, load, policy, rows_of, visits
 
 from lingqu import ledger
 from lingqu.gate import answers
+from lingqu.gate.answers import cube
 from lingqu.gate.governance import DpTerms, Mode
 from lingqu.kernel.errors import LingquError
 
@@ -129,3 +130,28 @@ def test_under_noise_every_attack_is_paid_and_none_gets_more_than_the_budget(wor
     other = teller(world, made, product, rho=RHO)
     assert count(other, "amount > 77") is None
     assert other.codes == ["gate.noise.spent"]
+
+
+def test_nobody_is_quicker_by_what_another_one_asked(world, made, resource, monkeypatch):
+    """What is kept of a text and of a filter is kept for who asked; a repeat is quick, no other."""
+    product = world.product(policy(resource, Mode.CUBE), form=FORM)
+    mine = world.buy(product)
+    theirs = world.buy(product, holder=world.place.party("〈另一家银行〉（演示）"))
+    judge, group = made.judge, cube.compile_group
+    read, meant = [], []
+
+    def judged(request, ready):
+        read.append(request.grant)
+        return judge(request, ready)
+
+    def grouped(*given):
+        meant.append(given)
+        return group(*given)
+
+    monkeypatch.setattr(made, "judge", judged)
+    monkeypatch.setattr(cube, "compile_group", grouped)
+    text = "SELECT kind, count(*) AS n FROM visit WHERE town <> '丁' GROUP BY kind"
+    told = [ask(world, made, product, one, text).released for one in (mine, mine, theirs, theirs)]
+    assert told == [told[0]] * 4
+    assert read == [mine.id, theirs.id]
+    assert len(meant) == 2
