@@ -89,6 +89,8 @@ class Asked:
     shown: tuple[tuple[str, str], ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     """Texts one agrees to or reads before, under their headings."""
+    kinds: tuple[Option, ...] = ()
+    """The same act for other kinds of thing, each a page of its own."""
     danger: bool = False
 
 
