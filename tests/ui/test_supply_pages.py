@@ -212,7 +212,7 @@ def test_a_delivery_is_watched_its_rejects_given_back_and_a_finding_followed(wor
 
 
 def import_a_list(server, made, out):
-    """The exported list comes back with new rows: previewed, refused by row, proposed as a whole."""
+    """The exported list comes back with new rows: previewed, refused by row, proposed whole."""
     new = [str(coded(server, made, f"整表开放{place}")) for place in range(3)]
     out[1][3] = 2026
 
@@ -221,7 +221,7 @@ def import_a_list(server, made, out):
                  for one in resources]  # fmt: skip
         return sheet([*out, *added])
 
-    with server.browser("provider", headers={"accept-language": "zh-CN"}) as browser:
+    with server.browser("provider") as browser:
         csrf = {"csrf": token(browser.get("/supply/opening"))}
 
         def sent(files):
