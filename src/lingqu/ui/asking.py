@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
-from lingqu import gate, market, rights, supply
+from lingqu import gate, market, rights, supply, trust
 from lingqu.kernel import errors
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.kernel.time import Instant, Period, as_instant
@@ -16,6 +16,7 @@ from lingqu.runtime.calendar import LOCAL_TIME
 from lingqu.trust import rulebook
 from lingqu.ui.acts import Field, Given, Input
 from lingqu.ui.rendering import Desk
+from lingqu.ui.things import my_party
 
 _PROSE_MOST = 4000
 _COLUMNS_MOST = 400
@@ -310,6 +311,19 @@ def files_field(*, required: bool = False) -> Field:
         hint="ui.upload.hint",
         required=required,
         refusals=("trust.procedure.attachment", "ui.upload", "rights.registration.files"),
+    )
+
+
+def objection_fields(desk: Desk, tx: Tx) -> tuple[Field, ...]:
+    """This will ask for what every objection says: for whom, why, and with which evidence.
+
+    Raises AccessDenied where the visitor may object for nobody.
+    """
+    sides = my_party(desk, tx, trust.Action.CREATE, trust.Kind.OBJECTION)
+    return (
+        Field(name="party", show=Input.CHOICE, options=sides),
+        reason_field(),
+        files_field(required=True),
     )
 
 

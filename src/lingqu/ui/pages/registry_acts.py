@@ -27,8 +27,8 @@ from lingqu.ui import tables
 from lingqu.ui.acts import Act, Asked, Field, Given, Input
 from lingqu.ui.asking import (
     files_field,
+    objection_fields,
     opinion_field,
-    reason_field,
     statement_fields,
     statement_rows,
     statements,
@@ -330,17 +330,8 @@ def _supplement(desk: Desk, command: trust.CommandId, given: Given, about: str) 
 def _ask_objection(desk: Desk, about: str) -> Asked:
     held, shown, trail = _read(desk, about)
     with desk.reading() as tx:
-        sides = my_party(desk, tx, trust.Action.CREATE, trust.Kind.OBJECTION)
-    return Asked(
-        about=held.title,
-        trail=trail,
-        shown=shown,
-        fields=(
-            Field(name="party", show=Input.CHOICE, options=sides),
-            reason_field(),
-            files_field(required=True),
-        ),
-    )
+        fields = objection_fields(desk, tx)
+    return Asked(about=held.title, trail=trail, shown=shown, fields=fields)
 
 
 def _object(desk: Desk, command: trust.CommandId, given: Given, about: str) -> str:
