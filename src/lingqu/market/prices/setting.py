@@ -10,6 +10,7 @@ step is computed by the rulebook's formulas and kept with its inputs, its result
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import date
 
 from lingqu import trust
