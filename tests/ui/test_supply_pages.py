@@ -217,6 +217,12 @@ def test_a_delivery_is_watched_its_rejects_given_back_and_a_finding_followed(wor
         assert "450721001" in shown
         assert "/trust/procedures/" in shown
         assert "街道代码错位" in browser.get("/supply/findings").text
+    with server.browser("officer") as browser:
+        # Whoever sees the rectification is led from it to what is to be rectified.
+        way = re.search(r"/trust/procedures/prc_\w+", browser.get("/trust/procedures").text)
+        assert way
+        assert path in browser.get(way[0]).text
+        assert browser.get(path).status_code == 200
 
 
 def import_a_list(server, made, out):

@@ -27,6 +27,7 @@ from lingqu.ui import tables
 from lingqu.ui.acts import Act, Asked, Field, Given, Input
 from lingqu.ui.asking import (
     files_field,
+    named_resources,
     objection_fields,
     opinion_field,
     statement_fields,
@@ -170,8 +171,7 @@ def _subjects(desk: Desk, tx: Tx, mine: trust.Identity) -> tuple[Step, ...]:
         resources = {*(r.id for r in supply.find_resources(tx, page=_FIRST, body=party).items)}
         for grant in held:
             if grant.kind is rights.GrantKind.HOLDING:
-                fields = rights.read_form(grant.effective).fields or ()
-                resources |= {supply.ResourceId(name.partition(".")[0]) for name in fields}
+                resources |= {*named_resources(rights.read_form(grant.effective))}
         for resource in sorted(resources):
             try:
                 title = supply.get_resource(tx, resource).title
