@@ -23,7 +23,7 @@ import duckdb
 
 from asking import whole_way
 from lingqu.gate import answers
-from lingqu.gate.answers.copies import make_copy
+from lingqu.gate.answers.copies import copy_columns, make_copy
 from lingqu.gate.answers.cube import CubeMaker, read_cube
 from lingqu.gate.answers.telling import Overlap, find_sets
 from lingqu.gate.governance import (
@@ -128,7 +128,8 @@ class _World:
     def __init__(self, open_: ExitStack) -> None:
         self.table = governed_table()
         self.policy = QueryPolicy(tables=(self.table,), modes=(Mode.CUBE, Mode.AD_HOC))
-        shape = hashlib.sha256((MADE + write_node(self.table)).encode()).hexdigest()[:12]
+        told = MADE + write_node(self.table) + repr(copy_columns(self.table))
+        shape = hashlib.sha256(told.encode()).hexdigest()[:12]
         self._place = KEPT / f"lingqu-bench-queries-{ROWS}-{shape}"
         self._file, about = self._place / "raw.parquet", self._place / "about.json"
         if not about.exists():
@@ -189,10 +190,15 @@ class _World:
         admitted.to_text()
         return query, admitted
 
-    def _job(self, query: Query) -> tuple[Any, Job]:
-        rules = answers.protections(query, self.policy)
-        proven = answers.find_proven(query)
-        statement = answers.print_certified(query, self.policy, rules, proven=proven)
+    def _job(self, query: Query, admitted: answers.Admitted) -> tuple[Any, Job]:
+        statement = answers.print_certified(
+            query,
+            self.policy,
+            answers.protections(query, self.policy),
+            proven=answers.find_proven(query),
+            complete=answers.find_complete(self.cube, admitted),
+            masked=True,
+        )
         limits = Limits(time_ms=600_000, threads=THREADS)
         tables = (self._source(),)
         return statement, Job(
@@ -202,7 +208,7 @@ class _World:
     def from_rows(self, text: str) -> dict[str, Any]:
         """An ad hoc answer of the rows themselves, by a worker."""
         query, admitted = self.understand(text)
-        statement, job = self._job(query)
+        statement, job = self._job(query, admitted)
         return self._release(query, admitted, statement.read(self._engine.query(job).rows))
 
     def from_blocks(self, text: str) -> dict[str, Any]:
@@ -280,8 +286,7 @@ class _World:
 
     def gate(self, rounds: int) -> Pair:
         """The certified statement and exact counting, both in process over the same copy."""
-        query, _ = self.understand(QUESTIONS[6])
-        statement, job = self._job(query)
+        statement, job = self._job(*self.understand(QUESTIONS[6]))
         exact = (
             "SELECT city, lingqu_d_day, sum(lingqu_u_amount), count(DISTINCT person) AS k FROM t"
             f" GROUP BY city, lingqu_d_day HAVING k >= {THRESHOLD}"
@@ -328,13 +333,12 @@ class _World:
         """The middle question of all, from its text to what is told, without the engine."""
         prepared = []
         for text in QUESTIONS:
-            query, _ = self.understand(text)
-            statement, job = self._job(query)
+            statement, job = self._job(*self.understand(text))
             prepared.append((text, statement.read(self._engine.query(job).rows)))
 
         def all_but_engine(text: str, lines: Any) -> None:
             query, admitted = self.understand(text)
-            self._job(query)
+            self._job(query, admitted)
             self._release(query, admitted, lines)
 
         return tuple(

@@ -18,6 +18,7 @@ from lingqu.gate.answers.budgets import (
 )
 from lingqu.gate.answers.copies import (
     as_source,
+    is_hashed,
 )
 from lingqu.gate.answers.cube import (
     OpenCube,
@@ -49,6 +50,7 @@ from lingqu.gate.answers.noise import (
     read_noisy,
 )
 from lingqu.gate.answers.published import (
+    find_complete,
     find_published,
 )
 from lingqu.gate.answers.releasing import (
@@ -94,12 +96,14 @@ __all__ = (
     "build_cube",
     "check_budget",
     "find_admitted",
+    "find_complete",
     "find_datasets",
     "find_groups",
     "find_noisy",
     "find_proven",
     "find_published",
     "is_additive",
+    "is_hashed",
     "keep_noisy",
     "load_noise",
     "new_key",
