@@ -11,7 +11,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,7 +142,8 @@ class App:
     @property
     def seal(self) -> seals.KeySeal:
         """What papers of this installation are marked with: a signature by a key of ours."""
-        return seals.KeySeal(key=self._key_for(seals.PURPOSE))
+        remark = seals.STORY_REMARK if self.installation.clock == "story" else ""
+        return seals.KeySeal(key=self._key_for(seals.PURPOSE), remark=remark)
 
     def _key_for(self, purpose: str) -> SigningKey:
         """The key in force for a purpose, made when it is first asked for."""
@@ -222,7 +223,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             app = _assemble(settings, postgres, database, jobs)
             _adopt(database, book)
             try:
-                with app.desk:
+                with app.desk, closing(app.asking):
                     yield app
             finally:
                 app.close()

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import duckdb
 import pytest
+from governed import POLICY
 from hypothesis import given
 from hypothesis import strategies as st
 from query_world import policy
@@ -16,9 +17,10 @@ from query_world import policy
 from lingqu.gate.answers import cells, copies, datasets, releasing
 from lingqu.gate.answers.cells import Blocks, Contents, Partition, Protection
 from lingqu.gate.answers.cube import CubeMaker
+from lingqu.gate.answers.figures import write_answer
 from lingqu.gate.answers.releasing import Crowd, Line, Part, Share
 from lingqu.gate.answers.statement import print_certified, protections
-from lingqu.gate.governance import Function, GovernedTable
+from lingqu.gate.governance import Function, GovernedTable, Mode
 from lingqu.gate.queries import (
     ALWAYS,
     Aggregate,
@@ -30,6 +32,7 @@ from lingqu.gate.queries import (
     Step,
     Within,
 )
+from lingqu.gate.sql import read
 from lingqu.runtime.engine import Column, SourceFile
 
 CELLS = st.dictionaries(
@@ -242,6 +245,17 @@ def test_rounding_is_the_same_for_the_same_cells_and_no_average_removes_it():
     assert releasing.told_number(Fraction(-1, 3)) == "-0.333333"
 
 
+def test_a_sum_is_told_in_the_unit_of_its_column():
+    """Copies hold measures as whole numbers; products of two have the places of both."""
+    query = read("SELECT sum(sal * (1 - tax)) AS net, avg(sal) AS mean FROM t", POLICY)
+    added = {"sum": {1: 123_45, 2: 10_0000}, "count": {1: 3}}
+    numbers = tuple(added[one.function.value][len(one.columns)] for one in query.aggregates)
+    line = releasing.ToldLine(key=(), numbers=numbers)
+    told = releasing.Told(lines=(line,), has_withheld=False, withheld_entities=None)
+    for mode in Mode:
+        assert write_answer(query, POLICY, mode, told)["rows"] == [["113.45", "41.15"]]
+
+
 TABLE = policy("res").tables[0]
 SCAN = Scan("visit")
 
@@ -330,8 +344,7 @@ def check(query, rows, lines, k):
         amounts = [row[4] for row in mine if row[4] is not None]
         known = {row[0] for row in mine if row[0] is not None}
         stays = [row for row in mine if row[2] == "住院"]
-        counted = [one or 0 for one in line.numbers]
-        assert counted == [
+        assert [*line.numbers] == [
             len(mine), sum(amounts), sum(one * one for one in amounts), len(amounts), len(known),
             len(stays),
         ]  # fmt: skip

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from lingqu import ledger, supply, trust
 from lingqu.gate import answers
@@ -32,6 +32,7 @@ from lingqu.gate.shelf import Ready, Shelf, Stand
 from lingqu.gate.snapshots import open_key
 from lingqu.gate.sql import Asked, consider_query, find_refusal, read
 from lingqu.gate.turns import Turns
+from lingqu.gate.underway import Progress, Underway
 from lingqu.kernel import errors
 from lingqu.runtime import Database, Tx, new_id
 from lingqu.runtime.engine import Cancel, Engine, Job, Limits, SourceTable
@@ -43,6 +44,8 @@ ROUNDS = 5
 CUBES_MOST = 64
 TEXTS_MOST = 2_000
 """So many texts are kept as what they mean under one version of a product."""
+REST_MS = 100
+"""What fails is told so long after the time a query may take, counted from its turn."""
 BUCKET_MS = 5
 """Answers of rows leave at multiples of this, and of an eighth of the time they took."""
 
@@ -69,9 +72,6 @@ class Joined(errors.Rejected):
     """A query over several tables is not answered in this mode."""
 
     code = "gate.query.joined"
-
-
-Progress: TypeAlias = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ class Asking:
     ) -> None:
         """Keep what is needed; nothing runs yet. `turns` is how many queries run at once."""
         self._database, self._desk, self._engine = database, desk, engine
-        self._keyring, self._folder = keyring, folder
+        self._keyring, self.folder = keyring, folder
         self._limits, self._turns = limits, Turns(most=turns)
         self._cubes: OrderedDict[str, _Opened] = OrderedDict()
         self._texts: OrderedDict[tuple[str, int, str, str], Judged] = OrderedDict()
@@ -125,6 +125,7 @@ class Asking:
         self._shelves: deque[Shelf] = deque()
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], Cancel] = {}
+        self.underway = Underway(self._ask_begun, self._turns.place)
 
     def ask(
         self, request: CallRequest, asker: Asker, *, progress: Progress | None = None
@@ -143,8 +144,17 @@ class Asking:
             return self._desk.ask(request, asker)
         return self._desk.ask(request, asker, self._bring(request, looked, begun, began, progress))
 
+    def close(self) -> None:
+        """This will stop the queries that were begun and are still under way."""
+        self.underway.close()
+
+    def _ask_begun(self, request: CallRequest, asker: Asker, progress: Progress) -> CallAnswer:
+        return self.ask(request, asker, progress=progress)
+
     def cancel(self, request: CallRequest) -> bool:
         """This will stop a running query of this process; gives whether there was one."""
+        if self.underway.stop(request.grant, request.call):
+            return True
         with self._lock:
             cancel = self._running.get((request.grant, request.call))
         if cancel is not None:
@@ -168,6 +178,7 @@ class Asking:
             try:
                 judged = self._read(request, looked.ready)
                 cube = self._open(tx, looked.ready, judged).cube
+                _refuse_size(judged, cube)
                 if judged.mode is Mode.AD_HOC:
                     answers.find_admitted(tx, judged.query, cube, holder=looked.stand.holder)
                 elif judged.policy.dp is not None and judged.mode is Mode.DP:
@@ -229,6 +240,7 @@ class Asking:
         try:
             judged = self._read(request, looked.ready)
             opened = self._open(tx, looked.ready, judged)
+            _refuse_size(judged, opened.cube)
             if judged.mode is Mode.AD_HOC:
                 admitted = answers.find_admitted(
                     tx, judged.query, opened.cube, holder=looked.stand.holder, memory=self._told
@@ -260,18 +272,16 @@ class Asking:
                 _leave(began)
         except errors.LingquError as refusal:
             if refusal.code.startswith("runtime.engine."):
-                return self._failed(refusal, began, snapshot)
+                return self._failed(refusal, snapshot)
             return Brought(snapshot=snapshot, refusal=refusal)
         return Brought(snapshot=snapshot, released=released)
 
-    def _failed(self, refusal: errors.LingquError, began: int, snapshot: Any) -> Brought:
-        """One code for everything inside, at the end of the time a query may take."""
+    def _failed(self, refusal: errors.LingquError, snapshot: Any) -> Brought:
+        """One code for everything inside."""
         if refusal.code == "runtime.engine.cancelled":
             return Brought(snapshot=snapshot, refusal=QueryStopped())
         if isinstance(refusal, errors.Unavailable):
             return Brought(snapshot=snapshot, refusal=refusal)
-        left_ns = began + self._limits.time_ms * 1_000_000 - time.monotonic_ns()
-        time.sleep(max(0, left_ns) / 1_000_000_000)
         return Brought(snapshot=snapshot, refusal=QueryFailed())
 
     def _answer(
@@ -298,7 +308,7 @@ class Asking:
             complete=answers.find_complete(opened.cube, admitted),
             masked=answers.is_hashed(files),
         )
-        source = answers.as_source(self._folder / answers.COPIES, opened.cube.table, files)
+        source = answers.as_source(self.folder / answers.COPIES, opened.cube.table, files)
         job = self._job(statement.sql, statement.values, source)
         lines = statement.read(self._run(request, ready, stand, job, progress))
         told = answers.release(
@@ -343,7 +353,7 @@ class Asking:
                 **place,
             )
             source = answers.as_source(
-                self._folder / answers.COPIES, opened.cube.table, opened.copies[version]
+                self.folder / answers.COPIES, opened.cube.table, opened.copies[version]
             )
             job = self._job(bounded.sql, bounded.values, source)
             found = bounded.read(self._run(request, ready, stand, job, progress))
@@ -397,22 +407,32 @@ class Asking:
         job: Job,
         progress: Progress | None,
     ) -> tuple[tuple[Any, ...], ...]:
-        with (
-            self._cancellable(request) as cancel,
-            self._turns.taken(request.grant, cancel),
-            self._watched(request, ready, stand, cancel),
-        ):
-            return self._engine().query(job, cancel=cancel, progress=progress).rows
+        ends = 0
+        told = Progress() if progress is None else progress
+        cancel = told.cancel
+        try:
+            with (
+                self._cancellable(request, cancel),
+                self._turns.taken(request.grant, cancel),
+                self._watched(request, ready, stand, cancel),
+            ):
+                ends = time.monotonic_ns() + (self._limits.time_ms + REST_MS) * 1_000_000
+                told.begins()
+                return self._engine().query(job, cancel=cancel, progress=progress).rows
+        except errors.Rejected:
+            # Whatever failed, and however soon, is told at one moment after the turn began.
+            time.sleep(max(0, ends - time.monotonic_ns()) / 1_000_000_000)
+            raise
 
     @contextmanager
-    def _cancellable(self, request: CallRequest) -> Iterator[Cancel]:
-        cancel, name = Cancel(), (request.grant, request.call)
+    def _cancellable(self, request: CallRequest, cancel: Cancel) -> Iterator[None]:
+        name = (request.grant, request.call)
         with self._lock:
             if name in self._running:
                 raise QueryStopped
             self._running[name] = cancel
         try:
-            yield cancel
+            yield
         finally:
             with self._lock:
                 self._running.pop(name, None)
@@ -459,7 +479,7 @@ class Asking:
         if known is not None:
             return known
         dataset = answers.find_datasets(tx, [table.resource])[table.resource]
-        kept = answers.open_cube(self._folder, digest)
+        kept = answers.open_cube(self.folder, digest)
         opened = _Opened(
             cube=answers.OpenCube(kept.cube, table),
             copies=kept.copies,
@@ -498,6 +518,11 @@ def _rounded(begun: _Begun, admitted: answers.Admitted, told: answers.Told) -> d
     return answers.write_answer(
         query, policy, Mode.AD_HOC, rounding.rounded(query, told), as_of=admitted.whole
     )
+
+
+def _refuse_size(judged: Judged, cube: answers.OpenCube) -> None:
+    """Refuse a question larger than the policy allows, by what is published."""
+    answers.refuse_size(judged.query, judged.policy, judged.mode, {cube.table.name: cube})
 
 
 def _leave(began: int) -> None:

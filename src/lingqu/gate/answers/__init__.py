@@ -13,6 +13,7 @@ from lingqu.gate.answers.budgets import (
     MICRO_RHO,
     check_budget,
     find_noisy,
+    find_spent,
     keep_noisy,
     spend_noise,
 )
@@ -57,6 +58,11 @@ from lingqu.gate.answers.releasing import (
     Told,
     release,
 )
+from lingqu.gate.answers.sizes import (
+    TooManyGroups,
+    TooManyRows,
+    refuse_size,
+)
 from lingqu.gate.answers.statement import (
     print_certified,
     protections,
@@ -65,9 +71,11 @@ from lingqu.gate.answers.telling import (
     Admitted,
     Memory,
     NotWhole,
+    Together,
     ToldMeanwhile,
     admit_query,
     find_admitted,
+    put_together,
 )
 from lingqu.gate.governance import Mode
 from lingqu.gate.queries import ALWAYS
@@ -88,8 +96,11 @@ __all__ = (
     "NotWhole",
     "OpenCube",
     "Rounding",
+    "Together",
     "Told",
     "ToldMeanwhile",
+    "TooManyGroups",
+    "TooManyRows",
     "add_noise",
     "admit_query",
     "as_source",
@@ -102,6 +113,7 @@ __all__ = (
     "find_noisy",
     "find_proven",
     "find_published",
+    "find_spent",
     "is_additive",
     "is_hashed",
     "keep_noisy",
@@ -112,8 +124,10 @@ __all__ = (
     "print_certified",
     "protections",
     "publish_cubes",
+    "put_together",
     "read_noisy",
     "refuse_extremes",
+    "refuse_size",
     "release",
     "spend_noise",
     "table_of",

@@ -426,6 +426,11 @@ class OpenCube:
         self._newest = max(cube.versions, default=0)
         self._known: dict[object, Any] = {}
 
+    @property
+    def rows(self) -> int:
+        """Rows of all blocks, as they are published."""
+        return sum(self._rows)
+
     def groups(self, dimensions: tuple[Dimension, ...]) -> list[Cell]:
         """This will give the group of each cell. Raises NotOnGrid."""
         return self.once(

@@ -234,7 +234,7 @@ def round_to(value: int, step: int, seed: bytes) -> int:
 
 
 def combine(
-    numbers: Sequence[Number], shares: Iterable[tuple[int, Fraction]], constant: Fraction
+    numbers: Sequence[Fraction | None], shares: Iterable[tuple[int, Fraction]], constant: Fraction
 ) -> Fraction | None:
     """This will add up released figures; None where one of them is missing."""
     found = constant

@@ -248,17 +248,18 @@ class _History:
     def read(self, tx: Tx, resource: str, holder: str) -> None:
         """Read what is new: positions of one dataset are given in the order of commits."""
         for row in tx.all(_TOLD, (resource, holder, self.position)):
-            self.overlap.add(row["whole"], [self._text(one) for one in json.loads(row["sets"])])
+            texts = [_as_text(one, self.overlap.cube) for one in json.loads(row["sets"])]
+            self.overlap.add(row["whole"], texts)
             self.position = row["position"]
             self.judged += 1
 
-    def _text(self, kept: str | list[list[str | None]]) -> str:
-        """A set as it is kept now; before, the cells were written out."""
-        if isinstance(kept, str):
-            return kept
-        known = self.overlap.cube.position
-        places = (known.get(tuple(cell)) for cell in kept)
-        return _write_places(sorted(one for one in places if one is not None))
+
+def _as_text(kept: str | list[list[str | None]], cube: OpenCube) -> str:
+    """A set as it is kept now; before, the cells were written out."""
+    if isinstance(kept, str):
+        return kept
+    places = (cube.position.get(tuple(cell)) for cell in kept)
+    return _write_places(sorted(one for one in places if one is not None))
 
 
 class Memory:
@@ -280,6 +281,50 @@ class Memory:
             if len(self._histories) > HISTORIES_MOST:
                 self._histories.popitem(last=False)
             return found
+
+
+_EVERYBODY = """
+    SELECT holder, whole, sets FROM gate.told_set WHERE resource = %s ORDER BY position LIMIT %s
+"""
+TOLD_MOST = 2_000
+"""So many answers are put together when it is asked what everybody could learn from them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """What organisations were told of a dataset, put together: answers, of how many organisations.
+
+    `isolating` counts those that would isolate a part without a whole block, could one organisation
+    subtract the others from it; `is_cut` says that there are more than were looked at.
+    """
+
+    answers: int
+    organizations: int
+    isolating: int
+    is_cut: bool
+
+
+def put_together(tx: Tx, cube: OpenCube) -> Together:
+    """This will put everything that was told of a dataset's newest version together."""
+    rows = tx.all(_EVERYBODY, (cube.table.resource, TOLD_MOST + 1))
+    partition, isolating = Partition(cube.blocks), 0
+    for row in rows[:TOLD_MOST]:
+        if row["whole"] != cube.cube.whole:
+            continue
+        is_isolating = False
+        for kept in json.loads(row["sets"]):
+            known = _read_places(_as_text(kept, cube), cube)
+            if known and partition.admits(known):
+                partition.add(known)
+            elif known:
+                is_isolating = True
+        isolating += is_isolating
+    return Together(
+        answers=min(len(rows), TOLD_MOST),
+        organizations=len({row["holder"] for row in rows}),
+        isolating=isolating,
+        is_cut=len(rows) > TOLD_MOST,
+    )
 
 
 def find_admitted(
