@@ -6,11 +6,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Router
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from lingqu import errands, gate, rights, trust
-from lingqu.api.routes import After, Size, asks, does, makes, reads, routes_of
+from lingqu.api.lines import Lines, ask_desk
+from lingqu.api.routes import After, Size, asks, awaits, does, makes, reads, routes_of
 from lingqu.api.v1 import gate_shapes as shapes
 from lingqu.api.v1.shapes import WorkView, work_view
 from lingqu.api.visit import Visit
@@ -155,14 +157,13 @@ def find_snapshots(
     return shapes.SnapshotList(items=[shapes.snapshot_view(one) for one in found])
 
 
-@asks("/calls", "Call a product")
-def call_product(
+@awaits("/calls", "Call a product")
+async def call_product(
     platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.CallShape]
 ) -> shapes.AnswerView:
     """This will answer a call under a grant once it is metered; the same id again is free."""
     request = shapes.read_call(data)
-    asker = _asker(platform, visit, request.grant)
-    return shapes.answer_view(platform.desk.ask(request, asker))
+    return shapes.answer_view(await ask_desk(platform, visit.caller, request))
 
 
 @asks("/explain", "Explain a decision")
@@ -177,14 +178,20 @@ def explain_call(
     return shapes.explanation_view(told)
 
 
-@asks("/queries", "Ask a governed query")
-def ask_query(
-    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+@awaits("/queries", "Ask a governed query")
+async def ask_query(
+    platform: FromPlatform,
+    visit: FromVisit,
+    lines: NamedDependency[Lines],
+    data: JSONBody[shapes.QueryShape],
 ) -> shapes.AnswerView:
     """This will answer a query under a grant once it is metered; the same id again is free."""
     request = shapes.read_query(data)
-    asker = _asker(platform, visit, request.grant)
-    return shapes.answer_view(platform.asking.ask(request, asker))
+
+    def ask() -> gate.CallAnswer:
+        return platform.asking.ask(request, _asker(platform, visit, request.grant))
+
+    return shapes.answer_view(await lines.run(request.grant, ask))
 
 
 @asks("/queries/explain", "Explain a query")
