@@ -172,8 +172,8 @@ def explain_call(
 ) -> shapes.ExplanationView:
     """This will say how a call would be decided now, rule by rule, without doing it."""
     request = shapes.read_call(data)
+    asker = _asker(platform, visit, request.grant)
     with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
         told = platform.desk.explain(tx, request, may_call=asker.may_call)
     return shapes.explanation_view(told)
 
@@ -189,9 +189,7 @@ async def ask_query(
     request = shapes.read_query(data)
 
     def ask() -> gate.CallAnswer:
-        with platform.database.reading(visit.caller) as tx:
-            asker = gate.find_asker(tx, request.grant)
-        return platform.asking.ask(request, asker)
+        return platform.asking.ask(request, _asker(platform, visit, request.grant))
 
     return shapes.answer_view(await lines.run(request.grant, ask))
 
@@ -202,8 +200,8 @@ def explain_query(
 ) -> shapes.ExplanationView:
     """This will say how a query would be decided now, rule by rule, without running it."""
     request = shapes.read_query(data)
+    asker = _asker(platform, visit, request.grant)
     with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
         told = platform.asking.explain(tx, request, may_call=asker.may_call)
     return shapes.explanation_view(told)
 
@@ -269,9 +267,14 @@ def stop_query(
 ) -> shapes.StoppedView:
     """This will stop one's own query while it runs here; it is metered as refused."""
     request = shapes.read_query(data)
-    with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
+    asker = _asker(platform, visit, request.grant)
     return shapes.StoppedView(stopped=asker.may_call and platform.asking.cancel(request))
+
+
+def _asker(platform: FromPlatform, visit: FromVisit, grant: rights.GrantId) -> gate.Asker:
+    """Who asks, and whether they may; no transaction is open while an answer is made."""
+    with platform.database.reading(visit.caller) as tx:
+        return gate.find_asker(tx, grant)
 
 
 @reads("/calls", "List metered calls")
