@@ -92,6 +92,18 @@ class Trial:
         self._folder.cleanup()
 
     def run(self, count):
+        """Try so many more, and see what was touched meanwhile."""
+        before = self.grammar.dice.getstate()
+        self._try(count)
+        if self.traps.sprung():
+            # Another process may have looked into the folder: what is ours happens again.
+            self.grammar.dice.setstate(before)
+            self._try(count)
+            self.found += [("", one) for one in self.traps.sprung()]
+        if self._settings() != self.settings:
+            self.found.append(("", "settings were changed"))
+
+    def _try(self, count):
         for _ in range(count):
             self.tried += 1
             text = self.grammar.statement()
@@ -101,13 +113,6 @@ class Trial:
                 self._count(text, refusal)
                 continue
             self._judge(text, query)
-        self._look_around()
-
-    def _look_around(self):
-        """See what was touched meanwhile. Whoever found something names the batch by its seed."""
-        self.found += [("", one) for one in self.traps.sprung()]
-        if self._settings() != self.settings:
-            self.found.append(("", "settings were changed"))
 
     def _count(self, text, refusal):
         family, _, code = refusal.code.rpartition(".")
