@@ -169,7 +169,7 @@ def executed_escapes(sql, policy):
             if text
             else word.isdigit() or word.lower() in WORDS or OWN.match(word)
             if word
-            else sign in "(),.*+-/%<>=[]?"
+            else sign in "(),.*+-/%<>=[]?:"
         )
         if not is_known:
             yield f"{found[0]} in what is run"
