@@ -28,11 +28,10 @@ from statements import Grammar
 from traps import CANARY, ROWS, SETTINGS, Traps, engine_with_tables
 
 from lingqu.gate import answers
-from lingqu.gate.answers import figures
 from lingqu.gate.answers.cells import Protection
 from lingqu.gate.answers.cube import CubeMaker
 from lingqu.gate.answers.noise import TooFarMoved
-from lingqu.gate.answers.releasing import ToldLine
+from lingqu.gate.answers.releasing import Told, ToldLine
 from lingqu.gate.governance import Function, Mode
 from lingqu.gate.queries import GroupOf, Linear, Relation, Step, digest
 from lingqu.gate.sql import Asked, find_refusal, print_query, read, read_printed
@@ -199,9 +198,9 @@ class Trial:
         return self.engine.execute(statement.sql, list(statement.values)).fetchall()
 
     def _released(self, query, lines):
-        units = [figures.unit_of(one, POLICY) for one in query.aggregates]
-        for key, numbers in lines:
-            yield figures._row(query, ToldLine(key=key, numbers=numbers), units)
+        told = tuple(ToldLine(key=tuple(key), numbers=tuple(numbers)) for key, numbers in lines)
+        whole = Told(lines=told, has_withheld=False, withheld_entities=None)
+        return answers.write_answer(query, POLICY, Mode.DP, whole)["rows"]
 
     @property
     def unreached(self):
