@@ -28,7 +28,7 @@ from lingqu.runtime.listening import NAME
 from lingqu.trust import holds
 from lingqu.wiring import open_app
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(600)]
 
 PATIENCE_S = 240
 ANSWERED_FIRST = 5
@@ -131,7 +131,10 @@ ENDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("code", ENDS)
+CODES = [one if ENDS[one] is revoke else pytest.param(one, marks=pytest.mark.slow) for one in ENDS]
+
+
+@pytest.mark.parametrize("code", CODES)
 def test_nothing_is_answered_anywhere_after_a_right_was_seen_to_have_ended(world, processes, code):
     """Each door asks one after another: what it was told is in the order in which it asked."""
     doors, _ = processes
@@ -192,7 +195,7 @@ def stand_still(platform):
     return stopped
 
 
-@pytest.mark.parametrize("cut", ["ended", "silent"])
+@pytest.mark.parametrize("cut", [pytest.param("ended", marks=pytest.mark.slow), "silent"])
 def test_what_does_not_hear_answers_nothing_and_hears_everything_again(world, processes, cut):
     """The connection that hears is ended by the database, or stands still with everything open."""
     doors, _ = processes
