@@ -62,10 +62,12 @@ SUB_FACES = (
     "runtime.postgres",
     "trust.jobs",
     "trust.audit",
+    "trust.copies",
     "trust.divisions",
     "trust.holds",
     "trust.identity",
     "trust.log",
+    "trust.notices",
     "trust.procedures",
     "trust.rulebook",
 )

@@ -142,7 +142,8 @@ class App:
     @property
     def seal(self) -> seals.KeySeal:
         """What papers of this installation are marked with: a signature by a key of ours."""
-        return seals.KeySeal(key=self._key_for(seals.PURPOSE))
+        remark = seals.STORY_REMARK if self.installation.clock == "story" else ""
+        return seals.KeySeal(key=self._key_for(seals.PURPOSE), remark=remark)
 
     def _key_for(self, purpose: str) -> SigningKey:
         """The key in force for a purpose, made when it is first asked for."""

@@ -292,6 +292,38 @@ def test_no_contract_waits_for_all_the_queries_of_another():
         pass
 
 
+WHOLE = (
+    "SELECT count(*) AS n, sum(amount) AS s FROM visit",
+    BY_TOWN,
+    BY_TOWN_AND_KIND,
+    "SELECT kind, avg(amount) AS a FROM visit WHERE town IN ('乙', '丙') GROUP BY kind",
+    "SELECT town, sum(CASE WHEN town <> '甲' THEN amount END) AS s FROM visit GROUP BY town",
+    "SELECT count(*) AS n, sum(amount) AS s FROM visit WHERE town = '丁' AND town = '甲'",
+)
+
+
+@pytest.mark.parametrize(("rounding", "missing"), [(1, 0), (10, 7)])
+def test_where_whole_blocks_are_asked_about_the_cube_says_what_the_rows_say(
+    world, desk, monkeypatch, rounding, missing
+):
+    rows = [row for row in visits(4_000, people=900) if row["town"] != "戊"]
+    for at in range(0, len(rows), missing or len(rows)):
+        rows[at]["amount"] = "" if missing else "1"
+    whole = policy(load(world, rows), Mode.CUBE, Mode.AD_HOC, rounding=rounding)
+    product = world.product(whole, form=FORM)
+    grant, by_cube, by_rows = world.buy(product), asking(world, desk), asking(world, desk)
+    monkeypatch.setattr(by_cube, "_engine", None)
+    texts = [text for text in WHOLE if not (missing and "avg" in text)]
+    told = [ask(world, by_cube, product, grant, text, mode="ad_hoc").released for text in texts]
+    average = "SELECT avg(amount) AS a FROM visit"  # who has no amount is nowhere published
+    for text in ("SELECT count(DISTINCT person) AS n FROM visit", *([average] if missing else [])):
+        with pytest.raises(TypeError):
+            ask(world, by_cube, product, grant, text, mode="ad_hoc")
+    monkeypatch.setattr(answers, "find_published", lambda *_: None)
+    for text, mine in zip(texts, told, strict=True):
+        assert ask(world, by_rows, product, grant, text, mode="ad_hoc").released == mine
+
+
 def test_what_may_be_told_is_written_down_once_by_a_command_with_its_fact(world, made, product):
     grant = world.buy(product)
     ask(world, made, product, grant, BY_TOWN, mode="ad_hoc")

@@ -158,6 +158,14 @@ def test_a_resource_is_described_by_form_and_by_the_table_that_left(world):
         assert browser.get("/supply/resources/new").status_code == 404
         assert browser.get(f"{path}/revise").status_code == 404
         assert "/revise" not in browser.get(path).text
+    given = {"account": made.callers["buyer"].account, "party": made.parties["bank"]}
+    role = new_id(trust.AssignmentId)
+    server.execute(trust.assign_role, assignment=role, role=trust.Role.PROVIDER, **given)
+    with server.browser("buyer") as browser:
+        first = browser.get("/supply/resources/new")
+    server.execute(trust.withdraw_role, assignment=role)
+    assert first.status_code == 409
+    assert catalog()["ui.describe.no_duty"].next_zh in first.text
 
 
 def test_a_delivery_is_watched_its_rejects_given_back_and_a_finding_followed(world):

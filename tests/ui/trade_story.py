@@ -575,5 +575,6 @@ def prove(story: Story) -> None:
     regulator.open("/supervision/reports")
     regulator.follow(story.say("ui.act.make_report"))
     regulator.press(story.button("make_report"), {"month": "2026-09-01"})
+    regulator.follow(story.say("ui.report.check"))
     assert story.say("ui.report.same") in regulator.words
     assert regulator.take("DOCX").startswith(b"PK")

@@ -28,7 +28,7 @@ from lingqu.gate.decisions import (
     WrongPurpose,
 )
 from lingqu.gate.desk import Desk, find_asker
-from lingqu.gate.lanes import Asker, GateBusy, Reply
+from lingqu.gate.lanes import Asker, GateBusy, Reply, Waiting
 from lingqu.gate.leasing import settle_abandoned, settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
@@ -73,7 +73,10 @@ from lingqu.gate.products import (
     define_product,
     fields_of,
     find_products,
+    find_titles,
+    find_used_grants,
     get_product,
+    look_through_products,
     policy_of,
     revise_product,
     withdraw_product,
@@ -152,6 +155,7 @@ __all__ = (
     "SubjectAnswer",
     "SubjectShape",
     "VerificationPolicy",
+    "Waiting",
     "WrongPurpose",
     "build_snapshot",
     "check_may_publish",
@@ -167,8 +171,11 @@ __all__ = (
     "find_sealed_key",
     "find_snapshots",
     "find_tables",
+    "find_titles",
+    "find_used_grants",
     "get_product",
     "get_snapshot",
+    "look_through_products",
     "parse_policy",
     "policy_of",
     "publish_snapshot",

@@ -259,7 +259,7 @@ class Database:
             min_size=1,
             max_size=size,
             timeout=10,
-            kwargs={"row_factory": dict_row},
+            kwargs={"row_factory": dict_row, "autocommit": True},
             check=_check_idle,
             open=False,
         )
@@ -277,7 +277,7 @@ class Database:
     def transaction(self, caller: Caller) -> Iterator[Tx]:
         """This will open a transaction that commits when the block ends without an exception."""
         with self._connected() as connection:
-            unsent = _Unsent([], {})
+            unsent = _Unsent([(_BEGIN, ())], {})
             try:
                 yield self._tx(connection, caller, unsent)
                 _commit(connection, unsent)
@@ -325,7 +325,6 @@ class Database:
         connection, so a holder whose work spans transactions takes it anew for each round.
         """
         with self._connected() as connection:
-            connection.autocommit = True
             row = connection.execute(
                 "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS held", (name,)
             ).fetchone()
@@ -335,7 +334,6 @@ class Database:
             finally:
                 if held and not connection.closed:
                     connection.execute("SELECT pg_advisory_unlock_all()")
-                connection.autocommit = False
 
     def locks(self) -> Locks:
         """This will make a holder of advisory locks for something this process keeps for long."""
@@ -434,19 +432,24 @@ _HOLD = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 _RELEASE = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 
 
-_READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN = "BEGIN"
+"""psycopg would begin by itself, and wait for the answer before it sends anything else."""
+_READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_COMMIT = "COMMIT"
 
 
 def _commit(connection: psycopg.Connection[Row], unsent: _Unsent) -> None:
     waiting = unsent.take()
+    if waiting == [(_BEGIN, ())]:
+        return
     if not waiting:
         connection.commit()
         return
     with connection.pipeline():
         for sql, params in waiting:
             connection.execute(sql, params, prepare=True)
+        connection.execute(_COMMIT, prepare=True)
         _flush(connection)
-        connection.commit()
 
 
 def _flush(connection: psycopg.Connection[Row]) -> None:

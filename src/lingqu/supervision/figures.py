@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from lingqu.runtime import Tx
+from lingqu.runtime import Row, Tx
 from lingqu.runtime.calendar import shift_months, start_of_day
 
 
@@ -173,29 +173,33 @@ def compute_figures(tx: Tx, *, month: date, ends: date) -> tuple[Figure, ...]:
         (year_ago, shift_months(year_ago, 1)),
         (month.replace(month=1), ends),
     )
+    named = dict(
+        zip(
+            ("month", "before", "year_ago", "year"),
+            (_read_period(tx, *period) for period in periods),
+            strict=True,
+        )
+    )
     return tuple(
         Figure(
             code=one.code,
             unit=one.unit,
             origin=one.origin,
-            **dict(
-                zip(
-                    ("month", "before", "year_ago", "year"),
-                    (_figure(tx, one, *period) for period in periods),
-                    strict=True,
-                )
-            ),
+            **{name: int(found[f"figure_{at}"]) for name, found in named.items()},
         )
-        for one in INDICATORS
+        for at, one in enumerate(INDICATORS)
     )
 
 
-def _figure(tx: Tx, indicator: Indicator, begins: date, ends: date) -> int:
+_ALL = "SELECT " + ", ".join(f"({one.sql}) AS figure_{at}" for at, one in enumerate(INDICATORS))
+"""Every indicator by one statement, so that a period is one moment of the records."""
+
+
+def _read_period(tx: Tx, begins: date, ends: date) -> Row:
     period = {
         "begins": begins,
         "ends": ends,
         "start": start_of_day(begins),
         "end": start_of_day(ends),
     }
-    figure: int = tx.one(indicator.sql, period)["figure"]
-    return figure
+    return tx.one(_ALL, period)

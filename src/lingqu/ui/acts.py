@@ -23,6 +23,7 @@ from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.runtime.calendar import parse_day
 from lingqu.runtime.i18n import Explanation, explain
+from lingqu.runtime.looking import Look, Looked
 from lingqu.trust.procedures import GivenFile
 from lingqu.ui.editing import Part, counts, rows_of
 from lingqu.ui.forms import Form, Upload
@@ -81,6 +82,25 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed:
+    """A choice of many that is narrowed by words first: how many are offered now, of how many."""
+
+    words: str
+    offered: int
+    total: int
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether something is left out, or was found by words."""
+        return bool(self.words) or self.total > self.offered
+
+
+def narrowed(look: Look, found: Looked[Any]) -> Narrowed:
+    """This will say how a choice was narrowed to what was found."""
+    return Narrowed(words=" ".join(look.words), offered=len(found.items), total=found.total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What a page asks: the fields, and beside them what one decides on, in rows and texts."""
 
@@ -90,6 +110,7 @@ class Asked:
     shown: tuple[tuple[str, str], ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     """Texts one agrees to or reads before, under their headings."""
+    narrowed: Narrowed | None = None
     danger: bool = False
 
 

@@ -49,7 +49,11 @@ from lingqu.gate.answers.noise import (
     print_bounded,
     read_noisy,
 )
+from lingqu.gate.answers.published import (
+    find_published,
+)
 from lingqu.gate.answers.releasing import (
+    Told,
     release,
 )
 from lingqu.gate.answers.sizes import (
@@ -63,6 +67,7 @@ from lingqu.gate.answers.statement import (
 )
 from lingqu.gate.answers.telling import (
     Admitted,
+    Memory,
     NotWhole,
     Together,
     ToldMeanwhile,
@@ -85,10 +90,12 @@ __all__ = (
     "BuiltCube",
     "Dataset",
     "LoadedSource",
+    "Memory",
     "NotWhole",
     "OpenCube",
     "Rounding",
     "Together",
+    "Told",
     "ToldMeanwhile",
     "TooManyGroups",
     "TooManyRows",
@@ -102,6 +109,7 @@ __all__ = (
     "find_groups",
     "find_noisy",
     "find_proven",
+    "find_published",
     "find_spent",
     "is_additive",
     "keep_noisy",

@@ -303,7 +303,9 @@ class _Printer:
                     told = f"CASE WHEN exact{at}.here IS NULL THEN {bound} ELSE {counted} END"
                     cells += [f"t{s}_{at}", f"({told})[1]", f"({told})[2]"]
         for at, aggregate in enumerate(self._query.aggregates):
-            cells.append(f"v{at}" if aggregate.columns else f"r{self._guards[aggregate.guard]}")
+            told = f"v{at}" if aggregate.columns else f"r{self._guards[aggregate.guard]}"
+            # Of no rows there is nothing to add up: that is 0, and never makes a figure missing.
+            cells.append(f"coalesce({told}, 0)" if aggregate.function is Function.SUM else told)
         joins = "".join(
             f" LEFT JOIN exact{at} ON {self._same('whole', f'exact{at}')}"
             for at in range(len(self._scans))

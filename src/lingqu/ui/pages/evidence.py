@@ -13,16 +13,17 @@ from urllib.parse import urlencode
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from lingqu import trust
+from lingqu import errands, trust
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx, documents, seals
 from lingqu.runtime.i18n import catalog, explain
-from lingqu.trust import log
+from lingqu.trust import copies, log
 from lingqu.ui import tables
 from lingqu.ui.charts import proof_steps
 from lingqu.ui.forms import Form
+from lingqu.ui.papers import scan_cell
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import FormIncomplete
 from lingqu.ui.rendering import Desk, shorten
@@ -32,6 +33,8 @@ from lingqu_verify import errors as verifier_words
 from lingqu_verify import verify_bundle as check_bundle
 
 PAGE_SIZE = 25
+_DRAWN = (b"%PDF-", b"PK\x03\x04")
+"""How a paper begins that was downloaded as PDF or Word."""
 _PARAMETER = re.compile(r"\{[a-z_0-9]+\}")
 SECRET_TABLES = frozenset({"trust.account", "trust.api_key"})
 """Their rows hold hashes of secrets: a bundle names their digests and never shows their content."""
@@ -174,13 +177,8 @@ def verify(desk: FromDesk, form: FromForm) -> Response[str]:
     """This will verify a bundle by the published verifier, or a signed paper; nothing is kept."""
     key = form.text("key").strip()
     given = _given(form)
-    if seals.is_paper(given):
-        try:
-            paper = seals.check_paper(given, desk.platform.keyring)
-        except errors.LingquError as refusal:
-            words = explain(refusal, desk.visit.language)
-            return _verify(desk, key=key, failure=words.title, failure_code=refusal.code)
-        return _verify(desk, key=key, paper=paper)
+    if seals.is_paper(given) or given.startswith(_DRAWN):
+        return _verify_paper(desk, given, key)
     try:
         report = check_bundle(given, keys=key.split() or (), now=int(time.time()))
     except VerificationError as error:
@@ -188,6 +186,26 @@ def verify(desk: FromDesk, form: FromForm) -> Response[str]:
         said = error.diagnostics(language)
         return _verify(desk, key=key, failure=said, failure_code=error.code)
     return _verify(desk, key=key, report=report)
+
+
+def _verify_paper(desk: Desk, given: bytes, key: str) -> Response[str]:
+    """Says whether a paper is one of ours to the last byte, with what it says and its scans."""
+    try:
+        paper = errands.check_paper(desk.platform, given)
+    except errors.LingquError as refusal:
+        words = explain(refusal, desk.visit.language)
+        return _verify(
+            desk,
+            key=key,
+            failure=words.title,
+            failure_next=words.next_step,
+            failure_code=refusal.code,
+        )
+    with desk.reading() as tx:
+        scans = copies.find_copies(tx, paper=paper.sha256)
+        names = desk.names(tx, {one.party for one in scans})
+    cells = tuple(scan_cell(desk, one, names[one.party]) for one in scans)
+    return _verify(desk, key=key, paper=paper, scans=cells)
 
 
 def _given(form: Form) -> bytes:
@@ -211,8 +229,10 @@ def _verify(desk: Desk, **found: Any) -> Response[str]:
         "key": "",
         "failure": None,
         "failure_code": "",
+        "failure_next": "",
         "report": None,
         "paper": None,
+        "scans": (),
     }
     status = 422 if found.get("failure") else 200
     return desk.show(
@@ -229,7 +249,7 @@ def _paper_title(paper: seals.CheckedPaper | None) -> str:
     if paper is None:
         return ""
     known = {one.name: one.zh for one in documents.find_templates()}
-    return known.get(paper.template, paper.template)
+    return known.get(paper.paper.template, paper.paper.template)
 
 
 @get("/trust/refusals", sync_to_thread=True)

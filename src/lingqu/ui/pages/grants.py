@@ -20,7 +20,7 @@ from lingqu.ui.forms import chosen
 from lingqu.ui.pages import grant_acts, product_acts
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import status_of
-from lingqu.ui.rendering import Desk
+from lingqu.ui.rendering import Desk, clip
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.terms import Reader, reader
 
@@ -204,7 +204,7 @@ def _columns(
 ) -> tuple[Column[Grant], ...]:
     def short_terms(one: Grant) -> str:
         said = reading.parts(rights.read_form(one.effective))
-        return " · ".join(words for _, words in said)[:120]
+        return clip(" · ".join(words for _, words in said), 120)
 
     return (
         Column[Grant](

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from lingqu.gate import Product, ProductId, publishing, reveals
 from lingqu.kernel.paging import PageRequest
 from lingqu.rights import registry
 from lingqu.runtime import Tx, new_id
+from lingqu.runtime.looking import Said
 from lingqu.trust import jobs
 from lingqu.ui import tables
 from lingqu.ui.pages import product_acts as acts
@@ -23,9 +25,9 @@ from lingqu.ui.pages.works import PATH as WORKS_PATH
 from lingqu.ui.pages.works import TONES
 from lingqu.ui.policies import policy_text, policy_words
 from lingqu.ui.provided import FromDesk, FromForm
-from lingqu.ui.rendering import Desk, shorten
+from lingqu.ui.rendering import Desk, clip, shorten
 from lingqu.ui.tables import Column, Show
-from lingqu.ui.things import Card, Cell, Link, Step, Thing, gather_own, id_cell, show_thing
+from lingqu.ui.things import Card, Cell, Link, Step, Thing, id_cell, show_thing
 
 PATH = "/gate/products"
 _GRANTS = PageRequest(size=200)
@@ -39,19 +41,17 @@ def product_list(desk: FromDesk) -> Response[Any]:
     """This will list the products the visitor's parties offer, and the rights to make one under."""
     mine = desk.require()
     own = [trust.PartyId(one) for one in mine.parties or (mine.party,)]
+    ask = tables.ask_of(desk, _columns({}))
     with desk.reading() as tx:
         sees_all = trust.is_allowed(tx, trust.Action.READ, trust.Kind.GRANT)
-        found, is_cut = gather_own(
-            [None] if sees_all else list(own),
-            lambda page, party: gate.find_products(tx, page=page, owner=party),
-            key=lambda one: one.id,
-        )
-        names = desk.names(tx, {one.owner for one in found})
-        grounds = _grants_to_define(desk, tx, own, {one.grant_id for one in found})
+        look = tables.look_of(ask, said=_said(desk) | {"owner": functools.partial(desk.names, tx)})
+        found = gate.look_through_products(tx, look=look, owners=None if sees_all else own)
+        names = desk.names(tx, {one.owner for one in found.items})
+        grounds = _grants_to_define(desk, tx, own)
     columns = _columns(names)
     title = desk.text("ui.products.title")
     if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, name=title)
+        return tables.sheet(desk, found.items, columns=columns, name=title)
     return show_thing(
         desk,
         Thing(
@@ -62,7 +62,7 @@ def product_list(desk: FromDesk) -> Response[Any]:
                 Card(
                     name="products",
                     title=title,
-                    view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
+                    view=tables.looked_table(desk, found, columns=columns, ask=ask),
                     none=desk.text("ui.products.none"),
                 ),
                 Card(
@@ -77,6 +77,18 @@ def product_list(desk: FromDesk) -> Response[Any]:
     )
 
 
+def _said(desk: Desk) -> dict[str, Said]:
+    """How the columns of products read that hold codes."""
+    return {
+        "form": {one.value: desk.text(f"ui.product_form.{one.value}") for one in gate.Form},
+        "level": {str(one): desk.text(f"ui.level.{one}") for one in range(1, 6)},
+        "snapshot": {
+            "answers": desk.text("ui.product.answers"),
+            "none": desk.text("ui.product.no_snapshot"),
+        },
+    }
+
+
 def _columns(names: Mapping[str, str]) -> tuple[Column[Product], ...]:
     return (
         Column[Product](
@@ -84,7 +96,7 @@ def _columns(names: Mapping[str, str]) -> tuple[Column[Product], ...]:
             label="ui.listing.title",
             value=lambda one: one.title,
             href=lambda one: f"{PATH}/{one.id}",
-            sub=lambda one: one.summary[:90],
+            sub=lambda one: clip(one.summary, 90),
         ),
         Column[Product](
             name="form",
@@ -117,15 +129,14 @@ def _columns(names: Mapping[str, str]) -> tuple[Column[Product], ...]:
     )  # fmt: skip
 
 
-def _grants_to_define(
-    desk: Desk, tx: Tx, own: list[trust.PartyId], used: set[rights.GrantId]
-) -> tuple[Step, ...]:
+def _grants_to_define(desk: Desk, tx: Tx, own: list[trust.PartyId]) -> tuple[Step, ...]:
     """Living operating rights of the visitor's parties, those without a product first."""
     found = []
     for party in own:
         if not trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.PRODUCT, owner=party):
             continue
         grants = rights.find_grants(tx, page=_GRANTS, holder=party).items
+        used = gate.find_used_grants(tx, grants=[one.id for one in grants])
         lives = rights.find_lives(tx, grants=grants)
         for grant, life in zip(grants, lives, strict=True):
             if grant.kind is rights.GrantKind.OPERATING and life.alive:
