@@ -260,7 +260,7 @@ def test_a_query_that_waits_says_its_place_is_stopped_and_fetched_by_machines(ha
         stopped = send(person, waiting, "stop", query=query, mode="ad_hoc")
         assert "已停止正在运行的查询" in stopped.text
         call = where.rpartition("/")[2]
-        asking.underway.wait(hall.contract.grant_id, gate.CallId(call), 60)
+        asking.underway.wait(hall.contract.grant_id, gate.CallId(call), wait_ms=60_000)
         assert "gate.query.stopped" in person.get(where).text
     with hall.server.machine() as machine:
         asked = {
@@ -270,7 +270,7 @@ def test_a_query_that_waits_says_its_place_is_stopped_and_fetched_by_machines(ha
         base = "/api/v1/gate/queries"
         begun = machine.post(f"{base}/begin", json=asked)
         assert begun.status_code == 202, begun.text
-        asking.underway.wait(asked["grant"], asked["call"], 60)
+        asking.underway.wait(asked["grant"], asked["call"], wait_ms=60_000)
         under = {"grant": asked["grant"]}
         standing = machine.get(f"{base}/{asked['call']}", params=under).json()
         assert (standing["stage"], standing["percent"]) == ("answered", 100)
@@ -472,6 +472,7 @@ def test_with_script_the_explanation_and_the_text_follow_what_is_typed(hall, chr
     try:
         page = visit("the-operator", f"/gate/products/{hall.contract.product}/revise")
         page.fill('[name="tables.0.threshold"]', "9")
+        page.press('[name="tables.0.threshold"]', "Tab")
         page.locator("#preview", has_text="每一组至少要有 9 个不同的").wait_for()
         assert "threshold: 9" in page.input_value("#f-policy")
         page.select_option('[name="tables.0.columns.1.grid.kind"]', "bands")
