@@ -356,10 +356,7 @@ def test_the_builder_begins_with_the_strictest_policy_and_says_what_it_gives_awa
         assert "不能出现在任何回答里：就诊·人员、就诊·乡镇、就诊·金额" in told.text
 
 
-def test_a_query_is_asked_at_the_terminal(hall):
-    words = ("gate", "query", hall.contract.grant_id, hall.contract.product,
-             "SELECT town, count(*) AS n FROM visit GROUP BY town", "--purpose", CREDIT,
-             "--mode", "ad_hoc")  # fmt: skip
+def at_the_terminal(hall, *words):
     told = subprocess.run(
         [str(Path(sys.executable).with_name("lingqu")), *words, "--json"],
         env=os.environ | {"LINGQU_DATA_DIR": str(hall.server.app.settings.data_dir)},
@@ -368,5 +365,23 @@ def test_a_query_is_asked_at_the_terminal(hall):
         check=False,
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    rows = json.loads(told.stdout)["answer"]["released"]["rows"]
+    return json.loads(told.stdout)
+
+
+def test_a_query_is_asked_at_the_terminal(hall):
+    words = ("gate", "query", hall.contract.grant_id, hall.contract.product,
+             "SELECT town, count(*) AS n FROM visit GROUP BY town", "--purpose", CREDIT,
+             "--mode", "ad_hoc")  # fmt: skip
+    rows = at_the_terminal(hall, *words)["answer"]["released"]["rows"]
     assert max(row[1] for row in rows) == "30"
+
+
+def test_a_paper_of_the_terminal_is_checked_and_its_sealed_copy_attached(hall, tmp_path):
+    paper, scan = tmp_path / "合约.docx", tmp_path / "扫描件.pdf"
+    at_the_terminal(hall, "market", "paper", hall.contract.id, "--output", str(paper))
+    scan.write_bytes(b"%PDF-1.7 sealed")
+    attach = ("document", "attach", str(paper), str(scan), "--party", hall.seller)
+    made = at_the_terminal(hall, *attach)["copy"]
+    found = at_the_terminal(hall, "document", "check", str(paper))
+    assert (found["template"], found["subject"]) == ("agreement", hall.contract.id)
+    assert [one["id"] for one in found["copies"]] == [made["id"]]

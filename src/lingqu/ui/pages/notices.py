@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from litestar import Response, get, post
@@ -33,6 +34,8 @@ PATH = "/account/notices"
 COUNTED_MOST = 99
 _WORKS_SHOWN = 50
 _TOLD_SHOWN = 500
+_SOON = timedelta(days=30)
+"""How long before its end a holder is told of a right."""
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -157,7 +160,9 @@ def _told(desk: Desk, one: notices.Notice) -> Notice:
 
 
 def _ending(tx: Tx) -> tuple[telling.EndingSoon, ...]:
-    return telling.find_ending_soon(tx, holders=notices.parties_told(tx), most=COUNTED_MOST)
+    return telling.find_ending_soon(
+        tx, holders=notices.parties_told(tx), within=_SOON, most=COUNTED_MOST
+    )
 
 
 def _ends(desk: Desk, one: telling.EndingSoon) -> Notice:
