@@ -11,7 +11,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -225,7 +225,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             app = _assemble(settings, postgres, database, jobs)
             _adopt(database, book)
             try:
-                with app.desk:
+                with app.desk, closing(app.asking):
                     yield app
             finally:
                 app.close()

@@ -160,6 +160,14 @@ def test_a_resource_is_described_by_form_and_by_the_table_that_left(world):
         assert browser.get("/supply/resources/new").status_code == 404
         assert browser.get(f"{path}/revise").status_code == 404
         assert "/revise" not in browser.get(path).text
+    given = {"account": made.callers["buyer"].account, "party": made.parties["bank"]}
+    role = new_id(trust.AssignmentId)
+    server.execute(trust.assign_role, assignment=role, role=trust.Role.PROVIDER, **given)
+    with server.browser("buyer") as browser:
+        first = browser.get("/supply/resources/new")
+    server.execute(trust.withdraw_role, assignment=role)
+    assert first.status_code == 409
+    assert catalog()["ui.describe.no_duty"].next_zh in first.text
 
 
 def test_a_delivery_is_watched_its_rejects_given_back_and_a_finding_followed(world):
@@ -209,6 +217,12 @@ def test_a_delivery_is_watched_its_rejects_given_back_and_a_finding_followed(wor
         assert "450721001" in shown
         assert "/trust/procedures/" in shown
         assert "街道代码错位" in browser.get("/supply/findings").text
+    with server.browser("officer") as browser:
+        # Whoever sees the rectification is led from it to what is to be rectified.
+        way = re.search(r"/trust/procedures/prc_\w+", browser.get("/trust/procedures").text)
+        assert way
+        assert path in browser.get(way[0]).text
+        assert browser.get(path).status_code == 200
 
 
 def import_a_list(server, made, out):

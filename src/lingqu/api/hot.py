@@ -72,11 +72,24 @@ class _Known:
 
 @dataclass(slots=True)
 class _Asked:
-    """A request that is being answered."""
+    """A request that is being answered; `answered` is told its reply."""
 
     connection: Connection
     head: Head
     request: gate.CallRequest
+    answers: deque[tuple[_Asked, gate.Reply]]
+    wake: Callable[[], None]
+
+    def answered(self, reply: gate.Reply) -> None:
+        """Take the answer on the gate's thread and leave it for the loop."""
+        self.answers.append((self, reply))
+        self.wake()
+
+
+@functools.lru_cache(maxsize=1_000)
+def _read_secret(authorization: bytes) -> str:
+    scheme, _, secret = authorization.decode("latin-1").partition(" ")
+    return secret if scheme.lower() == "bearer" else ""
 
 
 class Hot:
@@ -93,6 +106,7 @@ class Hot:
         self._wire = Wire(self._handle, body_bytes_max=BODY_BYTES_MAX)
         self._answers: deque[tuple[_Asked, gate.Reply]] = deque()
         self._woken = False
+        self._asked: list[gate.Waiting] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         gate.settle_abandoned(app.database)
         app.desk.start(hears={ACCESS: self._hear})
@@ -141,15 +155,15 @@ class Hot:
             self._fault(connection, head, error)
 
     def _call(self, connection: Connection, head: Head, body: bytes) -> None:
-        scheme, _, secret = head.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer" or not secret:
+        secret = _read_secret(head.headers.get(b"authorization", b""))
+        if not secret:
             self._count_stranger(connection, AuthenticationRequired.code)
             raise AuthenticationRequired
         try:
             request = read_call(_decoder.decode(body))
         except (msgspec.MsgspecError, RecursionError):
             raise RequestMalformed(fields="body", reason="shape") from None
-        asked = _Asked(connection, head, request)
+        asked = _Asked(connection, head, request, self._answers, self._wake)
         known = self._known.get(secret)
         asker = None
         if known is not None and known.until >= time.monotonic_ns():
@@ -163,7 +177,14 @@ class Hot:
         wait = self._limiter.take(known.key)
         if wait:
             raise TooManyRequests(seconds=wait)
-        self._app.desk.submit(asked.request, asker, functools.partial(self._answered, asked))
+        if not self._asked:
+            # All that came in with this turn of the loop is handed in together.
+            asyncio.get_running_loop().call_soon(self._hand_in)
+        self._asked.append(gate.Waiting(asked.request, asker, asked.answered))
+
+    def _hand_in(self) -> None:
+        asked, self._asked = self._asked, []
+        self._app.desk.submit_all(asked)
 
     def _find(self, secret: str, asked: _Asked) -> None:
         """Find out who asks, once for all who ask the same meanwhile."""
@@ -215,9 +236,8 @@ class Hot:
             self._known[secret] = known
         return known, asker
 
-    def _answered(self, asked: _Asked, reply: gate.Reply) -> None:
-        """Take an answer on the gate's thread and hand it to the loop, many with one wake."""
-        self._answers.append((asked, reply))
+    def _wake(self) -> None:
+        """Have the loop hand out what waits, many answers with one wake."""
         if not self._woken and self._loop is not None:
             self._woken = True
             self._loop.call_soon_threadsafe(self._hand_out)

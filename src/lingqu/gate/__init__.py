@@ -28,7 +28,7 @@ from lingqu.gate.decisions import (
     WrongPurpose,
 )
 from lingqu.gate.desk import Desk, find_asker
-from lingqu.gate.lanes import Asker, GateBusy, Reply
+from lingqu.gate.lanes import Asker, GateBusy, Reply, Waiting
 from lingqu.gate.leasing import settle_abandoned, settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
@@ -43,8 +43,10 @@ from lingqu.gate.policies import (
     Form,
     OpenFilePolicy,
     Policy,
+    check_policy,
     find_columns,
     parse_policy,
+    tell_policy,
 )
 from lingqu.gate.predicates import (
     Answer,
@@ -71,7 +73,10 @@ from lingqu.gate.products import (
     define_product,
     fields_of,
     find_products,
+    find_titles,
+    find_used_grants,
     get_product,
+    look_through_products,
     policy_of,
     revise_product,
     withdraw_product,
@@ -92,7 +97,6 @@ from lingqu.gate.snapshots import (
     SourceVersion,
     check_may_publish,
     find_sealed_key,
-    find_snapshot,
     find_snapshots,
     get_snapshot,
     publish_snapshot,
@@ -151,9 +155,11 @@ __all__ = (
     "SubjectAnswer",
     "SubjectShape",
     "VerificationPolicy",
+    "Waiting",
     "WrongPurpose",
     "build_snapshot",
     "check_may_publish",
+    "check_policy",
     "define_product",
     "drop_old_replies",
     "fields_of",
@@ -163,11 +169,13 @@ __all__ = (
     "find_columns",
     "find_products",
     "find_sealed_key",
-    "find_snapshot",
     "find_snapshots",
     "find_tables",
+    "find_titles",
+    "find_used_grants",
     "get_product",
     "get_snapshot",
+    "look_through_products",
     "parse_policy",
     "policy_of",
     "publish_snapshot",
@@ -177,5 +185,6 @@ __all__ = (
     "settle_abandoned",
     "settle_by_meter",
     "settle_overdue",
+    "tell_policy",
     "withdraw_product",
 )

@@ -90,16 +90,19 @@ class Answerer:
             return tuple([self._combine(key, values) for key, values in asked])
         tell, unknown = self._tellers[0], self._unknown
         if self._salt and len(asked) > 1:
-            hashes = keyed_hashes(self._salt, [f"{key}\0{value}" for key, (value,) in asked])
-            told = [
-                _YES if is_known else tell(key, value)
-                for is_known, (key, (value,)) in zip(
-                    self._file.are_known(hashes), asked, strict=True
-                )
-            ]
-        else:
-            told = [tell(key, value) for key, (value,) in asked]
+            return self._match(asked)
+        told = [tell(key, value) for key, (value,) in asked]
         return tuple([unknown if one is _UNKNOWN else one for one in told])
+
+    def _match(self, asked: Sequence[Asked]) -> tuple[SubjectAnswer, ...]:
+        """Answer the commonest question about many at once."""
+        salt, file = self._salt, self._file
+        holds = file.are_known(keyed_hashes(salt, [f"{key}\0{value}" for key, (value,) in asked]))
+        if all(holds):
+            return (_YES,) * len(holds)
+        others = [key for (key, _), is_so in zip(asked, holds, strict=True) if not is_so]
+        known = iter(file.are_known(keyed_hashes(salt, others)))
+        return tuple([_YES if one else _NO if next(known) else self._unknown for one in holds])
 
     def knows(self, asked: Asked) -> bool:
         """This will say whether the data knows a subject at all."""

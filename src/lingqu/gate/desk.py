@@ -28,7 +28,15 @@ from lingqu.gate.leasing import Deferred, Purse
 from lingqu.gate.metering import Beside, Outdated, meter_calls
 from lingqu.gate.predicates import normalize
 from lingqu.gate.products import ProductId, ProductNotFound
-from lingqu.gate.receipts import Decided, answer_of, kept_reply, make_batch, write_json
+from lingqu.gate.receipts import (
+    Alike,
+    Decided,
+    answer_of,
+    answers_of,
+    kept_reply,
+    make_batch,
+    write_json,
+)
 from lingqu.gate.requests import SUBJECTS_MOST, CallAnswer, CallRequest
 from lingqu.gate.shelf import Ready, Shelf, subject_name
 from lingqu.gate.windows import Judge, ToBeRead, Weighed, Window, make_context, read_window
@@ -43,8 +51,10 @@ WINDOW_NS = 5_000_000
 """A window takes no further call after so long."""
 BUSY = 12
 """A window of so many calls is followed by one that is let fill."""
-GATHER_NS, GATHER_STEP_US = 2_000_000, 300
-"""How long at most, and how often it is looked whether it did."""
+GATHER_NS = 2_000_000
+"""How long at most."""
+IDLE_S = 1.0
+"""A gate that nobody asks looks so often whether a lease is to be settled."""
 SLICE = 1_000
 """So many subjects of a large call are read and answered between two windows."""
 DEAF_NS = 75_000_000
@@ -79,7 +89,8 @@ class Desk:
         self._purse = Purse(database)
         self._judge = Judge(self._shelf, self.grants, self._purse)
         self._lanes = Lanes()
-        self._queue: queue.SimpleQueue[Waiting | threading.Event | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Sequence[Waiting] | threading.Event | None]
+        self._queue = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._open = ExitStack()
@@ -145,9 +156,13 @@ class Desk:
         brought: Brought | None = None,
     ) -> None:
         """This will call `done` with the answer or the refusal, on the gate's own thread."""
+        self.submit_all([Waiting(request, asker, done, brought=brought)])
+
+    def submit_all(self, calls: Sequence[Waiting]) -> None:
+        """This will answer many calls that came in together, each as `submit` does."""
         if self._thread is None:
             self.start()
-        self._queue.put(Waiting(request, asker, done, brought=brought))
+        self._queue.put(calls)
 
     def look(self, tx: Tx, shelf: Shelf, request: CallRequest, asker: Asker) -> Looked:
         """This will say how a call stands, before a query is worked on. Raises NotListening."""
@@ -161,7 +176,12 @@ class Desk:
         return Looked(ready=ready, stand=stand, settled=settled)
 
     def may_go_on(self, request: CallRequest, ready: Ready, holder: str, now: Instant) -> bool:
-        """This will say whether a query that runs is still permitted; from memory, at once."""
+        """This will say whether a query that runs is still permitted; from memory, at once.
+
+        Where revocations were not heard of for so long that calls are refused, it is not.
+        """
+        if time.monotonic_ns() - self.grants.heard_ns > PATIENCE_NS:
+            return False
         try:
             verdict = self.grants.judge(request.grant, ready.use(request, holder), now)
         except errors.LingquError:
@@ -221,7 +241,8 @@ class Desk:
     def _run(self) -> None:
         going = True
         while going or len(self._lanes):
-            going = self._collect() and going
+            idles = not len(self._lanes) and not self._last
+            going = self._collect(IDLE_S if idles else 0.0) and going
             if going:
                 going = self._gather()
             waiting = self._lanes.take(self._prepare)
@@ -230,19 +251,19 @@ class Desk:
                 self._lanes.put_back(self._serve(waiting))
         self._settle_idle(every=True)
 
-    def _collect(self) -> bool:
+    def _collect(self, wait_s: float = 0.0) -> bool:
         """Let everything that came in wait in its lane; False once the desk is to close."""
         try:
-            one = self._queue.get(block=not len(self._lanes) and not self._last, timeout=1)
+            one = self._queue.get(block=wait_s > 0, timeout=wait_s)
             while True:
-                if isinstance(one, Waiting):
-                    if not self._lanes.add(one):
-                        one.done(GateBusy())
-                elif one is None:
+                if one is None:
                     return False
-                else:
+                if isinstance(one, threading.Event):
                     self._settle_idle(every=True)
                     one.set()
+                else:
+                    for refused in self._lanes.add_all(one):
+                        refused.done(GateBusy())
                 one = self._queue.get_nowait()
         except queue.Empty:
             if not len(self._lanes):
@@ -256,11 +277,12 @@ class Desk:
         many. Nobody waits where the window before was small. False once the desk is to close.
         """
         until = time.monotonic_ns() + GATHER_NS
-        while self._last >= BUSY and len(self._lanes) < self._last * 3 // 4:
-            if time.monotonic_ns() > until:
+        enough = (self._last + len(self._lanes)) * 3 // 4
+        while self._last >= BUSY and len(self._lanes) < enough:
+            left = until - time.monotonic_ns()
+            if left <= 0:
                 break
-            time.sleep(GATHER_STEP_US / 1_000_000)
-            if not self._collect():
+            if not self._collect(left / 1_000_000_000):
                 return False
         return True
 
@@ -360,9 +382,9 @@ class Desk:
         deferred: list[Waiting] = []
         seen: set[tuple[str, str]] = set()
         until = time.monotonic_ns() + WINDOW_NS
-        for one in waiting:
+        for one in self._judge.decide_alike(window, waiting):
             name = (one.request.grant, one.request.call)
-            if name in seen or (seen and time.monotonic_ns() > until):
+            if name in seen or ((seen or window.decided) and time.monotonic_ns() > until):
                 deferred.append(one)
                 continue
             seen.add(name)
@@ -390,28 +412,30 @@ class Desk:
         return to_read
 
     def _write(self, window: Window) -> list[tuple[Waiting, Reply]]:
-        batches, lines = [], []
+        batches, rows = [], []
         answers = list[tuple[Waiting, Reply]]()
         replies: list[dict[str, str]] = []
-        groups: dict[tuple[str, str], list[Decided]] = {}
+        groups: dict[tuple[str, str], list[Decided | Alike]] = {}
         for one in window.decided:
             request = one.waiting.request
             groups.setdefault((request.grant, request.product), []).append(one)
         for group in groups.values():
-            made, rows, batch = make_batch(group, window.now)
+            made, its_rows, batch = make_batch(group, window.now)
             batches.append(made)
-            lines.append(rows)
+            rows.append(its_rows)
             for one in group:
+                if isinstance(one, Alike):
+                    answers += zip(one.calls, answers_of(one, batch), strict=True)
+                    continue
                 if one.refusal is not None:
                     answers.append((one.waiting, one.refusal))
                     continue
-                answer = answer_of(one, batch)
-                answers.append((one.waiting, answer))
-                kept = kept_reply(answer)
+                answers.append((one.waiting, answer_of(one, batch)))
+                kept = kept_reply(one)
                 if kept is not None:
                     replies.append(kept)
         beside = Beside(
-            lines=tuple(lines),
+            rows=tuple(rows),
             replies=write_json(replies),
             asked=write_json(window.new_values),
             new_subjects=window.counted_subjects(),
@@ -425,9 +449,8 @@ class Desk:
             batches=tuple(batches),
             beside=Hides(beside),
         )
-        for one in window.decided:
-            if one.refusal is None:
-                self._judge.remembered.add(one.waiting.request.call)
+        remembered = self._judge.remembered
+        remembered.add([one.request.call for one, told in answers if isinstance(told, CallAnswer)])
         return answers
 
 

@@ -9,7 +9,7 @@ once, so that what one contract asks waits for itself only.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -79,18 +79,24 @@ class Lanes:
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
 
+    def add_all(self, calls: Iterable[Waiting]) -> list[Waiting]:
+        """This will let calls wait in their lanes, and give those whose lanes are full."""
+        lanes, waits, refused = self._lanes, self._subjects, list[Waiting]()
+        for one in calls:
+            grant = one.request.grant
+            lane = lanes.get(grant)
+            if lane is None:
+                lane, waits[grant] = lanes.setdefault(grant, deque()), 0
+            if lane and (len(lane) >= LANE_CALLS or waits[grant] >= LANE_SUBJECTS):
+                refused.append(one)
+            else:
+                lane.append(one)
+                waits[grant] += len(one.request.subjects)
+        return refused
+
     def add(self, one: Waiting) -> bool:
         """This will let a call wait in its lane; False where that is full."""
-        grant = one.request.grant
-        lane = self._lanes.get(grant)
-        if lane is None:
-            lane = self._lanes[grant] = deque()
-        subjects = self._subjects.get(grant, 0)
-        if lane and (len(lane) >= LANE_CALLS or subjects >= LANE_SUBJECTS):
-            return False
-        lane.append(one)
-        self._subjects[grant] = subjects + len(one.request.subjects)
-        return True
+        return not self.add_all((one,))
 
     def put_back(self, calls: list[Waiting]) -> None:
         """This will put calls that were taken to the front of their lanes again."""
@@ -104,8 +110,8 @@ class Lanes:
 
         A large call is worked on by `prepare`, one slice a turn, until that says that it is ready.
         """
-        taken: list[Waiting] = []
-        room, before = SUBJECTS_MOST, SUBJECTS_MOST + 1
+        taken = self._take_single() if len(self._lanes) == 1 else []
+        room, before = SUBJECTS_MOST - len(taken), SUBJECTS_MOST + 1
         waits: set[str] = set()
         while self._lanes and 0 < room < before:
             before = room
@@ -114,6 +120,17 @@ class Lanes:
                     return taken
                 if grant not in waits:
                     room -= self._take(grant, taken, waits, prepare)
+        return taken
+
+    def _take_single(self) -> list[Waiting]:
+        """Take the calls about one subject each from the front of the only lane."""
+        ((grant, lane),) = self._lanes.items()
+        taken: list[Waiting] = []
+        while lane and len(taken) < CALLS_MOST and len(lane[0].request.subjects) == 1:
+            taken.append(lane.popleft())
+        self._subjects[grant] -= len(taken)
+        if not lane:
+            del self._lanes[grant], self._subjects[grant]
         return taken
 
     def _take(

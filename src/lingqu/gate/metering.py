@@ -79,17 +79,46 @@ class NewBatch:
     snapshot: SnapshotId | None
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Rows that share all values but for the columns `apart`; `size` is how many they are."""
+
+    size: int
+    shared: Mapping[str, object]
+    apart: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """The rows of one batch: runs of alike ones, then lines as `BatchTable.store` takes them."""
+
+    runs: tuple[Run, ...]
+    lines: tuple[str, ...]
+
+    def statements(self, batch: MeterBatchId) -> Iterator[Statement]:
+        """This will give what adds the runs."""
+        start = 0
+        for one in self.runs:
+            yield CALLS.alike(batch, start, one.shared, one.apart)
+            start += one.size
+
+    @property
+    def start(self) -> int:
+        """The position of the first line."""
+        return sum([one.size for one in self.runs])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
     """What a window keeps beside its facts. All of it is covered by them, or is no evidence.
 
-    `lines` are the rows of each batch as the table stores them, `replies` and `asked` JSON of
+    `rows` are those of each batch as the table stores them, `replies` and `asked` JSON of
     stored answers and of questions about subjects, `new_subjects` how many subjects are new to a
     caller, with how many are the most. `versions` says of a window decided from memory which
     versions of products it was decided on.
     """
 
-    lines: tuple[tuple[str, ...], ...]
+    rows: tuple[NewRows, ...]
     replies: str = "[]"
     asked: str = "[]"
     new_subjects: tuple[NewSubjects, ...] = ()
@@ -128,7 +157,8 @@ _ASKER = """
     ON CONFLICT (product, holder, day) DO UPDATE SET subjects = a.subjects + excluded.subjects
 """
 _BATCH_ROW = """
-    INSERT INTO gate.batch (id, grant_id, product, lease, snapshot) VALUES (%s, %s, %s, %s, %s)
+    INSERT INTO gate.batch (id, grant_id, product, lease, snapshot)
+    VALUES (%(id)s, %(grant)s, %(product)s, %(lease)s, %(snapshot)s)
 """
 _OUTDATED = """
     SELECT 1 FROM unnest(%(products)s::text[], %(versions)s::bigint[]) AS w (product, version)
@@ -153,41 +183,55 @@ def meter_calls(tx: Tx, *, batches: tuple[NewBatch, ...], beside: Hides[Beside])
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT)
     told = beside.value
     _check(tx, batches, told)
-    CALLS.store(
-        tx,
-        [(one.metered.batch.id, lines) for one, lines in zip(batches, told.lines, strict=True)],
-    )
+    lines = [
+        (one.metered.batch.id, rows.start, rows.lines)
+        for one, rows in zip(batches, told.rows, strict=True)
+        if rows.lines
+    ]
+    if lines:
+        CALLS.store(tx, lines)
     if told.replies != "[]":
         kept_until = REAL_TIME.now() + timedelta(hours=REPLY_HOURS)
         tx.later(_REPLIES, (kept_until, told.replies))
     for one in batches:
-        metered = one.metered
-        row = (metered.batch.id, metered.grant, metered.product, one.lease, one.snapshot)
-        tx.later(_BATCH_ROW, row)
-        trust.record(tx, metered)
+        trust.record(tx, one.metered)
 
 
 def _check(tx: Tx, batches: Sequence[NewBatch], told: Beside) -> None:
-    """Lock the leases and see that what was decided on still holds, in one round trip."""
+    """Lock the leases, see that what was decided on still holds, and add rows, in one round trip.
+
+    Where it does not hold, the transaction ends with them.
+    """
     then: list[Statement] = []
     if told.versions:
         products, versions = zip(*told.versions, strict=True)
         then.append((_OUTDATED, {"products": list(products), "versions": list(versions)}))
     if told.asked != "[]":
         then.append((_ASKED, {"asked": told.asked, "now": tx.now}))
+    checks = len(then)
+    for one, rows in zip(batches, told.rows, strict=True):
+        batch = MeterBatchId(one.metered.batch.id)
+        then += rows.statements(batch)
+        then.append((
+            _BATCH_ROW,
+            {
+                "id": batch, "grant": one.metered.grant, "product": one.metered.product,
+                "lease": one.lease, "snapshot": one.snapshot,
+            },
+        ))  # fmt: skip
     leases = tuple(dict.fromkeys(one.lease for one in batches if one.lease is not None))
-    found = quantities.lock_open_leases(tx, leases, then=then)
+    found = quantities.lock_open_leases(tx, leases, then=then)[:checks]
     if told.versions and found[0]:
         raise Outdated
     if told.asked != "[]" and len(found[-1]) != len(json.loads(told.asked)):
         raise DatabaseConflict(constraint="asked")
-    for one in told.new_subjects:
+    for new in told.new_subjects:
         day = tx.now.date()
         tx.execute(
             _ASKER,
-            {"product": one.product, "holder": one.holder, "day": day, "subjects": one.subjects},
+            {"product": new.product, "holder": new.holder, "day": day, "subjects": new.subjects},
         )
-        if count_subjects(tx, product=one.product, holder=one.holder, days=one.days) > one.most:
+        if count_subjects(tx, product=new.product, holder=new.holder, days=new.days) > new.most:
             raise DatabaseConflict(constraint="asker")
 
 

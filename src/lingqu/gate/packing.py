@@ -16,7 +16,7 @@ import mmap
 import os
 import struct
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -33,6 +33,7 @@ YES, ONCE, RANKED = 1, 2, 4
 _HEAD = struct.Struct(">8sQQI")
 _FIRST_RECORD = struct.Struct(">BBBI")
 _RECORD = struct.Struct(">BBI")
+_FIRST_HALF = struct.Struct(">Q8x")
 _EMPTY = bytes(PLACE_BYTES)
 _SALT_PERSON = b"lingqu.predicate"
 
@@ -102,9 +103,10 @@ def keyed_hash(salt: bytes, told: str) -> bytes:
 def keyed_hashes(salt: bytes, told: Iterable[str]) -> list[bytes]:
     """This will give the hashes of many at once."""
     keyed = hashlib.blake2b(key=salt, digest_size=KEY_BYTES)
+    fresh = keyed.copy
     found = []
     for one in told:
-        made = keyed.copy()
+        made = fresh()
         made.update(one.encode())
         found.append(made.digest())
     return found
@@ -218,14 +220,17 @@ class PackedFile:
                 return 0
             slot = (slot + 1) % slots
 
-    def are_known(self, names: Iterable[bytes]) -> list[bool]:
-        """This will say of many keyed hashes which are at their first slot, as nearly all are.
-
-        One that is not may still be found by `look_up`.
-        """
+    def are_known(self, names: Sequence[bytes]) -> list[bool]:
+        """This will say of many keyed hashes which are there: what `look_up` says of each."""
         data, slots, start = self._map, self._slots, self._start
-        places = [(start + int.from_bytes(one[:8]) % slots * SLOT_BYTES, one) for one in names]
-        return [data[at : at + KEY_BYTES] == one for at, one in places]
+        firsts = _FIRST_HALF.iter_unpack(b"".join(names))
+        places = [start + half % slots * SLOT_BYTES for (half,) in firsts]
+        # Most are at their first slot.
+        found = [data[at : at + KEY_BYTES] == one for at, one in zip(places, names, strict=True)]
+        for at, is_found in enumerate(found):
+            if not is_found:
+                found[at] = bool(self.look_up(names[at]))
+        return found
 
     def find(self, name: bytes) -> Record | None:
         """This will give the record of a subject, None where there is none."""

@@ -16,9 +16,17 @@ from typing import Any
 
 from lingqu.gate.answering import PLAIN, PartAnswer, SubjectAnswer
 from lingqu.gate.lanes import Reply, Waiting
-from lingqu.gate.metering import CALLS, CallsMetered, NewBatch, RefusedCount, UsedCall
+from lingqu.gate.metering import (
+    CALLS,
+    CallsMetered,
+    NewBatch,
+    NewRows,
+    RefusedCount,
+    Run,
+    UsedCall,
+)
 from lingqu.gate.predicates import Answer
-from lingqu.gate.requests import CallAnswer, CallRequest, MeterBatchId
+from lingqu.gate.requests import CallAnswer, CallRequest, MeterBatchId, told_subject
 from lingqu.gate.shelf import Ready, Stand
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant, format_instant
@@ -39,7 +47,28 @@ class Decided:
     released: dict[str, Any] | None = None
     lease: quantities.LeaseId | None = None
     units: int = 0
+    letters: str = ""
     digest: str = ""
+
+
+@dataclass(slots=True)
+class Alike:
+    """Calls about one subject each, decided and answered alike and paid from one lease.
+
+    They differ in nothing but their ids and subjects; the `answer` says no more than itself.
+    """
+
+    calls: Sequence[Waiting]
+    stand: Stand
+    ready: Ready
+    lease: quantities.LeaseId
+    answer: SubjectAnswer
+    digests: Sequence[str] = ()
+
+    @property
+    def waiting(self) -> Waiting:
+        """One of the calls, for what they share."""
+        return self.calls[0]
 
 
 _LETTERS = {
@@ -48,8 +77,8 @@ _LETTERS = {
 }  # fmt: skip
 _ANSWERS = {letter: answer for answer, letter in _LETTERS.items()}
 _HITS = frozenset({Answer.YES, Answer.ONCE, Answer.BAND})
-_YES, _NO = PLAIN[Answer.YES], PLAIN[Answer.NO]
 _PLAIN_OUTCOMES = {one.value: (told,) for one, told in PLAIN.items()}
+_PLAIN_IDS = {id(told) for told in PLAIN.values()}
 
 
 def is_hit(one: SubjectAnswer) -> bool:
@@ -62,12 +91,46 @@ def is_plain(answers: Sequence[SubjectAnswer]) -> bool:
     return len(answers) == 1 and answers[0].answer.value in _PLAIN_OUTCOMES
 
 
+def is_alike(answers: Sequence[SubjectAnswer]) -> bool:
+    """This will say whether each of these answers is all that is to be told of its subject."""
+    return {*map(id, answers)} <= _PLAIN_IDS
+
+
 def digest_of(request: CallRequest, key: bytes, code: str, answers: Sequence[SubjectAnswer]) -> str:
     """This will give the digest of a call: of what was asked, under which id, and the answer."""
-    letters = "".join([_LETTERS[one.answer] for one in answers])
-    more = "".join([_told_beside(one) for one in answers if one.band or one.parts])
+    return _digest(request, key, code, answers, letters_of(answers))
+
+
+def letters_of(answers: Sequence[SubjectAnswer]) -> str:
+    """This will write many answers as a letter each."""
+    return "".join([_LETTERS[one.answer] for one in answers])
+
+
+def _digest(
+    request: CallRequest, key: bytes, code: str, answers: Sequence[SubjectAnswer], letters: str
+) -> str:
+    more = ""
+    if not _BARE.issuperset(letters):
+        more = "".join([_told_beside(one) for one in answers if one.band or one.parts])
     told = f"{request.call}|{code}|{letters}|{more}|{request.told()}"
     return hashlib.blake2b(told.encode(), key=key[:64], digest_size=32).hexdigest()
+
+
+_BARE = frozenset("ynou")
+"""Answers beside which neither a band nor parts stand."""
+
+
+def _digests(one: Alike) -> list[str]:
+    """The digest of each of many calls, as `digest_of` gives it."""
+    fresh = hashlib.blake2b(key=one.ready.key[:64], digest_size=32).copy
+    head = f"||{_LETTERS[one.answer.answer]}||{one.waiting.request.told_head()}"
+    found = []
+    for waiting in one.calls:
+        request = waiting.request
+        made = fresh()
+        made.update(f"{request.call}{head}{told_subject(request.subjects[0])}".encode())
+        found.append(made.hexdigest())
+    return found
 
 
 def _told_beside(one: SubjectAnswer) -> str:
@@ -75,74 +138,136 @@ def _told_beside(one: SubjectAnswer) -> str:
     return f"{one.band};{','.join(parts)};"
 
 
-def make_batch(
-    group: Sequence[Decided], now: Instant
-) -> tuple[NewBatch, tuple[str, ...], MeterBatchId]:
-    """This will give the batch of one grant's calls to a product in a window, and its lines."""
-    first, batch = group[0], new_id(MeterBatchId)
-    at = format_instant(now)
-    lines: list[str] = []
-    leaves: list[bytes] = []
-    refused: dict[str, int] = {}
-    counts = dict.fromkeys(Answer, 0)
-    for one in group:
+class _Rows:
+    """The rows of a batch that is being made, and what they add up to."""
+
+    def __init__(self, now: Instant) -> None:
+        self.now, self.at = now, format_instant(now)
+        self.runs: list[Run] = []
+        self.lines: list[str] = []
+        self.leaves: list[bytes] = []
+        self.units = 0
+        self.counts = dict.fromkeys("ynou", 0)
+        self.refused: dict[str, int] = {}
+
+    def add(self, one: Decided) -> None:
+        """This will add the line of a call."""
         if one.refusal is None:
-            line = _answered_line(one, at, counts)
-            leaf = merkle.leaf_hash(f"[{line}]".encode())
+            self._add_answered(one)
+            return
+        line, leaf = _refused_line(one, self.at)
+        self.refused[one.refusal.code] = self.refused.get(one.refusal.code, 0) + 1
+        self.lines.append(line)
+        self.leaves.append(leaf)
+
+    def _add_answered(self, one: Decided) -> None:
+        request, answers = one.waiting.request, one.answers
+        letters = one.letters = letters_of(answers)
+        one.digest = _digest(request, one.ready.key or request.call.encode(), "", answers, letters)
+        if len(answers) == 1:
+            outcome = answers[0].answer.value
         else:
-            line, leaf = _refused_line(one, at)
-            refused[one.refusal.code] = refused.get(one.refusal.code, 0) + 1
-        lines.append(line)
-        leaves.append(leaf)
+            outcome = "counted" if one.released is not None else "mixed"
+        once, unknowns = letters.count("o"), letters.count("u")
+        hits = once + letters.count("y") + letters.count("b")
+        if "s" in letters:
+            hits += sum([bool(answer.parts) and is_hit(answer) for answer in answers])
+        self._count(hits, once, unknowns, len(answers))
+        self.units += one.units
+        told = (
+            f"{len(request.subjects)},{hits},{len(answers) - hits},{unknowns},"
+            f'"{outcome}",null,null,"{one.lease}",{one.units}'
+        )
+        line = f'"{request.call}",{_who(one, self.at)},{told},{_where(one.ready)},"{one.digest}"'
+        self.lines.append(line)
+        self.leaves.append(merkle.leaf_hash(f"[{line}]".encode()))
+
+    def add_alike(self, one: Alike) -> None:
+        """This will add the rows of many calls that share all but their ids and subjects.
+
+        They come before all lines.
+        """
+        digests = one.digests = _digests(one)
+        calls = [waiting.request.call for waiting in one.calls]
+        kind, size = one.answer.answer, len(calls)
+        hits, unknowns = int(kind is Answer.YES), int(kind is Answer.UNKNOWN)
+        self._count(hits * size, 0, unknowns * size, size)
+        self.units += size
+        middle = (
+            f'",{_who(one, self.at)},1,{hits},{1 - hits},{unknowns},'
+            f'"{kind.value}",null,null,"{one.lease}",1,{_where(one.ready)},"'
+        )
+        self.leaves += merkle.leaf_hashes(
+            [
+                f'["{call}{middle}{digest}"]'.encode()
+                for call, digest in zip(calls, digests, strict=True)
+            ]
+        )
+        request, snapshot = one.waiting.request, one.ready.snapshot
+        assert snapshot is not None, "only published products answer"
+        shared = {
+            "grant_id": request.grant, "product": request.product, "holder": one.stand.holder,
+            "account": one.waiting.asker.account, "purpose": request.purpose, "at": self.now,
+            "subjects": 1, "hits": hits, "misses": 1 - hits, "unknowns": unknowns,
+            "outcome": kind.value, "refusal": None, "article": None, "lease": one.lease,
+            "units": 1, "snapshot": snapshot.id,
+        }  # fmt: skip
+        apart = {"call": CALLS.words(calls), "digest": CALLS.words(digests)}
+        self.runs.append(Run(size, shared, apart))
+
+    def _count(self, hits: int, once: int, unknowns: int, answers: int) -> None:
+        counts = self.counts
+        counts["o"] += once
+        counts["y"] += hits - once
+        counts["u"] += unknowns
+        counts["n"] += answers - hits - unknowns
+
+
+def _who(one: Decided | Alike, at: str) -> str:
+    """The cells of a line that say who asked what and when."""
+    request, account = one.waiting.request, one.waiting.asker.account
+    # Ids, known codes and figures: their JSON escapes nothing, so it is a line of CSV too.
+    return (
+        f'"{request.grant}","{request.product}","{one.stand.holder}","{account}",'
+        f'"{request.purpose}","{at}"'
+    )
+
+
+def _where(ready: Ready) -> str:
+    assert ready.snapshot is not None, "only published products answer"
+    return f'"{ready.snapshot.id}"'
+
+
+def make_batch(
+    group: Sequence[Decided | Alike], now: Instant
+) -> tuple[NewBatch, NewRows, MeterBatchId]:
+    """This will give the batch of one grant's calls to a product in a window, and its rows."""
+    first, batch = group[0], new_id(MeterBatchId)
+    made = _Rows(now)
+    for one in group:
+        if isinstance(one, Alike):
+            assert not made.lines, "alike calls come first"
+            made.add_alike(one)
+        else:
+            made.add(one)
+    refused = made.refused
     metered = CallsMetered(
-        batch=CALLS.root(batch, leaves),
+        batch=CALLS.root(batch, made.leaves),
         grant=first.waiting.request.grant,
         product=first.ready.product.id,
         holder=first.stand.holder,
-        answered=len(group) - sum(refused.values()),
-        units=sum([one.units for one in group]),
-        yes=counts[Answer.YES],
-        no=counts[Answer.NO],
-        once=counts[Answer.ONCE],
-        unknown=counts[Answer.UNKNOWN],
+        answered=len(made.leaves) - sum(refused.values()),
+        units=made.units,
+        yes=made.counts["y"],
+        no=made.counts["n"],
+        once=made.counts["o"],
+        unknown=made.counts["u"],
         refused=tuple(RefusedCount(code=code, count=refused[code]) for code in sorted(refused)),
     )
     snapshot = first.ready.snapshot
     lease = next((one.lease for one in group if one.lease is not None), None)
-    made = NewBatch(
-        metered=metered, lease=lease, snapshot=None if snapshot is None else snapshot.id
-    )
-    return made, tuple(lines), batch
-
-
-def _answered_line(one: Decided, at: str, counts: dict[Answer, int]) -> str:
-    request, stand, ready = one.waiting.request, one.stand, one.ready
-    answers = one.answers
-    one.digest = digest_of(request, ready.key or request.call.encode(), "", answers)
-    if len(answers) == 1:
-        told = answers[0].answer
-        outcome = told.value
-    else:
-        told, outcome = None, "counted" if one.released is not None else "mixed"
-    hits = unknowns = 0
-    for answer in answers:
-        kind = answer.answer
-        if kind in _HITS or (answer.parts and is_hit(answer)):
-            hits += 1
-            counts[Answer.ONCE if kind is Answer.ONCE else Answer.YES] += 1
-        elif kind is Answer.UNKNOWN:
-            unknowns += 1
-            counts[kind] += 1
-        else:
-            counts[Answer.NO] += 1
-    assert ready.snapshot is not None, "only published products answer"
-    # Ids, known codes and figures: their JSON escapes nothing, so it is a line of CSV too.
-    return (
-        f'"{request.call}","{request.grant}","{request.product}","{stand.holder}",'
-        f'"{one.waiting.asker.account}","{request.purpose}","{at}",{len(request.subjects)},{hits},'
-        f'{len(answers) - hits},{unknowns},"{outcome}",null,null,"{one.lease}",{one.units},'
-        f'"{ready.snapshot.id}","{one.digest}"'
-    )
+    new = NewBatch(metered=metered, lease=lease, snapshot=None if snapshot is None else snapshot.id)
+    return new, NewRows(tuple(made.runs), tuple(made.lines)), batch
 
 
 def _refused_line(one: Decided, at: str) -> tuple[str, bytes]:
@@ -177,29 +302,50 @@ def answer_of(one: Decided, batch: MeterBatchId) -> CallAnswer:
     )
 
 
-def kept_reply(answer: CallAnswer) -> dict[str, str] | None:
+def answers_of(one: Alike, batch: MeterBatchId) -> list[CallAnswer]:
+    """This will give the answers of many calls."""
+    snapshot = one.ready.snapshot
+    assert snapshot is not None, "only published products answer"
+    first, answers = one.waiting.request, (one.answer,)
+    return [
+        CallAnswer(
+            call=waiting.request.call,
+            grant=first.grant,
+            product=first.product,
+            snapshot=snapshot.id,
+            as_of=snapshot.as_of,
+            answers=answers,
+            released=None,
+            units=1,
+            batch=batch,
+            digest=digest,
+        )
+        for waiting, digest in zip(one.calls, one.digests, strict=True)
+    ]
+
+
+def kept_reply(one: Decided) -> dict[str, str] | None:
     """This will give what is stored of an answer, None where the meter says all of it."""
-    if is_plain(answer.answers) and answer.released is None:
+    answers, request = one.answers, one.waiting.request
+    if is_plain(answers) and one.released is None:
         return None
-    told: dict[str, object] = {
-        "answers": "".join([_LETTERS[one.answer] for one in answer.answers]),
-        "released": answer.released,
-    }
-    beside = {
-        str(place): {
-            "evidence": [*one.evidence],
-            "band": one.band,
-            "parts": [[part.predicate, _LETTERS[part.answer], part.band] for part in one.parts],
+    told: dict[str, object] = {"answers": one.letters, "released": one.released}
+    if not is_alike(answers):
+        told["beside"] = {
+            str(place): {
+                "evidence": [*answer.evidence],
+                "band": answer.band,
+                "parts": [
+                    [part.predicate, _LETTERS[part.answer], part.band] for part in answer.parts
+                ],
+            }
+            for place, answer in enumerate(answers)
+            if answer.evidence or answer.band or answer.parts
         }
-        for place, one in enumerate(answer.answers)
-        if one.evidence or one.band or one.parts
-    }
-    if beside:
-        told["beside"] = beside
     return {
-        "grant_id": answer.grant,
-        "call": answer.call,
-        "request": answer.digest,
+        "grant_id": request.grant,
+        "call": request.call,
+        "request": one.digest,
         "answer": write_json(told),
     }
 

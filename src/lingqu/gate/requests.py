@@ -52,19 +52,31 @@ class CallRequest:
 
     def told(self) -> str:
         """This will write out what tells this request from another under the same call id."""
-        head = (self.grant, self.product, self.purpose, self.predicate, self.territory)
-        if len(self.subjects) == 1 and not self.subjects[0].values:
-            one = self.subjects[0]
-            cells: Sequence[str] = (*head, one.key, one.value)
-        else:
-            cells = list(head)
-            for one in self.subjects:
-                cells += (one.key, one.value)
-                for name in sorted(one.values):
-                    cells += (f"={name}", one.values[name])
-            if self.query:
-                cells += (self.query, self.mode, str(self.rho))
-        return "".join([f"{len(cell)}:{cell}" for cell in cells])
+        told = [self.told_head(), *map(told_subject, self.subjects)]
+        if self.query:
+            told.append(_counted((self.query, self.mode, str(self.rho))))
+        return "".join(told)
+
+    def told_head(self) -> str:
+        """This will write out the part of that which names no subject."""
+        return _counted((
+            self.grant, self.product, self.purpose, self.predicate, self.territory,
+        ))  # fmt: skip
+
+
+def told_subject(one: Named) -> str:
+    """This will write out what a request says of one subject, as `CallRequest.told` does."""
+    key, value = one.key, one.value
+    told = f"{len(key)}:{key}{len(value)}:{value}"
+    if not one.values:
+        return told
+    return told + _counted([
+        cell for name in sorted(one.values) for cell in (f"={name}", one.values[name])
+    ])  # fmt: skip
+
+
+def _counted(cells: Sequence[str]) -> str:
+    return "".join([f"{len(cell)}:{cell}" for cell in cells])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

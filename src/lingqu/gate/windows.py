@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from lingqu import rights
+from lingqu.gate.answering import PLAIN
 from lingqu.gate.brought import Overtaken
 from lingqu.gate.consents import find_agreed
 from lingqu.gate.decisions import FIRST, LAST, STANDING, CallIdUsed, Context, decide, units_of
 from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.lanes import GateBusy, Reply, Waiting
-from lingqu.gate.leasing import Purse
+from lingqu.gate.leasing import Deferred, Purse
 from lingqu.gate.metering import (
     REPLY_HOURS,
     NewSubjects,
@@ -31,8 +32,8 @@ from lingqu.gate.metering import (
 )
 from lingqu.gate.predicates import Asked, Question
 from lingqu.gate.products import ProductId, ProductNotFound
-from lingqu.gate.receipts import Decided, stored_answer
-from lingqu.gate.requests import SUBJECTS_MOST, CallId
+from lingqu.gate.receipts import Alike, Decided, is_alike, stored_answer
+from lingqu.gate.requests import SUBJECTS_MOST, CallId, CallRequest
 from lingqu.gate.shelf import Ready, Shelf, Stand, ask_versions, question_name, subject_name
 from lingqu.kernel import errors
 from lingqu.kernel.lattice import UnknownCode
@@ -64,7 +65,7 @@ class Window:
     reach: dict[_By, int] = field(default_factory=dict)
     agreed: dict[_By, frozenset[tuple[str, str]]] = field(default_factory=dict)
     recalled: bool = False
-    decided: list[Decided] = field(default_factory=list)
+    decided: list[Decided | Alike] = field(default_factory=list)
     new_values: list[dict[str, object]] = field(default_factory=list)
     new_subjects: dict[_By, int] = field(default_factory=dict)
 
@@ -153,9 +154,9 @@ class Remembered:
         """Whether a call id may have been answered before."""
         return call < self._older_since or call in self._newer or call in self._older
 
-    def add(self, call: str) -> None:
-        """This will remember an id."""
-        self._newer.add(call)
+    def add(self, calls: Iterable[str]) -> None:
+        """This will remember ids."""
+        self._newer.update(calls)
         if len(self._newer) >= REMEMBERED:
             self._older, self._older_since = self._newer, self._newer_since
             self._newer, self._newer_since = set(), _floor()
@@ -217,26 +218,77 @@ class Judge:
         window.stands[grant] = stand
         return True
 
+    def decide_alike(self, window: Window, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
+        """This will decide calls about one subject each by what is known to pass, many at once.
+
+        Gives those that must be decided one by one: all whose answers would say more than yes, no
+        or unknown, or that a rule might refuse.
+        """
+        if not window.recalled:
+            return waiting
+        rest: list[Waiting] = []
+        groups: dict[tuple[str, ...], list[Waiting]] = {}
+        calls: set[tuple[str, str]] = set()
+        for one in waiting:
+            request = one.request
+            if len(request.subjects) == 1 and one.brought is None:
+                groups.setdefault(_name(one), []).append(one)
+            else:
+                rest.append(one)
+            calls.add((request.grant, request.call))
+        if len(calls) < len(waiting):
+            return waiting
+        for name, alike in groups.items():
+            known = self._passing(window, name, alike[0].request)
+            if known is None or not self._decide_group(window, alike, known):
+                rest += alike
+        return rest
+
+    def _decide_group(self, window: Window, alike: Sequence[Waiting], known: _Pass) -> bool:
+        """Decide all of these, or none and give False."""
+        ready, question = known.ready, known.question
+        if question is None or not ready.key:
+            return False
+        asked, bad_row = ready.read(question, [one.request.subjects[0] for one in alike])
+        if bad_row:
+            return False
+        answers = ready.answerer(question).answer(asked)
+        if not is_alike(answers):
+            return False
+        try:
+            lease = self._purse.take(alike[0].request.grant, ready.product.currency, len(alike))
+        except Deferred:
+            return False
+        if lease is None:
+            return False
+        for answer in PLAIN.values():
+            calls = [one for one, told in zip(alike, answers, strict=True) if told is answer]
+            if calls:
+                window.decided.append(Alike(calls, known.stand, ready, lease, answer))
+        return True
+
+    def _passing(self, window: Window, name: tuple[str, ...], request: CallRequest) -> _Pass | None:
+        """What lets calls of that name pass now, None where the standing rules must be asked."""
+        known = self._passes.get(name)
+        if (
+            known is not None
+            and window.recalled
+            and known.generation == self._grants.generation
+            and known.ready is window.ready.get(request.product)
+            and (known.until is None or window.now < known.until)
+        ):
+            return known
+        return None
+
     def decide(self, window: Window, waiting: Waiting) -> Reply | None:
         """This will decide one call into the window.
 
         Gives at once what is not metered: a repeat, or no right at all. Raises Deferred, and
         ToBeRead where memory would refuse it.
         """
-        request = waiting.request
-        name = (
-            request.grant, request.product, request.purpose, request.territory, request.predicate,
-            waiting.asker.account if waiting.asker.may_call else "",
-        )  # fmt: skip
-        known = self._passes.get(name) if waiting.brought is None else None
-        if (
-            known is not None
-            and known.generation == self._grants.generation
-            and known.ready is window.ready.get(request.product)
-            and (known.until is None or window.now < known.until)
-            and window.recalled
-            and self._decide_known(window, waiting, known)
-        ):
+        name = _name(waiting)
+        known = self._passing(window, name, waiting.request) if waiting.brought is None else None
+        if known is not None and self._decide_known(window, waiting, known):
             return None
         return self._decide(window, waiting, name)
 
@@ -310,6 +362,15 @@ class Judge:
         decided.lease, decided.units = lease, units
         weighed.count(window, decided)
         return None
+
+
+def _name(waiting: Waiting) -> tuple[str, ...]:
+    """What the standing rules look at."""
+    request = waiting.request
+    return (
+        request.grant, request.product, request.purpose, request.territory, request.predicate,
+        waiting.asker.account if waiting.asker.may_call else "",
+    )  # fmt: skip
 
 
 def _is_kept(used: UsedCall) -> bool:

@@ -8,7 +8,6 @@ BEGIN travels with the first statement, and what nobody waits for with the next 
 
 from __future__ import annotations
 
-import select
 import threading
 import time
 import weakref
@@ -26,12 +25,9 @@ from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
 from lingqu.runtime.clock import REAL_TIME, RealTime
+from lingqu.runtime.exchange import Params, Row, Told, exchange
 
 T = TypeVar("T")
-Row = dict[str, Any]
-"""A database row by column name."""
-Params = Sequence[Any] | Mapping[str, Any]
-
 ATTEMPTS = 6
 """How often a transaction is tried when PostgreSQL reports a deadlock or serialisation failure."""
 
@@ -142,15 +138,15 @@ class Tx:
 
     def execute(self, sql: str, params: Params = ()) -> int:
         """This will run one statement and give the number of rows it touched."""
-        return self._run(sql, params).rowcount
+        return self._run(sql, params).touched
 
     def all(self, sql: str, params: Params = ()) -> list[Row]:
         """This will give every row."""
-        return self._run(sql, params).fetchall()
+        return self._run(sql, params).rows
 
     def maybe(self, sql: str, params: Params = ()) -> Row | None:
         """This will give the first row, or None."""
-        return self._run(sql, params).fetchone()
+        return next(iter(self._run(sql, params).rows), None)
 
     def one(self, sql: str, params: Params = ()) -> Row:
         """This will give the first row of a statement that always has one."""
@@ -178,15 +174,8 @@ class Tx:
     def together(self, statements: Iterable[tuple[str, Params]]) -> list[list[Row]]:
         """This will run several statements in one round trip and give the rows of each."""
         waiting = self._unsent.take()
-        with self._connection.pipeline():
-            cursors = [
-                self._connection.execute(sql, params, prepare=True)
-                for sql, params in (*waiting, *statements)
-            ]
-            _flush(self._connection)
-        return [
-            cursor.fetchall() if cursor.description else [] for cursor in cursors[len(waiting) :]
-        ]
+        found = exchange(self._connection, [*waiting, *statements])
+        return [one.rows for one in found[len(waiting) :]]
 
     def stream(self, sql: str, params: Params = (), *, size: int = 2000) -> Iterator[Row]:
         """This will give the rows one by one without holding them all, `size` a round trip."""
@@ -220,19 +209,13 @@ class Tx:
         self._send()
         return self._jobs.defer(self._connection, job, args)
 
-    def _run(self, sql: str, params: Params) -> psycopg.Cursor[Row]:
-        waiting = self._unsent.take()
-        if not waiting:
-            return self._connection.execute(sql, params, prepare=True)
-        with self._connection.pipeline():
-            for earlier, values in waiting:
-                self._connection.execute(earlier, values, prepare=True)
-            cursor = self._connection.execute(sql, params, prepare=True)
-            _flush(self._connection)
-        return cursor
+    def _run(self, sql: str, params: Params) -> Told:
+        return exchange(self._connection, [*self._unsent.take(), (sql, params)])[-1]
 
     def _send(self) -> None:
-        self.together(())
+        waiting = self._unsent.take()
+        if waiting:
+            exchange(self._connection, waiting)
 
 
 class Database:
@@ -259,7 +242,7 @@ class Database:
             min_size=1,
             max_size=size,
             timeout=10,
-            kwargs={"row_factory": dict_row},
+            kwargs={"row_factory": dict_row, "autocommit": True},
             check=_check_idle,
             open=False,
         )
@@ -277,7 +260,7 @@ class Database:
     def transaction(self, caller: Caller) -> Iterator[Tx]:
         """This will open a transaction that commits when the block ends without an exception."""
         with self._connected() as connection:
-            unsent = _Unsent([], {})
+            unsent = _Unsent([(_BEGIN, ())], {})
             try:
                 yield self._tx(connection, caller, unsent)
                 _commit(connection, unsent)
@@ -325,7 +308,6 @@ class Database:
         connection, so a holder whose work spans transactions takes it anew for each round.
         """
         with self._connected() as connection:
-            connection.autocommit = True
             row = connection.execute(
                 "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS held", (name,)
             ).fetchone()
@@ -335,7 +317,6 @@ class Database:
             finally:
                 if held and not connection.closed:
                     connection.execute("SELECT pg_advisory_unlock_all()")
-                connection.autocommit = False
 
     def locks(self) -> Locks:
         """This will make a holder of advisory locks for something this process keeps for long."""
@@ -434,36 +415,20 @@ _HOLD = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 _RELEASE = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 
 
-_READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN = "BEGIN"
+"""psycopg would begin by itself, and wait for the answer before it sends anything else."""
+_READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_COMMIT = "COMMIT"
 
 
 def _commit(connection: psycopg.Connection[Row], unsent: _Unsent) -> None:
     waiting = unsent.take()
+    if waiting == [(_BEGIN, ())]:
+        return
     if not waiting:
         connection.commit()
         return
-    with connection.pipeline():
-        for sql, params in waiting:
-            connection.execute(sql, params, prepare=True)
-        _flush(connection)
-        connection.commit()
-
-
-def _flush(connection: psycopg.Connection[Row]) -> None:
-    """Send what a pipeline still holds.
-
-    psycopg waits for the answer of a pipeline without sending the rest of a question that was
-    larger than the socket takes at once; the server would wait for that rest for ever.
-    """
-    pgconn = connection.pgconn
-    while pgconn.flush():
-        readable, _, _ = select.select([pgconn.socket], [pgconn.socket], [], _FLUSH_S)
-        if readable:
-            pgconn.consume_input()
-
-
-_FLUSH_S = 5.0
-"""How long to wait for room on the socket before asking libpq again, which knows a lost one."""
+    exchange(connection, [*waiting, (_COMMIT, ())])
 
 
 class Nobody(Id):

@@ -146,6 +146,9 @@ _INSERT_FACTS = """
 _INSERT_FACT = """
     INSERT INTO trust.fact (id, ordinal, command, kind, at, body) VALUES (%s, %s, %s, %s, %s, %s)
 """
+_INSERT_COMMAND_AND_FACT = f"""
+    WITH c AS ({_INSERT_COMMAND}) {_INSERT_FACT}
+"""  # most commands record one fact
 _INSERT_ROW = """
     INSERT INTO trust.row_version (table_name, key, version, shape, salt, content, fact)
     VALUES (%s, %s, %s, %s, %s, %s, %s)
@@ -166,10 +169,7 @@ def write_draft(tx: Tx, draft: Draft, result: str | None) -> None:
     answer = result_digest(draft.salt, result)
     bodies = [_body(tx, draft, answer, place, pending) for place, pending in enumerate(draft.facts)]
     rows = [(row, pending.id) for pending in draft.facts for row in pending.rows]
-    tx.later(
-        _INSERT_COMMAND,
-        (draft.command, draft.name, actor, draft.salt, draft.request, result, tx.now),
-    )
+    command = (draft.command, draft.name, actor, draft.salt, draft.request, result, tx.now)
     facts = [
         (pending.id, place, draft.command, pending.fact.kind, tx.now, body)
         for place, (pending, body) in enumerate(zip(draft.facts, bodies, strict=True))
@@ -178,10 +178,14 @@ def write_draft(tx: Tx, draft: Draft, result: str | None) -> None:
         (row.table, row.key, row.version, row.shape, row.salt, row.content, fact)
         for row, fact in rows
     ]
-    if len(facts) <= _FEW:
+    if len(facts) == 1:
+        tx.later(_INSERT_COMMAND_AND_FACT, (*command, *facts[0]))
+    elif len(facts) <= _FEW:
+        tx.later(_INSERT_COMMAND, command)
         for fact in facts:
             tx.later(_INSERT_FACT, fact)
     else:
+        tx.later(_INSERT_COMMAND, command)
         ids, places, _, kinds, _, texts = (list(column) for column in zip(*facts, strict=True))
         tx.later(_INSERT_FACTS, (draft.command, tx.now, ids, places, kinds, texts))
     if len(versions) <= _FEW:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from lingqu.kernel import canon, errors, merkle
 from lingqu.kernel.values import from_row, to_plain
 from lingqu.runtime import Row, Tx
+from lingqu.runtime.looking import Look, Looked, Shelf
 from lingqu.trust.facts import Draft, RowVersion, draft_of, new_salt, row_content
 
 V = TypeVar("V")
@@ -219,6 +221,20 @@ class Table(Generic[V]):
         rows = tx.all(f"SELECT {names} FROM {self.name} {tail}", parameters)  # noqa: S608  # declared names, constant tail
         return tuple(self.value(row) for row in rows)
 
+    def shelf(self, where: str, columns: Mapping[str, str]) -> Shelf:
+        """This will make a list to look through of the rows that a constant SQL `where` selects."""
+        return Shelf(
+            select=", ".join(self._columns),
+            source=f"{self.name} {where}",
+            columns=columns,
+            newest=(self._key,),
+        )
+
+    def look(self, tx: Tx, shelf: Shelf, look: Look, **parameters: object) -> Looked[V]:
+        """This will find the piece of a shelf of this table that is asked for, and count."""
+        found = shelf.look(tx, look, **parameters)
+        return Looked(items=tuple(self.value(row) for row in found.items), total=found.total)
+
     def versions(self, tx: Tx, key: str) -> tuple[Mapping[str, Any], ...]:
         """This will read every version of a row as it was kept, oldest first, in plain values."""
         kept = tx.all(_VERSIONS, (self.name, str(key)))
@@ -299,14 +315,37 @@ class BatchTable:
         found = merkle.root_of(leaves).hex()
         return BatchRoot(table=self.name, id=batch, count=len(leaves), root=found)
 
-    def store(self, tx: Tx, batches: Iterable[tuple[str, Sequence[str]]]) -> None:
-        """This will add the lines of several batches at once; their facts carry the roots.
+    def alike(
+        self, batch: str, start: int, shared: Mapping[str, object], apart: Mapping[str, str]
+    ) -> tuple[str, Mapping[str, object]]:
+        """This will give the statement that adds rows of a batch from the position `start`.
+
+        They share their values but for the columns `apart`, whose texts `words` wrote. The fact of
+        the batch carries the root.
+        """
+        assert not shared.keys() & apart.keys(), "a column is shared or apart"
+        return _alike_sql(self.name, self._columns, tuple(apart)), {
+            "batch": batch, "start": start, **shared, **apart,
+        }  # fmt: skip
+
+    @staticmethod
+    def words(told: Sequence[str]) -> str:
+        """This will write the values of one column for `alike`: ids, codes, digests."""
+        text = ",".join(told)
+        assert text.count(",") == len(told) - 1, "words hold no comma"
+        assert not any(one in text for one in '{}"\\ '), "words need no quotes"
+        return f"{{{text}}}"
+
+    def store(self, tx: Tx, batches: Iterable[tuple[str, int, Sequence[str]]]) -> None:
+        """This will add lines of several batches, each from a position; facts carry the roots.
 
         A line is CSV: a row's canonical JSON without its brackets, where that escapes nothing.
         """
         names = ", ".join(("batch", "position", *self._columns))
         text = "".join([
-            f"{batch},{at},{line}\n" for batch, lines in batches for at, line in enumerate(lines)
+            f"{batch},{at},{line}\n"
+            for batch, start, lines in batches
+            for at, line in enumerate(lines, start)
         ])  # fmt: skip
         tx.copy_text(f"COPY {self.name} ({names}) FROM STDIN (FORMAT csv, NULL 'null')", (text,))
 
@@ -338,6 +377,17 @@ class BatchTable:
             _lines(batch, pieces, frontier),
         )
         return BatchRoot(table=self.name, id=batch, count=frontier.size, root=frontier.root().hex())
+
+
+@functools.cache
+def _alike_sql(table: str, columns: tuple[str, ...], apart: tuple[str, ...]) -> str:
+    names = ", ".join(("batch", "position", *columns))
+    values = ", ".join(f"u.{one}" if one in apart else f"%({one})s" for one in columns)
+    given = ", ".join(f"%({one})s::text[]" for one in apart)
+    return f"""
+        INSERT INTO {table} ({names}) SELECT %(batch)s, %(start)s + u.place - 1, {values}
+        FROM unnest({given}) WITH ORDINALITY AS u ({", ".join(apart)}, place)
+    """  # noqa: S608  # declared names
 
 
 _write_rows = json.JSONEncoder(

@@ -120,6 +120,7 @@ _HANDLERS: tuple[Any, ...] = (
     market.listing_list, listing.listing_page, listing.certificate,
     contracts.contract_list, contracts.contract_page, contracts.sign, contracts.close,
     buying.propose_page, buying.propose, buying.console_page, buying.ask,
+    buying.asked_page,
     contracts.document, contracts.bill, contracts.reconcile,
     registry.registry_page, registry.registration_page, registry.certificate,
     supervising.flow_list, supervising.flow_page, supervising.attempt_list,

@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 
 from lingqu import gate, market, rights, supply, trust
 from lingqu.kernel import errors
+from lingqu.kernel.ids import BadId
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.kernel.time import Instant, Period, as_instant
 from lingqu.runtime import Tx
@@ -102,7 +103,18 @@ def find_resources(tx: Tx, names: Iterable[str]) -> tuple[supply.Resource, ...]:
 
 def resources_of(tx: Tx, form: TermsForm) -> tuple[supply.Resource, ...]:
     """This will read the resources whose columns terms name."""
-    return find_resources(tx, (name.partition(".")[0] for name in form.fields or ()))
+    return find_resources(tx, named_resources(form))
+
+
+def named_resources(form: TermsForm) -> tuple[supply.ResourceId, ...]:
+    """This will give the resources whose columns terms name; a column alone names none."""
+    found = []
+    for name in form.fields or ():
+        try:
+            found.append(supply.ResourceId(name.partition(".")[0]))
+        except BadId:
+            continue
+    return tuple(dict.fromkeys(found))
 
 
 def terms_fields(

@@ -124,6 +124,12 @@ def parties_to_see(
     return tuple(one for one in found if trust.is_allowed(tx, trust.Action.READ, kind, owner=one))
 
 
+def reach_of(tx: Tx, mine: trust.Identity, kind: trust.Kind) -> tuple[trust.PartyId, ...] | None:
+    """This will say whose things of a kind to look through: everybody's (None), or these'."""
+    found = parties_to_see(tx, mine, kind)
+    return None if None in found else tuple(one for one in found if one is not None)
+
+
 def gather_own(
     parties: Iterable[trust.PartyId | None],
     find: Callable[[PageRequest, trust.PartyId | None], Page[Row]],

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import bisect
 import enum
+import operator
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -248,9 +250,19 @@ class SubjectShape:
         """Whether a normalised key has this shape."""
         if not self.shortest <= len(key) <= self.longest:
             return False
+        return self._consists(key)
+
+    def admits_all(self, keys: Sequence[str]) -> bool:
+        """Whether each of several normalised keys, at least one, has this shape."""
+        lengths = {*map(len, keys)}
+        if min(lengths) < self.shortest or max(lengths) > self.longest:
+            return False
+        return self._consists("".join(keys))
+
+    def _consists(self, text: str) -> bool:
         if self.characters is Characters.DIGITS:
-            return key.isascii() and key.isdigit()
-        return key.isprintable()
+            return text.isascii() and text.isdigit()
+        return text.isprintable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,7 +331,10 @@ class Question:
         if self.how is not None:
             return self._read_combined(shape, subjects)
         (part,) = self.parts
-        accepts = _matched if part.measure is None and part.takes_value else part.accepts
+        is_matched = part.measure is None and part.takes_value
+        if is_matched and len(subjects) > 1 and (asked := _read_clean(shape, subjects)):
+            return asked, 0
+        accepts = _matched if is_matched else part.accepts
         told: list[Asked] = []
         for row, one in enumerate(subjects, 1):
             key, value = normalize(one.key), normalize(one.value)
@@ -341,6 +356,22 @@ class Question:
                 return [], row
             told.append((key, values))
         return told, 0
+
+
+_KEY, _VALUE, _VALUES = map(operator.attrgetter, ("key", "value", "values"))
+
+
+def _read_clean(shape: SubjectShape, subjects: Sequence[Named]) -> list[Asked]:
+    """Read subjects that all are as they are compared, many at once; nothing where one is not."""
+    keys, values = [*map(_KEY, subjects)], [*map(_VALUE, subjects)]
+    lengths = {*map(len, values)}
+    if min(lengths) == 0 or max(lengths) > VALUE_LONGEST or any(map(_VALUES, subjects)):
+        return []
+    # Nothing composes across a NUL, and a text with a blank in it has other words than itself.
+    told = "\0".join((*keys, *values))
+    if not unicodedata.is_normalized("NFKC", told) or told.split() != [told]:
+        return []
+    return [*zip(keys, zip(values, strict=True), strict=True)] if shape.admits_all(keys) else []
 
 
 def _matched(value: str) -> bool:
@@ -406,9 +437,20 @@ def check_predicates(policy: VerificationPolicy) -> None:
     if not policy.predicates or not all(map(is_name, names)):
         raise BadPolicy(part="predicates")
     for predicate in policy.predicates:
-        _check_predicate(predicate)
+        with _named("predicates", predicate.name):
+            _check_predicate(predicate)
     for combined in policy.combined:
-        _check_combined(policy, combined)
+        with _named("combined", combined.name):
+            _check_combined(policy, combined)
+
+
+@contextmanager
+def _named(part: str, name: str) -> Iterator[None]:
+    """Say of which predicate or combination a part is not well formed."""
+    try:
+        yield
+    except BadPolicy as error:
+        raise BadPolicy(part=f"{part}.{name[:40]}.{error.parameters['part']}") from None
 
 
 def _check_predicate(predicate: Predicate) -> None:

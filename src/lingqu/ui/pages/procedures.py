@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.charts import Chart, Timer, compile_chart
 from lingqu.runtime import Tx, new_id
 from lingqu.runtime.calendar import local_day
+from lingqu.runtime.looking import Said
 from lingqu.trust import procedures, rulebook
 from lingqu.trust.procedures import ParticipantId, Procedure, ProcedureId, ProcedureView
 from lingqu.ui import flows, tables
@@ -68,15 +70,21 @@ def procedure_list(desk: FromDesk) -> Response[Any]:
     """This will list the procedures the visitor plays in or may see."""
     desk.require()
     with desk.reading() as tx:
-        found, is_cut = tables.gather(lambda page: procedures.find_procedures(tx, page=page))
         charts = {one.code: one for one in procedures.find_charts(tx)}
-        names = desk.names(tx, {one.owner for one in found})
-
-    columns, filters = _columns(desk, charts, names), _filters(desk, charts, found)
-    rows = tuple(reversed(found))
+        filters = _filters(desk, charts, procedures.find_procedure_codes(tx))
+        ask = tables.ask_of(desk, _columns(desk, charts, {}), filters)
+        said: dict[str, Said] = {
+            "owner": functools.partial(desk.names, tx),
+            "state": lambda there: {one: _state(desk, charts, *one.split(" ")) for one in there},
+        }
+        look = tables.look_of(ask, said=tables.said_of(filters) | said)
+        found = procedures.look_through_procedures(tx, look=look)
+        names = desk.names(tx, {one.owner for one in found.items})
+    columns = _columns(desk, charts, names)
     if tables.wants_file(desk):
-        name = desk.text("ui.procedures.title")
-        return tables.listed_sheet(desk, rows, columns=columns, filters=filters, name=name)
+        return tables.sheet(
+            desk, found.items, columns=columns, name=desk.text("ui.procedures.title")
+        )
     return desk.show(
         "list.html",
         title=desk.text("ui.procedures.title"),
@@ -84,7 +92,7 @@ def procedure_list(desk: FromDesk) -> Response[Any]:
         trail=(),
         rule=None,
         actions=((f"{PROCEDURES_PATH}/new", desk.text("ui.filing.title"), "btn-primary"),),
-        view=tables.list_table(desk, rows, columns=columns, filters=filters, is_cut=is_cut),
+        view=tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
         none_title=desk.text("ui.procedures.none"),
         none_text=desk.text("ui.procedures.none_text"),
     )
@@ -93,10 +101,6 @@ def procedure_list(desk: FromDesk) -> Response[Any]:
 def _columns(
     desk: Desk, charts: Mapping[str, Chart], names: Mapping[str, str]
 ) -> tuple[Column[Procedure], ...]:
-    def state(one: Procedure) -> str:
-        known = charts[one.code].states
-        return next((desk.label(s.label) for s in known if s.name == one.state), one.state)
-
     return (
         Column[Procedure](
             name="title",
@@ -113,7 +117,7 @@ def _columns(
         Column[Procedure](
             name="state",
             label="ui.party.state",
-            value=state,
+            value=lambda one: _state(desk, charts, one.code, one.state),
             tone=lambda one: "" if one.ended_at is None else "good",
         ),
         Column[Procedure](
@@ -131,18 +135,21 @@ def _columns(
     )
 
 
+def _state(desk: Desk, charts: Mapping[str, Chart], code: str, state: str) -> str:
+    known = charts[code].states
+    return next((desk.label(one.label) for one in known if one.name == state), state)
+
+
 def _filters(
-    desk: Desk, charts: Mapping[str, Chart], found: Sequence[Procedure]
+    desk: Desk, charts: Mapping[str, Chart], codes: Sequence[str]
 ) -> tuple[Filter[Procedure], ...]:
     return (
         Filter[Procedure](
             name="chart",
             label=desk.text("ui.procedure.chart"),
             options=tuple(
-                Option(value=code, words=desk.label(charts[code].label))
-                for code in sorted({one.code for one in found})
+                Option(value=code, words=desk.label(charts[code].label)) for code in codes
             ),
-            of=lambda one: one.code,
         ),
         Filter[Procedure](
             name="standing",
@@ -151,7 +158,6 @@ def _filters(
                 Option(value="running", words=desk.text("ui.procedure.running")),
                 Option(value="ended", words=desk.text("ui.procedure.ended")),
             ),
-            of=lambda one: "running" if one.ended_at is None else "ended",
         ),
     )
 

@@ -17,7 +17,7 @@ from lingqu.ui import tables
 from lingqu.ui.asking import statement_rows
 from lingqu.ui.pages import registry_acts
 from lingqu.ui.pages.procedures import PROCEDURES_PATH, subject_href
-from lingqu.ui.pages.registry_acts import registration_columns
+from lingqu.ui.pages.registry_acts import registration_columns, registration_words
 from lingqu.ui.papers import check_ending, paper_answer, papers_card
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.refusals import status_of
@@ -34,24 +34,39 @@ def registry_page(desk: FromDesk) -> Response[Any]:
     code = desk.argument("code")
     entry: registry.PublicEntry | None = None
     refusal: errors.LingquError | None = None
+    until = Column[Registration](
+        name="until",
+        label="ui.registry.until",
+        value=lambda one: one.valid_until,
+        show=Show.INSTANT,
+    )
+    filters = _filters(desk)
+    ask = tables.ask_of(desk, registration_columns({}, until), filters)
     with desk.reading() as tx:
         if code:
             try:
                 entry = registry.public_entry(tx, registry.find_by_code(tx, code))
             except errors.NotFound as unknown:
                 refusal = unknown
-        found, is_cut = tables.gather(lambda page: registry.find_published(tx, page=page))
-        names = desk.names(tx, {one.applicant for one in found})
-    columns = registration_columns(
-        names,
-        Column[Registration](
-            name="until",
-            label="ui.registry.until",
-            value=lambda one: one.valid_until,
-            show=Show.INSTANT,
-        ),
+        look = tables.look_of(ask, said=registration_words(desk, tx))
+        found = registry.look_through_published(tx, look=look)
+        names = desk.names(tx, {one.applicant for one in found.items})
+    columns = registration_columns(names, until)
+    if tables.wants_file(desk):
+        name = desk.text("ui.registry.title")
+        return tables.sheet(desk, found.items, columns=columns, name=name)
+    return desk.show(
+        "rights/registry.html",
+        status=200 if refusal is None else status_of(refusal),
+        code=code,
+        entry=entry,
+        refusal=desk.explain(refusal),
+        view=tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
     )
-    filters = (
+
+
+def _filters(desk: Desk) -> tuple[Filter[Registration], ...]:
+    return (
         Filter[Registration](
             name="kind",
             label=desk.text("ui.registry.kind"),
@@ -59,20 +74,7 @@ def registry_page(desk: FromDesk) -> Response[Any]:
                 Option(value=one.value, words=desk.text(f"ui.registration_kind.{one.value}"))
                 for one in registry.RegistrationKind
             ),
-            of=lambda one: one.kind.value,
         ),
-    )
-    if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, filters=filters, name=desk.text("ui.registry.title")
-        )
-    return desk.show(
-        "rights/registry.html",
-        status=200 if refusal is None else status_of(refusal),
-        code=code,
-        entry=entry,
-        refusal=desk.explain(refusal),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
     )
 
 

@@ -66,11 +66,14 @@ def report_list(desk: FromDesk) -> Response[Any]:
 
 @get(f"{REPORTS_PATH}/{{about:str}}", sync_to_thread=True)
 def report_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
-    """This will show a month's figures, and whether the records still give the same."""
+    """This will show a month's figures as they were made.
+
+    Asked to, it adds the records up again and says whether they still give the same.
+    """
     desk.require(*_SEES, kind=trust.Kind.REPORT)
     with desk.reading() as tx:
         held = supervision.get_report(tx, ReportId(about))
-        again = supervision.is_reproduced(tx, held)
+        again = supervision.is_reproduced(tx, held) if desk.argument("check") else None
         names = desk.names(tx, {held.issuer})
         paper = (f"{REPORTS_PATH}/{about}/", desk.text("ui.report.paper"))
         papers = papers_card(desk, tx, about, paper)
@@ -89,12 +92,15 @@ def report_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
             title=desk.text("ui.report.of", month=f"{held.month:%Y-%m}"),
             lead=desk.text("ui.report.lead"),
             trail=((REPORTS_PATH, desk.text("ui.reports.title")),),
-            badges=(
+            badges=()
+            if again is None
+            else (
                 Cell(
                     words=desk.text("ui.report.same" if again else "ui.report.differs"),
                     tone="good" if again else "bad",
                 ),
             ),
+            acts=((f"{REPORTS_PATH}/{about}?check=records", desk.text("ui.report.check")),),
             left=(
                 Card(
                     name="figures",
