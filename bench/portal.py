@@ -32,6 +32,7 @@ import worlds
 from browsing import bytes_of_home, served, sign_in, unlimited
 from lingqu import trust
 from lingqu.cli.story.opening import accounts_file, read_passwords
+from lingqu.runtime.observability import configure_logging
 from lingqu.runtime.settings import Settings
 from lingqu.ui.app import _HANDLERS
 from lingqu.wiring import App, open_app
@@ -451,6 +452,7 @@ def main() -> None:
     parser.add_argument("--people", default="", help="only these logins, with commas; `public` too")
     options = parser.parse_args()
     logins = tuple(filter(None, options.people.split(",")))
+    configure_logging("auto", "warning")
     options.folder.mkdir(parents=True, exist_ok=True)
     options.folder.chmod(0o755)
     for name, bar in (("demo", DEMO_BAR_MS), ("market", MARKET_BAR_MS)):
