@@ -48,7 +48,7 @@ def bench_pages(rounds: int) -> Reading:
         _fill(app)
         with served(app) as url, httpx.Client(base_url=url, timeout=60) as client:
             opened = {name: _rounds(client, path, rounds) for name, path in PAGES}
-            home = _bytes_of_home(client)
+            home = bytes_of_home(client)
             sign_in(client, "bench", PASSWORD)
             opened |= {name: _rounds(client, path, rounds) for name, path in OWN_PAGES}
             bare = _rounds(client, "/health/live", rounds)
@@ -96,7 +96,8 @@ def _p95(client: httpx.Client, path: str) -> float:
     return sorted(taken)[int(len(taken) * 0.95) - 1]
 
 
-def _bytes_of_home(client: httpx.Client) -> int:
+def bytes_of_home(client: httpx.Client) -> int:
+    """This will give what the home page and everything it needs transfer."""
     page = client.get("/")
     needed = sorted({*re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)})
     total = len(page.content)
@@ -122,7 +123,7 @@ def served(app: App) -> Iterator[str]:
     thread = threading.Thread(target=serve.serve, args=(app, stop), kwargs={"started": said.put})
     thread.start()
     try:
-        yield said.get(timeout=60)
+        yield said.get(timeout=300)
     finally:
         stop.set()
         thread.join()

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -165,7 +165,9 @@ def prepare(settings: Settings) -> tuple[str, str, str, str]:
     with wiring.open_app(settings) as app:
         do = _Acts(app)
         operator, buyer = do.party("〈运营公司〉（演示）"), do.party("〈银行〉（演示）")
-        resource = do.table(operator, SUBJECTS)
+        lines = (f"{number:07},{_city(number)}\n" for number in range(SUBJECTS))
+        fields = [Field(name=one, label=one, kind=FieldKind.TEXT) for one in ("segment", "city")]
+        resource = do.table(operator, fields, lines)
         do(ledger.register_currency, currency=gate.CALL, scale=0, name_zh="次", name_en="calls")
         root = do.root(operator)
         product = new_id(gate.ProductId)
@@ -238,11 +240,11 @@ class _Acts:
         )
         return secret
 
-    def table(self, body: trust.PartyId, rows: int) -> supply.ResourceId:
+    def table(
+        self, body: trust.PartyId, fields: Sequence[Field], lines: Iterable[str]
+    ) -> supply.ResourceId:
         duty, resource = new_id(supply.DutyId), new_id(supply.ResourceId)
         self(supply.register_duty, duty=duty, body=body, item="x", basis="x", territory="45")
-        names = ("segment", "city")
-        fields = tuple(Field(name=one, label=one, kind=FieldKind.TEXT) for one in names)
         self(
             supply.describe_resource,
             resource=resource,
@@ -254,18 +256,18 @@ class _Acts:
                 mode=Mode.PHYSICAL,
                 sharing=Access.UNCONDITIONAL,
                 opening=Access.UNCONDITIONAL,
-                fields=fields,
+                fields=tuple(fields),
             ),
         )
         self(supply.grade_resource, resource=resource, level=1, reason="x")
-        lines = (f"{number:07},{_city(number)}\n" for number in range(rows))
+        heading = ",".join(one.name for one in fields) + "\n"
         errands.deliver_file(
             self._app,
             trust.LOCAL_ADMINISTRATOR,
             new_id(trust.CommandId),
             resource=resource,
             name="x.csv",
-            content=("segment,city\n" + "".join(lines)).encode(),
+            content=(heading + "".join(lines)).encode(),
         )
         return resource
 

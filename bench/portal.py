@@ -1,172 +1,130 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bench of every page: on the demonstration's data, then with a market of many products and calls.
 
-The demonstration is told once into a folder of its own; whoever takes part in it then opens every
-page that is linked from theirs, one address for each kind of page. Afterwards its tables are
-multiplied in place by `multiply`: products, listings, contracts and grants from the story's own,
-and calls with their charges and flows, set by set. The pages are opened again.
+Whoever takes part in the story opens every page that is linked from theirs, and of each list what
+its heads, filters, pages and search lead to. A page that nothing links to at the story's end is
+asked for with the ids that were met, until somebody may see it. What the portal has a route for and
+nobody reached is reported by name, so that the walk cannot grow thin unseen. Each kind of page is
+measured with the person it costs most.
 
-Such a market can be loaded by hand into a data folder that is only measured on and thrown away, for
-it has rows that no command wrote and no audit would accept: `portal.py FOLDER`.
+`portal.py FOLDER` keeps both worlds in the folder, builds only what is not there yet, and prints
+every page: the wall time, and beside it what the server and its database computed and waited for a
+processor, which tells a slow page from a loaded machine.
 """
 
 from __future__ import annotations
 
+import argparse
+import functools
+import hashlib
 import os
 import re
-import subprocess
-import sys
+import statistics
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
-import psycopg
-from psycopg import sql
 
-from browsing import served, sign_in, unlimited
+import worlds
+from browsing import bytes_of_home, served, sign_in, unlimited
+from lingqu import trust
 from lingqu.cli.story.opening import accounts_file, read_passwords
-from lingqu.runtime.settings import Settings, load_settings
+from lingqu.runtime.settings import Settings
+from lingqu.ui.app import _HANDLERS
 from lingqu.wiring import App, open_app
 from measured import Figure, Reading, bench_folder
 
-PRODUCTS = 10_000
-CONTRACTS = 100
-CALLS = 1_000_000
-CALLS_A_BATCH = 50
-REQUESTS = 12
-PAGES_MOST = 160
-"""How many kinds of pages are opened at most by one person."""
-DEMO_BAR_MS, MARKET_BAR_MS = 150.0, 300.0
+REQUESTS = 8
+"""How often each page is asked for in a round; the rounds go over all pages in turn."""
+DEMO_BAR_MS, MARKET_BAR_MS, HOME_BAR_KB = 150.0, 300.0, 250.0
 SHOWN = 12
 """How many pages are reported one by one: the slowest."""
-_HREF = re.compile(r'href="(/[^"#]*)"')
+ADDRESSES = 2
+"""How many addresses of one kind of page are opened for one person."""
+TRIED = 6
+"""With how many things a page that nothing links to is tried."""
+WORD = "核验"
+LOOP_MS = 10.0
+_HREF = re.compile(r'href="([^"#]*)"')
+_CHOICE = re.compile(r'<select[^>]* id="by-\w+" name="(\w+)">.*?<option value="([^"]+)"', re.DOTALL)
 _ID = re.compile(r"[a-z]{3}_[0-9a-z]{26}")
 _FILES = re.compile(r"format=|/documents/|/files/|/static/|/api/|/log/|\.xlsx|/(docx|pdf|png|zip)$")
-
-_BATCHES = CALLS // CALLS_A_BATCH
-_USED = """
-    SELECT c.id AS contract, c.grant_id, c.product, c.listing FROM market.contract c
-    WHERE c.id = (SELECT contract FROM market.charge GROUP BY 1 ORDER BY count(*) DESC LIMIT 1)
-"""
-"""The contract of the story under which most was used."""
-
-
-def _numbered(column: str, number: str) -> str:
-    """An id of the same kind with a number for its end; ten digits of it are letters of ids."""
-    return f"left({column}, -8) || lpad(({number})::text, 8, '0')"
+_NO_PAGES = re.compile(
+    r"\{ending:str\}|/static/|/favicon|\.xlsx$|/bundles?[/$]|/bundle$|/files/|/policy$|/material$"
+    r"|^/live$|^/login/openid/return$|^/api/docs$"
+)
+"""Routes that answer with a file, a stream, or somebody else's page."""
+_PARAMETER = re.compile(r"\{\w+:str\}")
 
 
-def _from(table: str, where: str) -> str:
-    return f"(SELECT t.* FROM {table} t, ({_USED}) u WHERE {where} LIMIT 1) AS s"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who opens pages, and the connection they keep."""
+
+    login: str
+    client: httpx.Client
 
 
-_BATCH = f"(1 + (g - 1) / {CALLS_A_BATCH})"
-_OF_BATCH = f"(1 + {{}} % {CONTRACTS})"
-_DAY = "{} % 30"
-_NUMBERS = {
-    "products": f"generate_series(1, {PRODUCTS}) AS g",
-    "contracts": f"generate_series(1, {CONTRACTS}) AS g",
-    "batches": f"generate_series(1, {_BATCHES}) AS g",
-    "calls": f"generate_series(1, {CALLS}) AS g",
-}
-_TITLE = {"title": "s.title || ' ' || g"}
-_MINE = _OF_BATCH.format("g")
-_CALLED = _OF_BATCH.format(_BATCH)
-_COPIES: dict[str, tuple[str, str, dict[str, str]]] = {
-    "gate.product": (
-        "products", _from("gate.product", "t.id = u.product"),
-        {"id": _numbered("s.id", "g"), **_TITLE},
-    ),
-    "market.listing": (
-        "products", _from("market.listing", "t.id = u.listing"),
-        {
-            "id": _numbered("s.id", "g"), "product": _numbered("s.product", "g"),
-            "certificate": _numbered("s.certificate", "g"), **_TITLE,
-        },
-    ),
-    "market.listing_words": (
-        "products", _from("market.listing_words", "t.listing = u.listing"),
-        {"listing": _numbered("s.listing", "g")},
-    ),
-    "rights.grant": (
-        "contracts", _from("rights.grant", "t.id = u.grant_id"),
-        {"id": _numbered("s.id", "g"), "succeeds": "NULL"},
-    ),
-    "market.contract": (
-        "contracts", _from("market.contract", "t.id = u.contract"),
-        {
-            "id": _numbered("s.id", "g"), "listing": _numbered("s.listing", "g"),
-            "product": _numbered("s.product", "g"), "grant_id": _numbered("s.grant_id", "g"),
-        },
-    ),
-    "market.tally": (
-        "contracts", _from("market.tally", "t.contract = u.contract"),
-        {"contract": _numbered("s.contract", "g")},
-    ),
-    "gate.batch": (
-        "batches", _from("gate.batch", "t.grant_id = u.grant_id"),
-        {
-            "id": _numbered("s.id", "g"), "grant_id": _numbered("s.grant_id", _MINE),
-            "product": _numbered("s.product", _MINE),
-        },
-    ),
-    "gate.call": (
-        "calls", _from("gate.call", "t.grant_id = u.grant_id AND t.refusal IS NULL"),
-        {
-            "batch": _numbered("s.batch", _BATCH), "position": f"(g - 1) % {CALLS_A_BATCH}",
-            "call": _numbered("s.call", "g"), "grant_id": _numbered("s.grant_id", _CALLED),
-            "product": _numbered("s.product", _CALLED),
-            "at": f"s.at - {_DAY.format(_BATCH)} * interval '1 day'",
-        },
-    ),
-    "market.charge_batch": (
-        "batches", _from("market.charge_batch", "t.contract = u.contract"),
-        {
-            "id": _numbered("s.id", "g"), "metered": _numbered("s.metered", "g"),
-            "contract": _numbered("s.contract", _MINE), "day": f"s.day - ({_DAY.format('g')})::int",
-            "calls": str(CALLS_A_BATCH), "answered": str(CALLS_A_BATCH),
-        },
-    ),
-    "market.charge": (
-        "calls", _from("market.charge", "t.contract = u.contract"),
-        {
-            "batch": _numbered("s.batch", _BATCH), "position": f"(g - 1) % {CALLS_A_BATCH}",
-            "call": _numbered("s.call", "g"), "metered": _numbered("s.metered", _BATCH),
-            "contract": _numbered("s.contract", _CALLED),
-            "day": f"s.day - ({_DAY.format(_BATCH)})::int",
-        },
-    ),
-    "supervision.flow": (
-        "batches", _from("supervision.flow", "t.contract = u.contract"),
-        {
-            "batch": _numbered("s.batch", "g"), "fact": _numbered("s.fact", "g"),
-            "contract": _numbered("s.contract", _MINE), "product": _numbered("s.product", _MINE),
-            "grant_id": _numbered("s.grant_id", _MINE), "answered": str(CALLS_A_BATCH),
-            "at": f"s.at - {_DAY.format('g')} * interval '1 day'",
-        },
-    ),
-}  # fmt: skip
-"""Of each table one row of the story, multiplied, with these columns changed."""
+@dataclass(slots=True, kw_only=True)
+class Opened:
+    """One kind of page with the address and the person it cost most for, and its times.
+
+    `reached` is what it cost when it was reached, in milliseconds of processor; `computed` and
+    `waited` are nanoseconds of all requests together: of the server and its database, and of
+    waiting for a processor that something else was using.
+    """
+
+    kind: str
+    path: str
+    who: Person
+    reached: float
+    rounds: list[float] = field(default_factory=list)
+    requests: int = 0
+    computed: int = 0
+    waited: int = 0
+
+    @property
+    def p95(self) -> float:
+        """The median of the rounds' 95th percentiles, in milliseconds."""
+        return statistics.median(self.rounds)
+
+    @property
+    def cpu(self) -> float:
+        """Milliseconds of processor for one request."""
+        return self.computed / self.requests / 1_000_000
+
+    @property
+    def idle(self) -> float:
+        """Milliseconds that one request waited for a processor."""
+        return self.waited / self.requests / 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """All pages of one world, the routes nobody reached, and how busy the machine was."""
+
+    pages: tuple[Opened, ...]
+    missed: tuple[str, ...]
+    loop: tuple[float, ...]
+    home: int
 
 
 def bench_portal(rounds: int) -> Reading:
     """Every page by whoever works on it: first as the demonstration leaves it, then multiplied."""
     with bench_folder() as folder:
-        settings = _told(folder)
-        with open_app(unlimited(settings)) as app, served(app) as url:
-            passwords = read_passwords(accounts_file(settings.data_dir))
-            demo = measure(url, passwords, rounds)
-            with closing(_owner(app)) as connection:
-                multiply(connection)
-            market = measure(url, passwords, rounds)
+        demo, market = (_walked(one, rounds) for one in _worlds(folder))
     return Reading(
         title="Every page",
-        method=f"Each kind of page once for whoever reaches it, {REQUESTS} requests a round over"
-        " HTTP on this machine; the 95th percentile of each round. The market has"
-        f" {PRODUCTS:,} products and {CALLS:,} metered calls under {CONTRACTS} contracts.",
+        method="Each kind of page that somebody of the story reaches, and each list sorted,"
+        f" filtered, searched for {WORD} and turned to another page; {REQUESTS} requests a round"
+        " over HTTP on this machine by whom it costs most, the 95th percentile of each round."
+        f" The market has {worlds.PRODUCTS:,} products and {worlds.CALLS:,} metered calls under"
+        f" {worlds.CONTRACTS} contracts. A loop of about {LOOP_MS:g} ms of hashing, run between"
+        " the pages, says how busy the machine was; `processor` is what the server and its"
+        " database computed for one request of the page.",
         figures=(
             *_figures("demonstration", demo, DEMO_BAR_MS),
             *_figures("market", market, MARKET_BAR_MS),
@@ -174,119 +132,316 @@ def bench_portal(rounds: int) -> Reading:
     )
 
 
-def _figures(world: str, found: dict[str, tuple[float, ...]], bar: float) -> Iterator[Figure]:
-    slowest = sorted(found, key=lambda path: min(found[path]), reverse=True)
-    for path in slowest[:SHOWN]:
-        yield Figure(name=f"{world}: {path} (p95)", unit="ms", values=found[path], bar=bar)
-    over = sum(min(values) >= bar for values in found.values())
+def _worlds(folder: Path) -> Iterator[Settings]:
+    yield worlds.told(folder, "demo")
+    yield worlds.market(folder)
+
+
+def _walked(settings: Settings, rounds: int) -> Walk:
+    with open_app(unlimited(settings)) as app, served(app) as url:
+        return walk(app, url, rounds)
+
+
+def _figures(world: str, found: Walk, bar: float) -> Iterator[Figure]:
+    for one in _slowest(found)[:SHOWN]:
+        name = f"{world}: {one.kind} (p95; processor {one.cpu:.0f} ms)"
+        yield Figure(name=name, unit="ms", values=tuple(one.rounds), bar=bar)
+    over = sum(one.p95 >= bar for one in found.pages)
+    count = len(found.pages)
+    yield Figure(name=f"{world}: pages over the bar of {count}", unit="", values=(over,), bar=1)
     yield Figure(
-        name=f"{world}: pages over the bar of {len(found)}", unit="", values=(over,), bar=1
+        name=f"{world}: routes no page was opened of", unit="", values=(len(found.missed),), bar=1
     )
+    yield Figure(
+        name=f"{world}: home of the public, transferred", unit="kB", values=(found.home / 1000,),
+        bar=HOME_BAR_KB,
+    )  # fmt: skip
+    yield Figure(name=f"{world}: the loop of hashing (p95)", unit="ms", values=found.loop)
 
 
-def measure(url: str, passwords: dict[str, str], rounds: int) -> dict[str, tuple[float, ...]]:
-    """This will open each kind of page that somebody reaches, and give its times by its address."""
-    found: dict[str, tuple[float, ...]] = {}
-    for login, password in ((None, ""), *passwords.items()):
-        with httpx.Client(base_url=url, timeout=120) as client:
-            if login is not None:
-                sign_in(client, login, password)
-            for kind, path in _reached(client):
-                name = f"{kind} · {login}" if kind == "/" else kind
-                if name not in found:
-                    found[name] = tuple(_p95(client, path) for _ in range(rounds))
-    return found
+def _slowest(found: Walk) -> list[Opened]:
+    return sorted(found.pages, key=lambda one: one.p95, reverse=True)
 
 
-def _reached(client: httpx.Client) -> Iterator[tuple[str, str]]:
-    """Each kind of page that links lead to, with one address of it."""
-    known, waiting = {"/"}, ["/"]
-    while waiting and len(known) < PAGES_MOST:
+def walk(app: App, url: str, rounds: int, *, only: str = "", requests: int = REQUESTS) -> Walk:
+    """This will open each kind of page that somebody reaches, and measure it.
+
+    With `only` those whose kind holds that text.
+    """
+    passwords = read_passwords(accounts_file(app.settings.data_dir))
+    database = _postmaster(app)
+    people = [Person(login="public", client=httpx.Client(base_url=url, timeout=120))]
+    for login, password in passwords.items():
+        client = httpx.Client(base_url=url, timeout=120)
+        sign_in(client, login, password)
+        people.append(Person(login=login, client=client))
+    try:
+        reached, missed = _reach(people, database)
+        pages = [one for kind, one in sorted(reached.items()) if only in kind]
+        loops = []
+        for _ in range(rounds):
+            turn = []
+            for one in pages:
+                _measure(one, requests, database)
+                turn.append(_loop())
+            loops.append(_p95(turn))
+        return Walk(
+            pages=tuple(pages),
+            missed=missed,
+            loop=tuple(loops),
+            home=bytes_of_home(people[0].client),
+        )
+    finally:
+        for person in people:
+            person.client.close()
+
+
+def _reach(people: list[Person], database: int) -> tuple[dict[str, Opened], tuple[str, ...]]:
+    """Each kind of page with where and for whom it costs most, and the routes without one."""
+    reached: dict[str, Opened] = {}
+    ids: dict[str, None] = {}
+    addresses: set[str] = set()
+
+    def keep(kind: str, path: str, who: Person) -> httpx.Response:
+        before = _used(database)[0]
+        answer = who.client.get(path)
+        cost = (_used(database)[0] - before) / 1_000_000
+        if answer.status_code == 200 and (kind not in reached or cost > reached[kind].reached):
+            reached[kind] = Opened(kind=kind, path=path, who=who, reached=cost)
+        return answer
+
+    for who in people:
+        for path, answer in _linked(who, keep):
+            for variant, address in _asked(path, answer.text):
+                keep(f"{_kind(path)} ({variant})", address, who)
+            ids.update(dict.fromkeys(_ID.findall(answer.text)))
+            addresses.update(_HREF.findall(answer.text))
+    opened = {kind.partition(" ")[0] for kind in reached}
+    missed = []
+    for route in routes():
+        if _shown(route) not in opened:
+            guessed = _guessed(people, _likely(route, addresses, list(ids)))
+            if guessed is None:
+                missed.append(route)
+            else:
+                keep(_shown(route), *guessed)
+    return reached, tuple(missed)
+
+
+def _linked(
+    who: Person, keep: Callable[[str, str, Person], httpx.Response]
+) -> Iterator[tuple[str, httpx.Response]]:
+    """The pages that links lead a person to, some of each kind, each opened by `keep`."""
+    known, waiting = defaultdict(set, {"/": {"/"}}), ["/"]
+    while waiting:
         path = waiting.pop(0)
-        answer = client.get(path)
+        kind = _kind(path)
+        name = f"{kind} · {who.login}" if kind == "/" else kind
+        answer = keep(name, path, who)
         if answer.status_code != 200 or "text/html" not in answer.headers["content-type"]:
             continue
-        yield _ID.sub("{id}", path.partition("?")[0]), path
+        yield path, answer
         for href in _HREF.findall(answer.text):
-            kind = _ID.sub("{id}", href.partition("?")[0])
-            if kind not in known and not _FILES.search(href):
-                known.add(kind)
-                waiting.append(href.replace("&amp;", "&"))
+            address = href.replace("&amp;", "&").partition("?")
+            others = known[_kind(address[0])]
+            is_new = address[0] not in others and len(others) < ADDRESSES
+            if href.startswith("/") and is_new and not _FILES.search(href):
+                others.add(address[0])
+                waiting.append("".join(address))
 
 
-def _p95(client: httpx.Client, path: str) -> float:
-    taken = []
-    for _ in range(REQUESTS):
-        began = time.perf_counter()
-        client.get(path)
-        taken.append((time.perf_counter() - began) * 1000)
-    return sorted(taken)[int(len(taken) * 0.95) - 1]
+def _kind(path: str) -> str:
+    """The route that answers an address, with one word for whatever it names."""
+    bare = path.partition("?")[0]
+    if bare in routes():
+        return bare
+    found = (one for one in _patterns() if one[1].fullmatch(bare))
+    return next((_shown(route) for route, _ in found), bare)
 
 
-def _told(folder: Path) -> Settings:
-    """The demonstration in a folder, told to its end."""
-    data_dir = folder / "demo"
-    program = Path(sys.executable).parent / "lingqu"
-    told = (program, "--json", "demo", "--data-dir", data_dir, "--port", "0")
-    home = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config")}
-    os.environ.update(home)
-    subprocess.run(told, check=True, stdout=subprocess.DEVNULL)
-    return load_settings({}, overrides={"data_dir": data_dir, "log_level": "warning"})
+def _shown(route: str) -> str:
+    return _PARAMETER.sub("{id}", route)
 
 
-def _owner(app: App) -> psycopg.Connection[Any]:
-    return psycopg.connect(app.postgres.admin_conninfo, autocommit=True)
+@functools.cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    named = [one for one in routes() if _PARAMETER.search(one)]
+    return tuple((one, re.compile(_PARAMETER.sub("[^/]+", one))) for one in named)
 
 
-def multiply(connection: psycopg.Connection[Any]) -> None:
-    """This will make a large market of the story's rows; for a database that is thrown away.
+def _asked(path: str, text: str) -> Iterator[tuple[str, str]]:
+    """What a list leads to: another order, the next page, a choice of each filter, a search."""
+    here = path.partition("?")[0]
+    asked = {
+        part.partition("=")[0]: href.replace("&amp;", "&").partition("?")[2]
+        for href in _HREF.findall(text)
+        for part in href.replace("&amp;", "&").partition("?")[2].split("&")
+        if href.partition("?")[0] == here and not _FILES.search(href)
+    }
+    if "sort" in asked:
+        yield "sorted", f"{here}?{asked['sort']}"
+    if "page" in asked:
+        yield "another page", f"{here}?{asked['page']}"
+    choices = _CHOICE.findall(text)
+    for name, value in choices:
+        yield f"by {name}", f"{here}?{name}={value}"
+    if 'id="q" name="q"' in text:
+        yield "searched", f"{here}?q={WORD}"
+        order = asked.get("sort", "")
+        chosen = "&".join(f"{name}={value}" for name, value in choices[:1])
+        yield "searched, filtered, sorted", f"{here}?q={WORD}&{chosen}&{order}"
 
-    Foreign keys and triggers are off meanwhile, and no command wrote the rows.
+
+@functools.cache
+def routes() -> tuple[str, ...]:
+    """This will list the routes of the portal that answer with a page."""
+    found = {path for one in _HANDLERS if "GET" in one.http_methods for path in one.paths}
+    return tuple(sorted(path for path in found if not _NO_PAGES.search(path)))
+
+
+def _likely(route: str, addresses: set[str], ids: list[str]) -> list[str]:
+    """Addresses of a route: of the things whose page lies above it, else of one of every kind."""
+    parameter = _PARAMETER.search(route)
+    if parameter is None:
+        return [route]
+    above = re.compile(re.escape(route[: parameter.start()]) + f"({_ID.pattern})")
+    some = sorted({found[1] for one in addresses if (found := above.match(one))})[:TRIED]
+    if not some:
+        kinds = {one[:3]: one for one in ids}
+        some = list(kinds.values())
+    return [_PARAMETER.sub(one, route, count=1) for one in some]
+
+
+def _guessed(people: list[Person], addresses: list[str]) -> tuple[str, Person] | None:
+    """An address of a route that nothing links to, and who may see it."""
+    for address in addresses:
+        for who in people:
+            answer = who.client.get(address)
+            if answer.status_code == 200:
+                return address, who
+            if answer.status_code == 404:
+                break
+    return None
+
+
+def _measure(page: Opened, requests: int, database: int) -> None:
+    before = _used(database)
+    page.rounds.append(_p95([_timed(page.who.client, page.path) for _ in range(requests)]))
+    computed, waited = (after - at for after, at in zip(_used(database), before, strict=True))
+    page.requests += requests
+    page.computed += computed
+    page.waited += waited
+
+
+def _timed(client: httpx.Client, path: str) -> float:
+    began = time.perf_counter()
+    client.get(path)
+    return (time.perf_counter() - began) * 1000
+
+
+def _p95(taken: list[float]) -> float:
+    return sorted(taken)[-(-len(taken) * 95 // 100) - 1]
+
+
+def _used(database: int) -> tuple[int, int]:
+    """Nanoseconds that the server and its database computed, and waited for a processor.
+
+    The server is this process without the thread that asks.
     """
-    connection.execute("SET session_replication_role = replica")
-    for name, (counts, rows, changed) in _COPIES.items():
-        _copy(connection, name, _NUMBERS[counts], rows, changed)
-    connection.execute("SET session_replication_role = origin")
-    connection.execute("ANALYZE")
+    asking = Path(f"/proc/self/task/{os.getpid()}")
+    threads = [one for one in Path("/proc/self/task").iterdir() if one.name != asking.name]
+    computed = waited = 0
+    for process in (database, *_descendants(os.getpid()), *_descendants(database)):
+        threads += Path(f"/proc/{process}/task").glob("*")
+    for one in threads:
+        try:
+            first, second, _ = (one / "schedstat").read_text().split()
+        except OSError:
+            continue
+        computed, waited = computed + int(first), waited + int(second)
+    return computed, waited
 
 
-def _copy(
-    connection: psycopg.Connection[Any],
-    table: str,
-    counts: str,
-    rows: str,
-    changed: dict[str, str],
-) -> None:
-    """Insert what `of` and the numbers give, with the changed columns; the others as they are."""
-    schema, _, name = table.partition(".")
-    known = connection.execute(_COLUMNS, (schema, name)).fetchall()
-    columns = [str(row[0]) for row in known]
-    values = [
-        sql.SQL(changed[one]) if one in changed else sql.Identifier("s", one) for one in columns
-    ]
-    connection.execute(
-        sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} CROSS JOIN {}").format(
-            sql.Identifier(schema, name),
-            sql.SQL(", ").join(map(sql.Identifier, columns)),
-            sql.SQL(", ").join(values),
-            sql.SQL(rows),
-            sql.SQL(counts),
-        )
-    )
+def _postmaster(app: App) -> int:
+    """The process of the database server, which need not be a child of ours."""
+    with app.database.reading(trust.VISITOR) as tx:
+        backend: int = tx.one("SELECT pg_backend_pid() AS process")["process"]
+    return _parent(Path(f"/proc/{backend}/stat"))
 
 
-_COLUMNS = """
-    SELECT column_name FROM information_schema.columns
-    WHERE table_schema = %s AND table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position
-"""
+def _parent(file: Path) -> int:
+    return int(file.read_text().rpartition(")")[2].split()[1])
+
+
+def _descendants(process: int) -> Iterator[int]:
+    children: dict[int, list[int]] = defaultdict(list)
+    for one in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = _parent(one)
+        except OSError:
+            continue
+        children[parent].append(int(one.parent.name))
+    waiting = list(children[process])
+    while waiting:
+        found = waiting.pop()
+        yield found
+        waiting += children[found]
+
+
+@functools.cache
+def _work() -> int:
+    """How many rounds of hashing take `LOOP_MS` on this machine when it is quiet, about."""
+    tries = []
+    for _ in range(5):
+        began = time.thread_time()
+        _hash(20_000)
+        tries.append(time.thread_time() - began)
+    return int(20_000 * LOOP_MS / 1000 / min(tries))
+
+
+def _hash(times: int) -> None:
+    found = b""
+    for _ in range(times):
+        found = hashlib.sha256(found).digest()
+
+
+def _loop() -> float:
+    work = _work()
+    began = time.perf_counter()
+    _hash(work)
+    return (time.perf_counter() - began) * 1000
+
+
+def table(found: Walk, bar: float) -> Iterator[str]:
+    """This will give every page as lines of text, the slowest first."""
+    yield f"{'p95 ms':>8} {'cpu ms':>7} {'waited':>8}  page (bar {bar:g} ms)"
+    for one in _slowest(found):
+        mark = "OVER " if one.p95 >= bar else ""
+        yield f"{one.p95:8.1f} {one.cpu:7.1f} {one.idle:8.1f}  {mark}{one.kind}  [{one.who.login}]"
+    yield f"the loop of {LOOP_MS:g} ms took {', '.join(f'{one:.1f}' for one in found.loop)} ms"
+    yield f"home of the public: {found.home / 1000:.0f} kB"
+    yield from (f"NOT OPENED {one}" for one in found.missed)
 
 
 def main() -> None:
-    """This will multiply the market of a data folder that is only measured on."""
-    settings = load_settings({}, overrides={"data_dir": Path(sys.argv[1]), "log_level": "warning"})
-    with open_app(settings) as app, closing(_owner(app)) as connection:
-        multiply(connection)
-    print(f"{PRODUCTS:,} products and {CALLS:,} calls are in {settings.data_dir}.")
+    """This will measure every page of both worlds, which are kept in a folder."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="where both worlds are kept")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument("--only", default="", help="only pages whose address holds this text")
+    parser.add_argument("--world", choices=("demo", "market"), default=None)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    options.folder.chmod(0o755)
+    for name, bar in (("demo", DEMO_BAR_MS), ("market", MARKET_BAR_MS)):
+        if options.world not in {None, name}:
+            continue
+        make = worlds.market if name == "market" else functools.partial(worlds.told, name=name)
+        settings = make(options.folder)
+        with open_app(unlimited(settings)) as app, served(app) as url:
+            found = walk(app, url, options.rounds, only=options.only, requests=options.requests)
+        print(f"\n{name}", *table(found, bar), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from lingqu import gate, supply, trust
 from lingqu.gate import consents, publishing
 from lingqu.kernel.time import Period
-from lingqu.runtime import Caller
+from lingqu.runtime import Caller, documents, seals
 from lingqu.supply import collection, handing, opening
+from lingqu.trust import copies
 from lingqu.wiring import App
 
 
@@ -235,4 +236,55 @@ def record_consent(
         purpose=purpose,
         valid=valid,
         evidence=evidence,
+    )
+
+
+def issue_paper(app: App, paper: documents.Paper, *, to: documents.Format) -> documents.Document:
+    """This will draw a paper as it leaves the platform: every paper of every edge, by this one way.
+
+    It bears the place of the physical seal and our signature. Raises what drawing raises.
+    """
+    return documents.draw(paper, to=to, fonts=app.settings.fonts_dir, seal=app.seal)
+
+
+def sign_paper(app: App, paper: documents.Paper) -> bytes:
+    """This will give what a paper says with our signature, as a file of its own."""
+    return app.seal.sign(paper)
+
+
+def check_paper(app: App, content: bytes) -> seals.CheckedPaper:
+    """This will say which paper of ours a file is: Word, PDF or signed content, to the last byte.
+
+    Raises BadPaper, BadSignature, DrawingDiffers.
+    """
+    return documents.check_file(content, app.keyring, fonts=app.settings.fonts_dir)
+
+
+def attach_copy(
+    app: App,
+    caller: Caller,
+    command_id: trust.CommandId,
+    *,
+    paper: bytes,
+    scan: bytes,
+    party: trust.PartyId,
+) -> copies.SealedCopy:
+    """This will attach the scan of a paper that was sealed by hand; safe to send again.
+
+    `paper` is the file as it was downloaded: it says which paper the scan is of. Raises what
+    `check_paper` and `copies.attach_copy` refuse.
+    """
+    checked, kind = check_paper(app, paper), copies.read_scan_type(scan)
+    kept = app.blobs.put(scan, limit_bytes=copies.COPY_BYTES_MOST)
+    return trust.execute(
+        app.database,
+        copies.attach_copy,
+        caller,
+        command_id,
+        copy=copies.CopyId.of(command_id.uuid),
+        paper=checked,
+        party=party,
+        sha256=kept.sha256,
+        size_bytes=kept.size,
+        media_type=kind,
     )

@@ -9,22 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from web_server import write
+from api_fuzz import GROUPS, fuzz, routes
 
 from lingqu import trust
 from lingqu.api import COMMAND_ROUTES, READING_ROUTES, WITHOUT_ROUTE, v1
 
-GROUPS = (
-    "gate", "interop", "ledger", "market", "procedures", "rights", "settlement", "supervision",
-    "supply", "trust",
-)  # fmt: skip
-"""The routes by the word of the domain they belong to."""
 FEW = 3
-"""Requests to each route in everyday runs."""
-MANY = int(os.environ.get("LINGQU_FUZZ_REQUESTS") or 5000)
-"""Requests to each group in the full matrix."""
+"""Requests to each route; the full matrix sends many more where there is more (tests/ui)."""
 
 
 @pytest.fixture(scope="module")
@@ -96,40 +87,8 @@ def test_the_description_is_openapi_3_1_with_words_for_every_operation(document)
 def test_no_fuzzed_request_gives_a_500(server, document, group):
     number = int(os.environ.get("LINGQU_FUZZ_SEED") or secrets.randbelow(2**32))
     sys.stdout.write(f"LINGQU_FUZZ_SEED={number}\n")
-    every = [found.ok() for found in schemathesis.openapi.from_dict(document).get_all_operations()]
-    assert {*GROUPS} == {tag for operation in every for tag in operation.tags}
-    routes = [operation for operation in every if group in operation.tags]
-    sent = sum(fuzz(route, server, number, FEW) for route in routes)
-    turn = number
-    # A route that takes little is soon out of new requests; the others make up for it.
-    while os.environ.get("FULL_MATRIX") and sent < MANY:
-        turn += 1
-        each = -(-(MANY - sent) // len(routes))
-        sent += sum(fuzz(route, server, turn, each) for route in routes)
-    sys.stdout.write(f"{group}: {sent} requests to {len(routes)} routes\n")
-
-
-def fuzz(operation, server, number, examples):
-    """Send so many requests to one route; gives how many were sent."""
-    sent = 0
-
-    @seed(number)
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],
-    )
-    @given(case=operation.as_strategy())
-    def send(case):
-        nonlocal sent
-        headers = {"authorization": f"Bearer {server.key}"}
-        if operation.method == "post":
-            headers |= write()
-        answer = case.call(base_url=server.url, headers=headers)
-        sent += 1
-        assert answer.status_code < 500 or answer.status_code == 503, (number, answer.text)
-
-    send()
-    return sent
+    found = routes(document, group)
+    done = [fuzz(route, server, number, FEW) for route in found]
+    sent = sum(sent for sent, _ in done)
+    sys.stdout.write(f"{group}: {sent} requests to {len(found)} routes\n")
+    assert not [fault for _, faults in done for fault in faults]

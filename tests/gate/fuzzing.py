@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements by the million, from a grammar and from the engine's own words and functions.
+"""Statements by the million, each judged by checkers that know nothing of how it was read.
 
 `python tests/gate/fuzzing.py` runs until N statements (a million) were tried; SEED repeats a run.
-Whatever is answered must print SQL that reads back as the same question, that an independent
-checker finds nothing in, and that gives the figures the statement itself gives on small tables.
+Whatever is answered must print SQL that reads back as the same question and names nothing else,
+and what is run of it in every mode must give the figures the statement itself gives on small
+tables. No canary comes out, no file is touched, nobody is called, and no setting changes.
 """
 
+import contextlib
+import enum
 import math
 import os
-import random
 import sys
+import tempfile
 import time
-from decimal import Decimal
+from collections import Counter
+from dataclasses import fields, is_dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,228 +23,221 @@ if (here := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, here)
 
 import duckdb
-from governed import POLICY, escapes
+from governed import POLICY, escapes, executed_escapes
+from statements import Grammar
+from traps import CANARY, ROWS, SETTINGS, Traps, engine_with_tables
 
-from lingqu.gate.governance import Mode
-from lingqu.gate.queries import GroupOf, Linear, Step, digest
+from lingqu.gate import answers
+from lingqu.gate.answers import figures
+from lingqu.gate.answers.cells import Protection
+from lingqu.gate.answers.cube import CubeMaker
+from lingqu.gate.answers.noise import TooFarMoved
+from lingqu.gate.answers.releasing import ToldLine
+from lingqu.gate.governance import Function, Mode
+from lingqu.gate.queries import GroupOf, Linear, Relation, Step, digest
 from lingqu.gate.sql import Asked, find_refusal, print_query, read, read_printed
 from lingqu.gate.syntax import Dialect
 from lingqu.kernel.errors import LingquError
-from lingqu.runtime.engine import functions
+from lingqu.runtime.engine import parsing
 
 STATEMENTS = 1_000_000
-ROWS = 300
-NUMBERS = ("0", "1", "2", "3", "-1", "18", "60", "150", "0.5", "1e2", "7.25", "9999999999")
-DAYS = ("2020-01-01", "2020-02-01", "2020-02-15", "2021-01-01", "1999-12-31")
-TEXTS = ("'a'", "'n%'", "'north'", "'it''s'", "''", "'_b%'")
-
-
-def engine_with_tables():
-    """Small tables of the governed shape; figures are never missing and lie in their bounds."""
-    engine = duckdb.connect()
-    engine.execute("SELECT setseed(0.42)")
-    engine.execute(
-        f"CREATE TABLE t AS SELECT (random() * 60)::BIGINT AS pid,"
-        f" if(random() < .1, NULL, (random() * 4)::INTEGER) AS city,"
-        f" (random() * 4)::INTEGER AS mon,"
-        f" if(random() < .1, NULL, (random() * 160 - 5)::INTEGER) AS age,"
-        f" if(random() < .1, NULL, DATE '2019-11-01' + (random() * 500)::INTEGER) AS d,"
-        f" if(random() < .1, NULL, ['a', 'ab', 'n1', 'it''s', '', 'b'][1 + (random() * 5)::INT])"
-        f" AS name,"
-        f" (random() * 900)::DECIMAL(12, 2) AS sal, random()::DECIMAL(4, 2) AS tax"
-        f" FROM range({ROWS})"
-    )
-    engine.execute(
-        "CREATE TABLE c AS SELECT * FROM (VALUES (0, 'north'), (1, 'south'), (2, 'north'),"
-        " (3, NULL), (NULL, 'south')) AS v(city, region)"
-    )
-    return engine
-
-
-class Grammar:
-    """Writes statements; some are made only of what may be, most have something else in them."""
-
-    def __init__(self, seed):
-        self.dice = random.Random(seed)
-        names = sorted({one.name for one in functions() if one.name.isidentifier()})
-        words = duckdb.connect().execute("SELECT keyword_name FROM duckdb_keywords()").fetchall()
-        self.functions, self.words = names, sorted(word for (word,) in words)
-
-    def pick(self, *options):
-        return self.dice.choice(options)
-
-    def chance(self, part):
-        return self.dice.random() < part
-
-    def statement(self):
-        """One statement, spoiled or not."""
-        text = self.select()
-        for _ in range(self.pick(0, 0, 1, 1, 2)):
-            text = self.spoiled(text)
-        return text
-
-    def spoiled(self, text):
-        """The statement with one word replaced, added or taken out."""
-        parts = text.split(" ")
-        place = self.dice.randrange(len(parts))
-        given = self.pick(
-            lambda: self.dice.choice(self.words),
-            lambda: f"{self.dice.choice(self.functions)}({self.column()})",
-            lambda: f"{self.dice.choice(self.functions)}({self.column()}, {self.number()})",
-            lambda: self.dice.choice(self.functions),
-            lambda: self.pick(
-                "*", "t", "t.*", "(SELECT 1)", ";", "--", "/*", "pid", "name", "rowid"
-            ),
-            lambda: self.pick(
-                "OVER ()", "::INT", "[1]", "NOT", "(", ")", "''", "$1", "\u200b", "0x1"
-            ),
-            lambda: f"(SELECT {self.column()} FROM t WHERE pid = {self.number()})",
-        )()
-        if self.chance(0.5):
-            parts[place] = given
-        else:
-            parts.insert(place, given)
-        return " ".join(parts)
-
-    def select(self):
-        joined = self.chance(0.3)
-        self.columns = ["city", "mon", "age", "d", "sal", "tax", "name", "pid"]
-        if joined:
-            self.columns = ["mon", "age", "d", "sal", "tax", "name", "pid", "region", "t.city"]
-        groups = [self.group() for _ in range(self.pick(0, 1, 1, 2))]
-        figures = [self.figure() for _ in range(self.pick(1, 1, 2, 3))]
-        items = [f"{one} AS x{place}" for place, one in enumerate([*groups, *figures])]
-        text = f"SELECT {', '.join(items)} FROM {self.source(joined)}"
-        if self.chance(0.7):
-            text += f" WHERE {self.condition(2)}"
-        if groups:
-            by_place = ", ".join(str(place + 1) for place in range(len(groups)))
-            text += f" GROUP BY {self.pick('ALL', by_place, ', '.join(groups))}"
-        return text
-
-    def source(self, joined):
-        if joined:
-            return self.pick("t JOIN c ON t.city = c.city", "c JOIN t ON c.city = t.city")
-        inner = "SELECT pid, city, mon, age, d, sal, tax, name FROM t WHERE mon < 4"
-        return self.pick("t", "t", "(SELECT * FROM t) t", f"({inner}) y")
-
-    def group(self):
-        column = self.dice.choice(self.columns)
-        if column == "d":
-            return self.pick("year(d)", "date_trunc('month', d)", "date_part('year', d)")
-        return column if column in {"mon", "region", "t.city", "city"} else self.pick("mon", column)
-
-    def figure(self):
-        whole = self.pick(
-            lambda: f"sum({self.measure(2)})",
-            lambda: "count(*)",
-            lambda: f"avg({self.pick('sal', 'tax')})",
-            lambda: "count(DISTINCT pid)",
-            lambda: f"count_if({self.condition(1)})",
-            lambda: f"max({self.pick('tax', 'sal')})",
-            lambda: f"sum({self.measure(1)}) / sum({self.measure(1)})",
-            lambda: f"{self.number()} * sum({self.measure(1)}) - count(*)",
-        )()
-        if whole.endswith(")") and whole.count("(") == 1 and self.chance(0.2):
-            whole += f" FILTER (WHERE {self.condition(1)})"
-        return whole
-
-    def measure(self, depth):
-        if depth == 0 or self.chance(0.3):
-            return self.pick("sal", "tax", "sal", self.number())
-        left, right = self.measure(depth - 1), self.measure(depth - 1)
-        case = f"CASE WHEN {self.condition(1)} THEN {left} ELSE {right} END"
-        return self.pick(f"({left} + {right})", f"({left} * {right})", f"(-{left} - {right})", case)
-
-    def condition(self, depth):
-        if depth and self.chance(0.6):
-            parts = [self.condition(depth - 1) for _ in range(self.pick(2, 2, 3))]
-            whole = f"({self.pick(' AND ', ' OR ').join(parts)})"
-            return f"NOT {whole}" if self.chance(0.2) else whole
-        column = self.column()
-        kind = {"d": "day", "name": "text", "region": "text"}.get(column, "number")
-        if kind == "text":
-            return self.pick(
-                f"{column} = {self.pick(*TEXTS)}", f"{column} LIKE {self.pick(*TEXTS)}",
-                f"{column} NOT LIKE {self.pick(*TEXTS)}", f"{column} IS NULL",
-                f"{column} NOT IN ({self.pick(*TEXTS)}, {self.pick(*TEXTS)})",
-            )  # fmt: skip
-        if kind == "day":
-            day = f"DATE '{self.pick(*DAYS)}'"
-            return self.pick(
-                f"d {self.pick('<', '>=', '=', '<>')} {day}", f"year(d) = {self.pick(2019, 2020)}",
-                f"d < {day} + INTERVAL '3' MONTH", f"d BETWEEN {day} AND {day} + 40",
-            )  # fmt: skip
-        return self.pick(
-            f"{column} {self.pick('<', '<=', '=', '<>', '>', '>=')} {self.number()}",
-            f"{column} BETWEEN {self.number()} AND {self.number()}",
-            f"{column} IN ({self.number()}, {self.number()})", f"{column} IS NOT NULL",
-            f"{self.number()} < {column}", f"{column} < {self.pick('mon', 'age')}",
-        )  # fmt: skip
-
-    def column(self):
-        return self.dice.choice(self.columns)
-
-    def number(self):
-        return self.dice.choice(NUMBERS)
+BATCH = 10_000
+SHOWN = 20
+COPIED = 1
+KINDS = {
+    "All", "Aggregate", "AnyOf", "ColumnRef", "Compared", "Dimension", "GroupOf", "Joined", "Like",
+    "Linear", "Members", "Order", "Output", "Query", "Quotient", "Ranges", "Scan", "Share", "Span",
+    "Within", *map(str, (*Function, *Step, *Relation)),
+}  # fmt: skip
+"""Everything a query can be made of."""
+CODES = {
+    "aggregate", "column", "construct", "function", "function_unreviewed", "join", "mode_refused",
+    "name_ambiguous", "name_taken", "name_unknown", "off_grid", "readings_differ", "rows", "text",
+    "too_complex", "too_many_joins", "too_wide", "type",
+}  # fmt: skip
+"""Every code a text can be refused by."""
+NOISELESS = replace(POLICY, modes=(Mode.CUBE, Mode.AD_HOC), dp=None)
+UNBOUND = replace(POLICY.dp, contribution=ROWS)
 
 
 class Trial:
-    """Tries statements, and keeps what must not be."""
+    """Tries statements, and keeps what must not be and how far they reached."""
 
     def __init__(self, seed):
-        self.grammar, self.engine = Grammar(seed), engine_with_tables()
-        self.tried, self.answered, self.equal = 0, 0, 0
-        self.found = []
+        self._folder = tempfile.TemporaryDirectory(prefix="lqfuzz")
+        self.traps = Traps(self._folder.name)
+        self.grammar = Grammar(seed, folder=self._folder.name, url=self.traps.url)
+        self.engine, self.twin = engine_with_tables(), engine_with_tables(twin=True)
+        self.cube = self._cube()
+        self.settings = self._settings()
+        self.tried, self.read, self.answered, self.equal, self.run_again = 0, 0, 0, 0, 0
+        self.found, self.kinds, self.codes = [], Counter(), Counter()
+
+    def _cube(self):
+        """Of cells that are published whatever they hold, so that it answers as plain counting."""
+        table = replace(POLICY.tables[0], threshold=0)
+        made = CubeMaker(
+            table, percent=0, ask=lambda sql, _: iter(self.engine.execute(sql).fetchall())
+        )
+        made._rule = Protection(threshold=0)
+        self.engine.execute("CREATE VIEW now AS SELECT * FROM t")
+        return answers.OpenCube(made.make(COPIED, None), table)
+
+    def _settings(self):
+        """What both engines are set to: the one that reads texts, the one that runs answers."""
+        return [one.execute(SETTINGS).fetchall() for one in (parsing._engine(), self.engine)]
+
+    def close(self):
+        self.traps.close()
+        self._folder.cleanup()
 
     def run(self, count):
         for _ in range(count):
             self.tried += 1
             text = self.grammar.statement()
             try:
-                query = read(text, POLICY)
+                query = read(text, POLICY, self.grammar.bound)
             except LingquError as refusal:
-                if not refusal.code.startswith("gate.query."):
-                    self.found.append((text, refusal.code))
+                self._count(text, refusal)
                 continue
             self._judge(text, query)
+        self._look_around()
+
+    def _look_around(self):
+        """See what was touched meanwhile. Whoever found something names the batch by its seed."""
+        self.found += [("", one) for one in self.traps.sprung()]
+        if self._settings() != self.settings:
+            self.found.append(("", "settings were changed"))
+
+    def _count(self, text, refusal):
+        family, _, code = refusal.code.rpartition(".")
+        self.codes[code] += 1
+        if family != "gate.query" or CANARY in str(refusal):
+            self.found.append((text, refusal.code))
 
     def _judge(self, text, query):
+        """Check what some mode answers; what none does is never printed."""
+        self.read += 1
+        self.kinds.update(parts_of(query))
+        if not self._is_answered(text, query):
+            return
         self.answered += 1
         printed = print_query(query, POLICY, dialect=Dialect.DUCKDB)
         if digest(read_printed(printed, POLICY)) != digest(query):
             self.found.append((text, "reads back as another question"))
         for escape in escapes(printed.sql, POLICY):
             self.found.append((text, escape))
-        asked = Asked(query=query, policy=POLICY, mode=Mode.DP)
-        if find_refusal(asked) is None and "pid" in str(query.filter):
-            self.found.append((text, "filters by a key"))
         banded = any(one.step is Step.BAND for one in query.groups)
-        if not banded and self._is_plain(text):
+        if not banded and not self.grammar.bound and _is_plain(text, query):
             self._compare(text, query, printed)
 
-    def _is_plain(self, text):
-        """A group by a day shows its month, which the plain engine would not know."""
-        return " LIMIT " not in text and " d " not in text.partition("WHERE")[0]
+    def _is_answered(self, text, query):
+        """Ask in which mode it is: by a key in none, and under noise the most, if it is offered."""
+        told = set()
+        for policy, mode in ((POLICY, Mode.DP), (POLICY, Mode.AD_HOC), (NOISELESS, Mode.DP)):
+            refusal = find_refusal(Asked(query=query, policy=policy, mode=mode))
+            if refusal is not None:
+                self._count(text, refusal)
+                continue
+            told.add(mode)
+            if policy is NOISELESS or Mode.DP not in told or "'pid'" in str(query.filter):
+                self.found.append((text, f"is answered in {mode}"))
+        return bool(told)
 
     def _compare(self, text, query, printed):
         try:
-            expected = self.engine.execute(text).fetchall()
+            expected = lines_of(self.engine.execute(text).fetchall())
         except duckdb.Error:
             return  # an overflow, a type the engine does not convert: nothing to compare with
-        rows = self.engine.execute(printed.sql, list(printed.values)).fetchall()
-        told = [shown(query, row) for row in rows]
+        values = list(printed.values)
+        rows = self.engine.execute(printed.sql, values).fetchall()
         self.equal += 1
-        if sorted(map(close, expected), key=str) != sorted(map(close, told), key=str):
+        if not alike(expected, lines_of(shown(query, row) for row in rows)):
             self.found.append((text, "gives other figures"))
+        if CANARY in str(expected):
+            self.found.append((text, "shows a canary"))
+        if find_refusal(Asked(query=query, policy=POLICY, mode=Mode.AD_HOC)) is None:
+            other = self.twin.execute(printed.sql, values).fetchall()
+            if sorted(map(str, other)) != sorted(map(str, rows)):
+                self.found.append((text, "depends on what nobody may look at"))
+        for mode, told in self._executed(query):
+            self.run_again += 1
+            if not alike(expected, lines_of(told)):
+                self.found.append((text, f"gives other figures in {mode}"))
+
+    def _executed(self, query):
+        """What each mode runs and releases, before thresholds and noise."""
+        statement = answers.print_certified(query, POLICY, answers.protections(query, POLICY))
+        yield (
+            Mode.AD_HOC,
+            self._released(
+                query,
+                ((one.key, one.numbers) for one in statement.read(self._run(statement))),
+            ),
+        )
+        if len(query.scans) > 1 or query.scans[0].table != "t":
+            return
+        if _adds_up(query):
+            with contextlib.suppress(TooFarMoved):
+                bounded = answers.print_bounded(query, POLICY, UNBOUND)
+                yield Mode.DP, self._released(query, bounded.read(self._run(bounded)).items())
+        try:
+            told = self.cube.answer(query)
+        except LingquError:
+            return
+        if not told.has_withheld:
+            yield Mode.CUBE, self._released(query, ((one.key, one.numbers) for one in told.lines))
+
+    def _run(self, statement):
+        for escape in executed_escapes(statement.sql, POLICY):
+            self.found.append((statement.sql, escape))
+        return self.engine.execute(statement.sql, list(statement.values)).fetchall()
+
+    def _released(self, query, lines):
+        units = [figures.unit_of(one, POLICY) for one in query.aggregates]
+        for key, numbers in lines:
+            yield figures._row(query, ToldLine(key=key, numbers=numbers), units)
+
+    @property
+    def unreached(self):
+        """What no statement reached of queries and of refusals."""
+        return sorted(KINDS - {*self.kinds}), sorted(CODES - {*self.codes})
+
+
+def _adds_up(query):
+    return not any(one.function in {Function.MIN, Function.MAX} for one in query.aggregates)
+
+
+def _is_plain(text, query):
+    """A bare day as a group is shown by its month, which the plain engine would not know."""
+    folded = text.lower()
+    months = any(one.step is Step.MONTH for one in query.groups)
+    return "limit" not in folded and (
+        not months or folded.count(" d as ") == 0 < folded.count("trunc")
+    )
+
+
+def parts_of(node):
+    """The kinds of everything a query is made of, each once."""
+    found, waiting = set(), [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, enum.Enum):
+            found.add(str(one))
+        elif isinstance(one, tuple):
+            waiting += one
+        elif is_dataclass(one):
+            found.add(type(one).__name__)
+            waiting += [getattr(one, field.name) for field in fields(one)]
+    return found
 
 
 def shown(query, row):
     """A row of the answer: figures from base aggregates, as they are released."""
-    groups, figures = row[: len(query.groups)], row[len(query.groups) :]
+    groups, numbers = row[: len(query.groups)], row[len(query.groups) :]
 
     def linear(one):
-        taken = [figures[share.aggregate] for share in one.shares]
+        taken = [numbers[share.aggregate] for share in one.shares]
         return one.constant + sum(
             share.factor * Fraction(value or 0)
             for share, value in zip(one.shares, taken, strict=True)
@@ -259,32 +256,74 @@ def shown(query, row):
     return cells
 
 
+def lines_of(rows):
+    """Rows in an order of their own, to compare."""
+    return sorted(map(close, rows))
+
+
+def alike(some, others):
+    """Whether lines are the same but for the last digit of a figure that was rounded."""
+    if some == others or len(some) != len(others):
+        return some == others
+    left = list(others)
+    for line in some:
+        found = next((one for one in left if all(map(_nearly, line, one))), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
+
+
+def _nearly(one, other):
+    if one == other:
+        return True
+    numbers = _number_of(one), _number_of(other)
+    return None not in numbers and math.isclose(*numbers, rel_tol=2e-5, abs_tol=2e-6)
+
+
 def close(row):
     """A row with figures as rounded numbers; nothing added up is 0 here and missing in SQL."""
     cells = []
     for cell in row:
-        if isinstance(cell, int | float | Decimal | Fraction) and not isinstance(cell, bool):
-            number = float(cell)
-            cells.append(f"{number:.6g}" if math.isfinite(number) and abs(number) > 1e-9 else "0")
-        else:
+        value = _number_of(cell)
+        if value is None:
             cells.append("0" if cell is None else str(cell)[:10])
+        else:
+            is_some = math.isfinite(value) and abs(value) > 2e-6
+            cells.append(f"{value:.6g}" if is_some else "0")
     return cells
+
+
+def _number_of(cell):
+    """A figure, also where it was written as text, as keys of groups are."""
+    try:
+        return None if isinstance(cell, bool) else float(cell)
+    except (TypeError, ValueError):
+        return None
 
 
 def main():
     """Try N statements and say what came of it."""
     count = int(os.environ.get("N") or STATEMENTS)
     seed = int(os.environ.get("SEED") or time.time_ns() % 10**9)
-    trial = Trial(seed)
-    sys.stdout.write(f"seed {seed}, {count:,} statements\n")
+    trial, told = Trial(seed), sys.stdout
+    told.write(f"seed {seed}, {count:,} statements\n")
     while trial.tried < count and not trial.found:
-        trial.run(min(10_000, count - trial.tried))
-        sys.stdout.write(
-            f"{trial.tried:,} tried, {trial.answered:,} answered, {trial.equal:,} compared\n"
+        trial.run(min(BATCH, count - trial.tried))
+        told.write(
+            f"{trial.tried:,} tried, {trial.read:,} read, {trial.answered:,} answered,"
+            f" {trial.equal:,} compared,"
+            f" {trial.run_again:,} run in modes\n"
         )
-        sys.stdout.flush()
-    for text, what in trial.found:
-        sys.stdout.write(f"{what}: {text}\n")
+        told.flush()
+    for name, counted in (("reached", trial.kinds), ("refused", trial.codes)):
+        told.write(
+            f"{name}: {', '.join(f'{one} {many:,}' for one, many in counted.most_common())}\n"
+        )
+    told.write(f"not reached: {trial.unreached}\n")
+    for text, what in trial.found[:SHOWN]:
+        told.write(f"{what}: {text[:1_000]}\n")
+    trial.close()
     return 1 if trial.found else 0
 
 

@@ -5,6 +5,8 @@ The checker looks at the engine's own parse tree of printed SQL: nothing but gov
 columns, a handful of functions, and no value that is not bound.
 """
 
+import re
+
 from lingqu.gate.governance import (
     Cardinality,
     DpTerms,
@@ -130,6 +132,47 @@ def _judge(node, aliases):
             yield f"literal {literal}"
     if kind == "TYPE" and node["type_name"].upper() not in {"DATE", "DECIMAL"}:
         yield f"type {node['type_name']}"
+
+
+OWN = re.compile(r"(?:[a-z]|[a-z]\d+|[a-z]\d+_\d+|exact\d+)\Z")
+"""Names that are printed for the steps of a statement, their columns and the scans."""
+WORDS = {
+    "src", "first", "whole", "need", "exact", "here", "nth", "with", "as", "not", "materialized",
+    "select", "from", "join", "left", "semi", "on", "and", "or", "where", "group", "by", "grouping",
+    "sets", "having", "filter", "over", "partition", "case", "when", "then", "else", "end", "cast",
+    "null", "is", "in", "like", "distinct", "true", "false", "between", "sum", "count", "min",
+    "max", "abs", "bit_or", "bit_count", "coalesce", "row_number", "date_trunc", "year", "date",
+    "integer", "bigint", "hugeint", "ubigint", "decimal", "varchar", "boolean",
+}  # fmt: skip
+"""Every bare word of the statements that are run."""
+TOKEN = re.compile(r"""("(?:[^"]|"")*")|('(?:[^']|'')*')|(\w+)|([^\s\w"'])""")
+
+
+def executed_escapes(sql, policy):
+    """Everything that should not be there in the SQL a worker is given, word by word."""
+    quoted = {table.name for table in policy.tables}
+    quoted |= {one.name for table in policy.tables for one in table.columns}
+    quoted |= {f"lingqu_{mark}_{name}" for mark in "du" for name in quoted} | {"lingqu_entity"}
+    texts = {"month", "year"} | {
+        edge
+        for table in policy.tables
+        for one in table.columns
+        if one.grid is not None
+        for edge in one.grid.edges
+    }
+    for found in TOKEN.finditer(sql):
+        name, text, word, sign = found.groups()
+        is_known = (
+            name[1:-1] in quoted
+            if name
+            else text[1:-1] in texts
+            if text
+            else word.isdigit() or word.lower() in WORDS or OWN.match(word)
+            if word
+            else sign in "(),.*+-/%<>=[]?"
+        )
+        if not is_known:
+            yield f"{found[0]} in what is run"
 
 
 def _walk(tree):

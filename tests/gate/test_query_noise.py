@@ -3,14 +3,17 @@
 
 import statistics
 import threading
+from dataclasses import replace
 
 import pytest
+from governed import POLICY
 from query_world import FORM, ask, asking, load, policy, rows_of, visits
 
 from lingqu import gate, ledger
 from lingqu.gate import answers
 from lingqu.gate.answers import noise
 from lingqu.gate.governance import DpTerms, Mode
+from lingqu.gate.sql import read
 from lingqu.kernel.errors import LingquError
 
 TERMS = DpTerms(
@@ -134,6 +137,17 @@ def counted(rows):
         if row["person"]:
             found[row["person"]] = found.get(row["person"], 0) + 1
     return found
+
+
+def test_no_figure_is_too_large_to_be_told_whatever_the_data_are():
+    """The library holds 64 bits: what is beyond is held, and what moves too far is refused."""
+    for figure in (2**63, -(2**90)):
+        (line,) = noise.add_noise({(): (figure,)}, groups=[()], moves=(4,), rho=500_000).lines
+        assert abs(line.numbers[0]) > 2**61
+    wide = replace(TERMS, contribution=1_000_000)
+    squares = read("SELECT sum(sal * sal) AS x FROM t", POLICY)
+    with pytest.raises(noise.TooFarMoved):
+        noise.print_bounded(squares, POLICY, wide)
 
 
 def test_the_noise_is_as_large_as_the_price_asks_for():

@@ -20,8 +20,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from terminal import Cli
-from walking import BLOCK, Walk, children, kill
+from walking import BLOCK, Walk
 
+from killing import children, kill
 from lingqu.gate import CallId
 from lingqu.runtime import new_id
 

@@ -190,8 +190,8 @@ def test_ending_an_agreement_revokes_everything_below_it(region):
 def test_scheme_and_agreement_can_be_written_and_are_seen_by_those_they_concern(region):
     agreement = region.operated()
     sheets = (
-        region.read(operation.scheme_sheet, agreement.scheme),
-        region.read(operation.agreement_sheet, agreement.id),
+        region.read(operation.scheme_paper, agreement.scheme),
+        region.read(operation.agreement_paper, agreement.id),
     )
     for sheet in sheets:
         made = documents.render(sheet.template, sheet.data, to=documents.Format.DOCX)

@@ -52,7 +52,7 @@ def test_a_resource_is_registered_and_looked_up_by_its_code(region):
         region.read(registry.find_by_code, made.code[:-1])
     entry = region.read(registry.public_entry, found)
     assert (entry.registrant, entry.in_force) == (NAMES["body"], True)
-    sheet = region.read(registry.certificate_sheet, made.id, link=f"http://127.0.0.1/{made.code}")
+    sheet = region.read(registry.certificate_paper, made.id, link=f"http://127.0.0.1/{made.code}")
     assert sheet.data["number"] == made.code
     pdf = documents.render(sheet.template, sheet.data, to=documents.Format.PDF)
     assert pdf.content.startswith(b"%PDF")

@@ -319,6 +319,14 @@ def test_a_reseal_killed_at_any_step_leaves_a_ring_that_opens_whole(tmp_path):
     assert opened_by == {"ring.key", "new.key"}
 
 
+def test_what_is_derived_stays_the_same_when_keys_follow(ring):
+    first = ring.derive("log", about="one")
+    ring.rotate("log", at=AT + timedelta(days=1), key_id=key_id())
+    assert ring.derive("log", about="one") == first != ring.derive("log", about="two")
+    with pytest.raises(NoKey):
+        ring.derive("nothing", about="one")
+
+
 def test_a_sealed_file_names_everything_but_the_private_key(tmp_path, ring):
     (path,) = (tmp_path / "keys").glob("g*/key_*.json")
     record = json.loads(path.read_bytes())

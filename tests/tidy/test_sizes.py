@@ -43,10 +43,12 @@ SUB_FACES = (
     "runtime/documents",
     "runtime/postgres",
     "trust/jobs",
+    "trust/copies",
     "trust/divisions",
     "trust/holds",
     "trust/identity",
     "trust/log",
+    "trust/notices",
     "trust/procedures",
     "trust/rulebook",
 )

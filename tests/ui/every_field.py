@@ -114,6 +114,7 @@ class PageForm:
     action: str
     fields: dict[str, str] = dataclasses.field(default_factory=dict)
     texts: list[str] = dataclasses.field(default_factory=list)
+    files: list[str] = dataclasses.field(default_factory=list)
     is_upload: bool = False
 
 
@@ -168,7 +169,9 @@ class Forms(HTMLParser):
             self._open.fields[name] = given.get("value") or "1"
         elif kind == "date":
             self._open.fields[name] = given.get("value") or "2026-11-20"
-        elif kind != "file":
+        elif kind == "file":
+            self._open.files.append(name)
+        else:
             self._open.fields[name] = given.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:

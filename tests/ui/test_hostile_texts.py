@@ -7,7 +7,6 @@ names the field or quotes the text; nothing breaks and nothing is shown as anyth
 
 import contextlib
 import hashlib
-import html
 import itertools
 import json
 import os
@@ -18,9 +17,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from every_field import Description, Forms, fresh, put, values
+from every_field import PLAIN, Description, Forms, fresh, put, values
+from hostile_forms import Hostile, typed
 from portal_world import build
 from test_portal import pages
+from test_trade_story import told
+from trade_story import Story, play
 from web_server import running, write
 
 from lingqu import trust
@@ -35,9 +37,10 @@ FULL = bool(os.environ.get("FULL_MATRIX"))
 NUMBER = int(os.environ.get("LINGQU_TEXT_SEED") or secrets.randbelow(2**32))
 _ASKED = int(os.environ.get("LINGQU_TEXT_STRINGS") or 0)
 EVERY, SOME = (_ASKED or len(STRINGS), 24) if FULL else (_ASKED or 1, 1)
-"""How many strings a field gets: one that is reached, and one that something else stands before.
+"""How many strings a field gets: one that takes text, and one that takes a word of ours.
 
-In everyday runs the list is dealt out over the fields.
+Every field of a request is tried at once, each with a string of its own, so that as many requests
+as there are strings bring each string to each field. In everyday runs the list is dealt out.
 """
 
 NAMED = {
@@ -85,11 +88,12 @@ def key(world):
     return secret
 
 
+@pytest.fixture(scope="module")
 def dealt():
-    """Every string again and again, in the order of this run's number."""
+    """Gives so many strings, another one each time, in the order of this run's number."""
     sys.stdout.write(f"LINGQU_TEXT_SEED={NUMBER}\n")
-    order = random.Random(NUMBER).sample(STRINGS, len(STRINGS))
-    return itertools.cycle(order)
+    order = itertools.cycle(random.Random(NUMBER).sample(STRINGS, len(STRINGS)))
+    return lambda many: tuple(itertools.islice(order, many))
 
 
 def known_in(made, route):
@@ -164,100 +168,118 @@ def is_named(problem, field, text):
     return field in said or quoted or field in NAMED.get(problem["code"], ())
 
 
-def test_every_text_field_of_the_api_keeps_or_refuses_every_string(world, key):
+def test_every_text_field_of_the_api_keeps_or_refuses_every_string(world, key, dealt):
     server, made = world
-    described, strings, taken, trouble = None, dealt(), set(), []
+    taken, trouble, sent = set(), [], 0
     with server.machine(key) as machine:
         described = Description(document=machine.get("/api/openapi.json").json())
         for path, schema in described.writes():
             route = path.removeprefix("/api/v1/")
-            plain = described.body(schema, known_in(made, route))
-            if machine.post(address(path, server, made), json=plain, headers=write()).is_success:
+
+            def post(given, path=path, schema=schema, route=route):
+                body = described.body(schema, known_in(made, route))
+                for way, text in given.items():
+                    body = put(body, way, text)
+                return machine.post(address(path, server, made), json=body, headers=write())
+
+            if post({}).is_success:
                 taken.add(route)
-            for way in described.texts(schema):
-                field = next(one for one in reversed(way) if isinstance(one, str))
-                for text in itertools.islice(strings, EVERY if route in ACCEPTED else SOME):
-                    body = put(described.body(schema, known_in(made, route)), way, text)
-                    answer = machine.post(address(path, server, made), json=body, headers=write())
-                    fault = judged(answer, route, field, text)
-                    if fault:
-                        trouble.append((route, field, text, fault))
+            ways = list(described.texts(schema))
+            free = [way for way in ways if not FULL or takes_text(post({way: PLAIN}), way)]
+            order = {way: dealt(EVERY if way in free else SOME) for way in ways}
+            for turn in range(max(map(len, order.values()), default=0)):
+                given = {way: texts[turn] for way, texts in order.items() if turn < len(texts)}
+                count, faults = brought(post, route, given)
+                sent += count
+                trouble += [(route, *fault) for fault in faults]
+    sys.stdout.write(f"{sent} requests\n")
     assert not trouble, "\n".join(map(str, trouble))
     assert taken >= ACCEPTED
 
 
+def name_of(way):
+    """What a field is called."""
+    return next(one for one in reversed(way) if isinstance(one, str))
+
+
+def takes_text(answer, way):
+    """Whether a field takes any text, or is nothing one could tell because of something else."""
+    return answer.is_success or not is_named(answer.json(), name_of(way), PLAIN)
+
+
+def brought(post, route, given):
+    """Send texts in their fields; each that is refused gives way to what is plain, until all went.
+
+    Gives how many requests that took, and what was wrong.
+    """
+    left, count = dict(given), 0
+    while True:
+        answer = post(left)
+        count += 1
+        if answer.is_success or answer.status_code >= 500:
+            faults = [(way, text, judged(answer, route, name_of(way), text))
+                      for way, text in left.items()]  # fmt: skip
+            return count, [one for one in faults if one[2]]
+        problem = answer.json()
+        if not problem["code"] or not problem["title"]:
+            return count, [(None, None, problem)]
+        named = [way for way, text in left.items() if is_named(problem, name_of(way), text)]
+        if not named:
+            fault = (list(left.items()), None, problem)
+            return count, [fault] if route in ACCEPTED and left else []
+        del left[named[0]]
+
+
 def judged(answer, route, field, text):
-    """What is wrong with an answer to a text; None when it was kept or refused as promised."""
+    """What is wrong with what came of a text that was taken; None when it is shown as it was."""
     if answer.status_code >= 500:
         return answer.status_code
-    if answer.is_success:
-        shown = [one for one in values(answer.json(), field) if isinstance(one, str)]
-        if (
-            (route, field) not in SHOWN_ELSEWHERE
-            and shown
-            and text.strip() not in shown
-            and text not in shown
-        ):
-            return shown
-        return None
-    problem = answer.json()
-    if not problem["code"] or not problem["title"]:
-        return problem
-    if route in ACCEPTED and not is_named(problem, field, text):
-        return problem
-    return None
+    shown = [one for one in values(answer.json(), field) if isinstance(one, str)]
+    is_kept = not shown or text.strip() in shown or text in shown
+    return None if is_kept or (route, field) in SHOWN_ELSEWHERE else shown
 
 
-def test_every_text_field_of_every_form_keeps_or_refuses_every_string(world):
+def test_every_text_field_of_every_form_keeps_or_refuses_every_string(world, dealt):
     server, made = world
-    strings, trouble, tried = dealt(), [], set()
-    member = server.accounts["member"]
-    with contextlib.ExitStack() as open_browsers:
-        browsers = {}
+    trouble, tried = [], set()
+    with contextlib.ExitStack() as browsers:
+        seated = {}
         for login, _, path in pages(made):
-            if login not in browsers:
-                browsers[login] = open_browsers.enter_context(server.browser(login))
-            browser = browsers[login]
-            for number, form in enumerate(Forms(browser.get(path).text).found):
-                for field in form.texts if form.action != "/login" else ():
-                    for text in itertools.islice(strings, EVERY):
-                        fault = typed(browser, path, number, {"account": member, field: text})
-                        if fault == "gone":
-                            break
-                        tried.add((form.action.rpartition("/")[2], field))
-                        if fault:
-                            trouble.append((path, form.action, field, text, fault))
+            if login not in seated:
+                seated[login] = browsers.enter_context(server.browser(login))
+            for form in Forms(seated[login].get(path).text).found:
+                place = (form.action.rpartition("/")[2], *form.texts)
+                if not form.texts or form.action == "/login" or (place in tried and not FULL):
+                    continue
+                tried.add(place)
+                plain = {"account": server.accounts["member"]}
+                trouble += typed(seated[login], path, form, dealt, EVERY, plain)
     assert not trouble, "\n".join(map(str, trouble))
     assert len(tried) > 15
 
 
-SHOWN = {
-    ("parties", "name"), ("rename", "name"), ("duties", "item"),
-}  # fmt: skip
-"""Forms that are answered with a page on which the text stands."""
+@pytest.mark.slow
+def test_every_form_of_the_story_keeps_or_refuses_every_string(tmp_path, dealt):
+    """Each form is filled with the whole list before it is sent as the story goes."""
+    with told(tmp_path) as (region, seats):
+        used = new_id(trust.CommandId)
+        to = region.today()
+        people = []
 
+        def sit(login):
+            browser = seats.enter_context(region.server.browser(login))
+            people.append(Hostile(browser, dealt, used, EVERY))
+            return people[-1]
 
-def typed(browser, path, number, given):
-    """Fill in one form of a page as it is now, the last of what is given with a text to try."""
-    field, text = list(given.items())[-1]
-    found = Forms(browser.get(path).text).found
-    if number >= len(found) or field not in found[number].texts:
-        return "gone"
-    form = found[number]
-    fields = form.fields | {name: given[name] for name in given if name in form.texts}
-    sent = {"files": {"none": ("", b"")}} if form.is_upload else {}
-    answer = browser.post(form.action, data=fields, **sent, follow_redirects=True)
-    if answer.status_code >= 500:
-        return answer.status_code
-    markup = text.strip()
-    if "<" in markup and len(markup) > 8 and markup in answer.text:
-        return "shown as markup"
-    if answer.status_code >= 400 and 'role="alert"' not in answer.text:
-        return f"{answer.status_code} says nothing"
-    is_shown = markup in html.unescape(answer.text)
-    if answer.is_success and (form.action.rpartition("/")[2], field) in SHOWN and not is_shown:
-        return "not shown"
-    return None
+        trust.execute(
+            region.server.app.database, trust.register_party, trust.LOCAL_ADMINISTRATOR, used,
+            party=new_id(trust.PartyId), kind=trust.PartyKind.SYSTEM, name=to,
+        )  # fmt: skip
+        Hostile.tried.clear()
+        play(Story(region, sit))
+        trouble = [one for person in people for one in person.trouble]
+        sys.stdout.write(f"{len(Hostile.tried)} forms, {sum(p.sent for p in people)} requests\n")
+    assert not trouble, "\n".join(map(str, trouble))
 
 
 def test_the_strings_are_what_their_sidecar_says():

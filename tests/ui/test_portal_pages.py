@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The work of the portal over HTTP: procedures, duties from Excel, catalog, rights, two tables."""
 
+import base64
 import hashlib
 import io
 import json
@@ -106,6 +107,11 @@ def test_a_procedure_is_moved_with_an_opinion_and_a_file_and_its_paper_printed(w
         assert altered.status_code == 422
         told["sha256"] = hashlib.sha256(canon.encode(told["content"])).hexdigest()
         assert checked(canon.encode(told)).status_code == 422, "the signature is of other content"
+        assert checked(paper.content).status_code == 200, "a PDF is known by itself"
+        altered = checked(paper.content[:-2] + b"\n\n")
+        assert altered.status_code == 422
+        assert catalog()["runtime.documents.drawing_differs"].next_zh in altered.text
+    attach_and_see(server, made, path, paper.content, signed.json()["sha256"])
     with server.browser("venue") as browser:
         for hid in (path, file, f"{path}/documents/acceptance_notice/pdf"):
             assert browser.get(hid).status_code == 404
@@ -113,6 +119,57 @@ def test_a_procedure_is_moved_with_an_opinion_and_a_file_and_its_paper_printed(w
             f"{path}/moves", data=hidden(browser.get("/account"), move="accept", version="3"),
         )  # fmt: skip
         assert nothing.status_code == 404
+
+
+def attach_and_see(server, made, about, paper, digest):
+    """The scan (`trust.copy.attach`): by whose seal belongs there, for whoever holds the paper."""
+    words, scan = catalog(), b"\x89PNG\r\n\x1a\n sealed"
+
+    def attach(browser, party, given=paper, scanned=scan):
+        form = f"/trust/papers/{about.rpartition('/')[2]}/copies/new"
+        files = {"paper": ("受理通知书.pdf", given), "scan": ("扫描件.png", scanned)}
+        fields = hidden(browser.get(form), party=str(made.parties[party]))
+        return browser.post(form, data=fields, files=files)
+
+    with server.browser("buyer", headers={"accept-language": "zh-CN"}) as browser:
+        refused = attach(browser, "bank")
+        assert refused.status_code == 403
+        assert words["trust.copy.not_its_seal"].zh in refused.text
+        assert attach(browser, "registrar").status_code == 403, "not one's own party"
+    with server.browser("clerk", headers={"accept-language": "zh-CN"}) as browser:
+        odd = attach(browser, "registrar", scanned=b"MZ")
+        assert words["trust.copy.bad_scan"].zh in odd.text
+        other = attach(browser, "registrar", given=b"%PDF-1.7 of somebody else")
+        assert words["runtime.seals.bad_paper"].zh in other.text
+        done = attach(browser, "registrar")
+        assert (done.status_code, done.headers["location"].partition("?")[0]) == (303, about)
+        assert words["ui.papers.copy"].zh in browser.get(about).text
+        assert attach(browser, "registrar").status_code == 409, "once is enough"
+    with server.browser() as stranger:
+        given = {"content": base64.b64encode(paper).decode()}
+        found = stranger.post("/api/v1/trust/papers/check", json=given).json()
+        assert (found["template"], found["sha256"]) == ("acceptance", digest)
+        assert found["sealers"] == [str(made.parties["registrar"])]
+        (copy,) = found["copies"]
+        kept = stranger.get(f"/api/v1/trust/papers/{digest}/copies/{copy['id']}")
+        assert kept.content == scan
+        elsewhere = stranger.get(f"/api/v1/trust/papers/{'0' * 64}/copies/{copy['id']}")
+        assert elsewhere.status_code == 404, "an id alone shows nothing"
+        assert (
+            stranger.post("/api/v1/trust/papers/check", json={"content": "AAAA"}).status_code == 422
+        )
+    with server.browser() as visitor:
+        assert visitor.get(f"/trust/papers/{digest}/copies/{copy['id']}").content == scan
+    with server.machine() as machine:
+        body = {
+            "party": str(made.parties["registrar"]),
+            "paper": given["content"],
+            "scan": base64.b64encode(b"%PDF-1.7 sealed again").decode(),
+        }
+        key = {"idempotency-key": new_id(trust.CommandId)}
+        sent = [machine.post("/api/v1/trust/papers/copies", json=body, headers=key) for _ in "12"]
+        assert [one.status_code for one in sent] == [201, 201], sent[0].text
+        assert sent[0].json() == sent[1].json()
 
 
 def test_duties_leave_as_excel_under_official_names_and_come_back_row_by_row(world):
@@ -248,6 +305,10 @@ def test_the_tree_shows_each_grant_with_its_terms_and_revoking_ends_what_is_belo
         assert f"{leaf}.odrl.json" in file.headers["content-disposition"]
         assert file.json()["uid"] == f"urn:lingqu:id:{leaf}"
         assert browser.get(f"/rights/grants/{root}").status_code == 404
+        assert f'href="/rights/grants/{child}"' not in browser.get(f"/rights/grants/{leaf}").text
+    with server.browser("operator") as browser:
+        # The terms of the leaf name columns alone, without the resource they are of.
+        assert browser.get(f"/rights/grants/{leaf}/narrow").status_code == 200
     with server.browser("provider") as browser:
         page = browser.get(f"/rights/grants/{child}")
         fields = hidden(page, cause="misconduct", article="")
@@ -397,5 +458,6 @@ def test_a_view_is_kept_in_the_browser_under_its_name_and_forgotten_again(world)
         assert browser.post("/views/save", data=odd).headers["location"].startswith("/")
         browser.post("/views/drop", data=fields)
         assert "本县的事项" not in browser.get("/supply/duties").text
-        browser.cookies.set("lingqu_views", "W10=" * 50)
-        assert browser.get("/supply/duties").status_code == 200
+        for odd in ("W10=" * 50, base64.urlsafe_b64encode(b"[" * 3000).decode()):
+            browser.cookies.set("lingqu_views", odd)
+            assert browser.get("/supply/duties").status_code == 200

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The query console: a query explained, refused at its field, asked, kept as a file."""
 
+import contextlib
 import html
 import io
 import json
@@ -8,13 +9,17 @@ import os
 import re
 import subprocess
 import sys
+import time
+import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import openpyxl
 import pytest
+from looking import CASES, FULL, look_at, open_pages, picture
 from web_server import PASSWORD, running, token
 
-from lingqu import errands, gate, market, rights, supply, trust
+from lingqu import errands, gate, market, rights, supervision, supply, trust
 from lingqu.gate.governance import (
     DpTerms,
     GovernedColumn,
@@ -29,8 +34,13 @@ from lingqu.gate.governance import (
 from lingqu.kernel.lattice import TermsForm
 from lingqu.kernel.paging import PageRequest
 from lingqu.market import listings
+from lingqu.rights import registry
 from lingqu.runtime import Caller, new_id
+from lingqu.runtime.engine import Cancel
+from lingqu.runtime.i18n import catalog
+from lingqu.runtime.yamls import read_yaml
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency
+from lingqu.trust import holds
 
 if (there := str(Path(__file__).parents[1] / "market")) not in sys.path:
     sys.path.insert(0, there)
@@ -241,20 +251,278 @@ def test_what_does_not_run_cannot_be_stopped_and_the_listing_says_how_it_is_aske
     assert person.get(f"{listing}/certificate/pdf").content.startswith(b"%PDF")
 
 
-def test_the_builder_begins_with_the_strictest_policy_and_says_what_it_gives_away(hall):
+def test_a_query_that_waits_says_its_place_is_stopped_and_fetched_by_machines(hall, person):
+    """All turns are taken by others, so the query waits; then they are given back."""
+    asking = hall.server.app.asking
+    with contextlib.ExitStack() as others:
+        for number in range(hall.server.app.settings.engine_workers):
+            others.enter_context(asking._turns.taken(f"other-{number}", Cancel()))
+        query = "SELECT town, count(*) AS n FROM visit GROUP BY town ORDER BY town"
+        sent = send(person, person.get(person.path), "ask", query=query, mode="ad_hoc")
+        where = sent.headers["location"]
+        waiting = person.get(where)
+        assert "第 1 位" in waiting.text
+        assert '<meta http-equiv="refresh"' in waiting.text
+        stopped = send(person, waiting, "stop", query=query, mode="ad_hoc")
+        assert "已停止正在运行的查询" in stopped.text
+        call = where.rpartition("/")[2]
+        asking.underway.wait(hall.contract.grant_id, gate.CallId(call), wait_ms=60_000)
+        assert "gate.query.stopped" in person.get(where).text
+    with hall.server.machine() as machine:
+        asked = {
+            "call": new_id(gate.CallId), "grant": hall.contract.grant_id, "mode": "ad_hoc",
+            "product": hall.contract.product, "purpose": CREDIT, "query": query,
+        }  # fmt: skip
+        base = "/api/v1/gate/queries"
+        begun = machine.post(f"{base}/begin", json=asked)
+        assert begun.status_code == 202, begun.text
+        asking.underway.wait(asked["grant"], asked["call"], wait_ms=60_000)
+        under = {"grant": asked["grant"]}
+        standing = machine.get(f"{base}/{asked['call']}", params=under).json()
+        assert (standing["stage"], standing["percent"]) == ("answered", 100)
+        told = machine.get(f"{base}/{asked['call']}/answer", params=under)
+        head, *rows = [json.loads(line) for line in told.text.splitlines()]
+        assert (head["released"]["columns"], len(rows)) == (["town", "n"], 2)
+        assert machine.get(f"{base}/{call}/answer", params=under).json()["code"] == (
+            "gate.query.stopped"
+        )
+        unknown = machine.get(f"{base}/{new_id(gate.CallId)}", params=under)
+        assert unknown.json()["code"] == "gate.query.not_here"
+
+
+def test_what_all_buyers_could_learn_together_is_said_to_who_offers_it(hall, person):
+    path = f"/gate/products/{hall.contract.product}/reveals"
+    with hall.server.browser("the-operator") as client:
+        text = client.get(path).text
+        assert "现有 1 家单位持有有效授权" in text
+        assert "就诊·乡镇：能按公布的网格分组和筛选" in text
+        assert "ε = " in text
+    assert "现有 1 家" not in person.get(path).text, "who buys is not told how many others do"
+    with hall.server.machine() as machine:
+        (told,) = machine.get(
+            f"/api/v1/gate/products/{hall.contract.product}/reveals?language=en"
+        ).json()["datasets"]
+        ways = {one["column"]: one["ways"] for one in told["columns"]}
+        assert ways == {"person": ["counted"], "town": ["grid"], "amount": ["summed", "noise"]}
+        assert told["live"]["holders"] == 1
+        assert any("At least 5 different entities" in line for line in told["alone"])
+
+
+class Editor:
+    """The policy editor as somebody without script uses it."""
+
+    def __init__(self, client, path):
+        self.client, self.path = client, path
+        self.fields = self._read(client.get(path))
+
+    def press(self, act, **changes):
+        """Press a button with what stands in the form, changed so; gives the page."""
+        sent = {**self.fields, **{name.replace("__", "."): one for name, one in changes.items()}}
+        if act != "do":
+            sent["act"] = act
+        page = self.client.post(self.path, data=sent)
+        if 'id="editor"' in page.text:
+            self.fields = self._read(page)
+        return page
+
+    def _read(self, page):
+        """What a browser would send: inputs, chosen options, texts."""
+        text = page.text.partition('id="act-form"')[2]
+        self.fields = {"csrf": token(page)}
+        for tag in re.findall(r"<input [^>]*>", text):
+            name, value = re.search(r'name="([^"]+)"', tag), re.search(r'value="([^"]*)"', tag)
+            if name and ("checkbox" not in tag or " checked" in tag):
+                self.fields[name[1]] = html.unescape(value[1]) if value else ""
+        for name, inside in re.findall(r'<select [^>]*name="([^"]+)".*?>(.*?)</select>', text):
+            chosen = re.search(r'<option value="([^"]*)" selected', inside)
+            self.fields[name] = (chosen or re.search(r'<option value="([^"]*)"', inside))[1]
+        for name, inside in re.findall(r'<textarea [^>]*name="([^"]+)"[^>]*>(.*?)</textarea>', text,
+                                       flags=re.DOTALL):  # fmt: skip
+            self.fields[name] = html.unescape(inside)
+        return self.fields
+
+
+def test_every_paper_of_a_sale_is_marked_and_known_again(hall, person):
+    registration = f"/rights/registry/{hall.read(_registered, hall.listing.code)}"
+    contract = f"/market/contracts/{hall.contract.id}"
+    papers = {
+        f"{contract}/document/": "agreement",
+        f"{contract}/bill/": "bill",
+        f"/market/listings/{hall.listing.id}/certificate/": "product_certificate",
+        f"{registration}/certificate/": "certificate",
+    }
+    for path, template in papers.items():
+        drawn = [person.get(f"{path}{ending}").content for ending in ("docx", "json")]
+        found = [errands.check_paper(hall.server.app, one) for one in drawn]
+        assert {one.paper.template for one in found} == {template}
+        assert found[0].sha256 == found[1].sha256, "the file says what was signed"
+        assert found[0].paper.subject in path
+    for place in (contract, f"/market/listings/{hall.listing.id}", registration):
+        assert (
+            "/certificate/json" in person.get(place).text
+            or "/document/json" in person.get(place).text
+        )
+    filed = person.get(f"/market/listings/{hall.listing.id}/material").content
+    with zipfile.ZipFile(io.BytesIO(filed)) as archive:
+        for name in archive.namelist():
+            if name.endswith(".pdf"):
+                errands.check_paper(hall.server.app, archive.read(name))
+
+
+def _registered(tx, code):
+    return registry.find_by_code(tx, code).id
+
+
+def test_who_is_concerned_is_told_in_the_portal(hall):
+    """Offers, contracts, publicity, rights and supervision: each to its party, and no other."""
+    words = catalog()
+    waiting = hall.propose(hall.listing, ends_at=at(hall.day + timedelta(days=20)))
+    seen = told(hall, "the-operator", "contract_waits")
+    assert f"/market/contracts/{waiting.id}" in seen
+    for kind in ("publicity_over", "contract_concluded"):
+        assert words[f"ui.notices.told.{kind}"].zh in seen
+    assert words["ui.notices.told.contract_waits"].zh not in told(
+        hall, "the-buyer", "contract_concluded"
+    )
+    hall.sign(waiting, "buyer")
+    short = hall.sign(waiting, "seller")
+    ends = words["ui.notices.grant_ends"].zh.partition("{")[0]
+    with hall.server.browser("the-buyer", headers={"accept-language": "zh-CN"}) as client:
+        assert ends in client.get("/account/notices").text, "it ends in twenty days"
+    hold = hall.do(
+        holds.place_hold, hold=new_id(holds.HoldId), subject=short.grant_id,
+        reason=holds.HoldReason.DISPUTE, article="合同约定", evidence=None,
+    )  # fmt: skip
+    told(hall, "the-buyer", "held")
+    hall.do(holds.lift_hold, hold=hold.id)
+    told(hall, "the-buyer", "freed")
+    hall.do(
+        supervision.open_case, case=new_id(supervision.CaseId),
+        kind=supervision.CaseKind.INSPECTION, subject=short.id, summary="例行检查",
+    )  # fmt: skip
+    told(hall, "the-buyer", "case_opened")
+    assert words["ui.notices.told.case_opened"].zh in told(hall, "the-operator", "case_opened")
+    hall.do(
+        rights.revoke_grant, grant=short.grant_id, cause=rights.RevocationCause.ERROR, article=None
+    )
+    assert ends not in told(hall, "the-buyer", "grant_revoked"), "what was revoked ends no more"
+
+
+def told(hall, login, kind):
+    """The page of notices once it has a notice of a kind."""
+    wanted = catalog()[f"ui.notices.told.{kind}"].zh
+    until = time.monotonic() + 60
+    with hall.server.browser(login, headers={"accept-language": "zh-CN"}) as client:
+        while True:
+            page = client.get("/account/notices").text
+            if wanted in page:
+                return page
+            assert time.monotonic() < until, kind
+            time.sleep(0.05)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1")
+@pytest.mark.parametrize(("language", "size"), CASES if FULL else CASES[1:])
+def test_every_page_of_queries_is_whole_accessible_and_fits(hall, chromium, language, size):
+    wanted = (
+        ("the-buyer", "query-console", f"/market/contracts/{hall.contract.id}/console"),
+        ("the-operator", "query-builder", f"/gate/define/{hall.grant.id}?form=query"),
+        ("the-buyer", "notices-buyer", "/account/notices"),
+        ("the-operator", "copy-attach", f"/trust/papers/{hall.contract.id}/copies/new"),
+    )
+    assert look_at(hall.server, chromium, wanted, language, size) == []
+
+
+def test_the_builder_begins_with_the_strictest_policy_and_is_edited_without_script(hall):
     path = f"/gate/define/{hall.grant.id}?form=query"
     with hall.server.browser("the-operator") as client:
-        page = client.get(path)
-        draft = json.loads(html.unescape(re.search(r"<textarea[^>]*id=\"f-policy\"[^>]*>([^<]*)",
-                                                   page.text)[1]))  # fmt: skip
-        roles = {one["name"]: one["role"] for one in draft["tables"][0]["columns"]}
-        assert roles == {"person": "key", "town": "sensitive", "amount": "sensitive"}
-        assert {one["grid"] for one in draft["tables"][0]["columns"]} == {None}
-        told = client.post(
-            path,
-            data={"csrf": token(page), "act": "preview", "policy": json.dumps(draft)},
-        )
-        assert "不能出现在任何回答里：就诊·人员、就诊·乡镇、就诊·金额" in told.text
+        editor = Editor(client, path)
+        draft = read_yaml(editor.fields["policy"])["tables"][0]["columns"]
+        assert [(one["name"], one["role"]) for one in draft] == [
+            ("person", "key"), ("town", "sensitive"), ("amount", "sensitive"),
+        ]  # fmt: skip
+        first = client.get(path).text
+        assert "不能出现在任何回答里：就诊·人员、就诊·乡镇、就诊·金额" in first
+        assert "gate.query" not in first.partition('id="preview"')[2].partition("</section>")[0]
+        # A role brings its grid along, the grid its listed values; the explanation follows.
+        editor.press("preview", tables__0__columns__1__role="dimension")
+        editor.press("preview", tables__0__columns__1__grid__kind="exact")
+        page = editor.press("preview", tables__0__columns__1__grid__values="甲, 乙, 丙, 丁")
+        assert "取值为 甲, 乙, 丙, 丁" in page.text
+        assert "可以回答" in page.text
+        grid = read_yaml(editor.fields["policy"])["tables"][0]["columns"][1]["grid"]
+        assert grid == {"kind": "exact", "values": ["甲", "乙", "丙", "丁"]}
+        # Rows go and come; what is missing is filled in with the strictest roles.
+        editor.press("drop:tables.0.columns.2")
+        assert "tables.0.columns.2.name" not in editor.fields
+        editor.press("fill:tables.0.columns")
+        assert editor.fields["tables.0.columns.2.name"] == "amount"
+        editor.press("preview", tables__0__columns__2__role="measure")
+        wrong = editor.press("preview", tables__0__columns__2__measure__upper="12.5")
+        assert "“上界”没有填写，或格式不对" in wrong.text
+        wrong = editor.press("do", tables__0__columns__2__measure__upper="-1", title="t",
+                             summary="s", command=new_id(trust.CommandId))  # fmt: skip
+        assert wrong.status_code == 422
+        at = wrong.text.partition('id="p-tables-0-columns-2-measure-scale"')[2]
+        assert at.find("lq-note-bad") < at.find('class="lq-part'), "beside the measure it is about"
+
+
+def test_the_text_underneath_is_the_policy_too_and_neither_side_is_lost(hall):
+    path = f"/gate/products/{hall.contract.product}/revise"
+    with hall.server.browser("the-operator") as client:
+        editor = Editor(client, path)
+        text = editor.fields["policy"]
+        policy = gate.policy_of(hall.read(gate.get_product, product=hall.contract.product))
+        assert gate.parse_policy(gate.Form.QUERY, read_yaml(text)) == policy
+        stricter = text.replace("threshold: 5", "threshold: 7")
+        told = editor.press("preview", policy=stricter)
+        assert "每一组至少要有 7 个不同的" in told.text
+        assert "以文本为准" in told.text
+        both = editor.press("do", policy=stricter, rounding="10", command=new_id(trust.CommandId))
+        assert both.status_code == 422
+        assert "表单和下面的文本都改过" in both.text
+        assert editor.fields["policy"] == stricter.strip()
+        assert editor.fields["rounding"] == "10"
+        editor.press("paste")
+        assert editor.fields["tables.0.threshold"] == "7"
+        assert editor.fields["rounding"] == "1"
+        for line, bad in ((1, "tables: &a []"), (2, "a: 1\na: 2"), (1, "x: !!python/name:os.x")):
+            page = editor.press("paste", policy=bad)
+            assert f"第 {line} 行起读不懂" in page.text
+        page = editor.press("paste", policy=stricter.replace("role: quasi", "role: nobody"))
+        assert "位置：tables.columns.role" in page.text
+
+
+def test_every_part_of_a_verification_is_edited_by_rows(hall):
+    path = f"/gate/define/{hall.grant.id}?form=verification"
+    with hall.server.browser("the-operator") as client:
+        editor = Editor(client, path)
+        value = editor.fields["predicates.0.yes.0.key"].replace(".person", ".amount")
+        editor.press("preview", subject__characters="text", predicates__0__yes__0__value=value,
+                     predicates__0__name="costs", predicates__0__measure__asks="band")  # fmt: skip
+        editor.press("add:predicates")
+        page = editor.press(
+            "preview", predicates__0__measure__reads="integer",
+            predicates__0__measure__bounds="10, 20", predicates__0__measure__bands="低, , 高",
+            predicates__1__name="known",
+        )  # fmt: skip
+        assert "落在哪一档：低、高" in page.text
+        editor.press("add:combined")
+        page = editor.press(
+            "preview", combined__0__name="both", combined__0__how="each",
+            combined__0__of__costs="yes", combined__0__of__known="yes",
+        )  # fmt: skip
+        assert "把 costs、known 一次问完" in page.text
+        written = read_yaml(editor.fields["policy"])
+        assert written["predicates"][0]["measure"] == {
+            "asks": "band", "reads": "integer", "bounds": [10, 20], "bands": ["低", "", "高"],
+        }  # fmt: skip
+        wrong = editor.press("do", predicates__0__measure__bounds="20, 10", title="t", summary="s",
+                             command=new_id(trust.CommandId))  # fmt: skip
+        assert wrong.status_code == 422
+        at = wrong.text.partition('id="p-predicates-0-measure-bounds"')[2]
+        assert at.find("lq-note-bad") < at.find('class="lq-part')
 
 
 def test_a_query_is_asked_at_the_terminal(hall):
@@ -271,3 +539,44 @@ def test_a_query_is_asked_at_the_terminal(hall):
     assert told.returncode == 0, told.stdout + told.stderr
     rows = json.loads(told.stdout)["answer"]["released"]["rows"]
     assert max(row[1] for row in rows) == "30"
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1")
+def test_the_pages_of_queries_are_whole_accessible_and_fit(hall, chromium):
+    product, contract = hall.contract.product, hall.contract.id
+    found = (
+        ("the-operator", "query-policy", f"/gate/products/{product}/revise"),
+        ("the-operator", "verification-policy", f"/gate/define/{hall.grant.id}?form=verification"),
+        ("the-operator", "reveals", f"/gate/products/{product}/reveals"),
+        ("the-buyer", "query-console", f"/market/contracts/{contract}/console"),
+    )
+    if os.environ.get("SCREENSHOTS"):
+        asked = {"query": "SELECT town, count(*) AS n FROM visit GROUP BY town"}
+        picture(
+            hall.server, chromium, found,
+            {"query-policy": None, "reveals": None, "query-console": ("ui.query.ask", asked)},
+        )  # fmt: skip
+    trouble = {case: look_at(hall.server, chromium, found, *case) for case in CASES}
+    assert trouble == {case: [] for case in CASES}
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1")
+def test_with_script_the_explanation_and_the_text_follow_what_is_typed(hall, chromium):
+    visit, close = open_pages(hall.server, chromium, "zh-CN", "desk", script=True)
+    try:
+        page = visit("the-operator", f"/gate/products/{hall.contract.product}/revise")
+        page.fill('[name="tables.0.threshold"]', "9")
+        page.press('[name="tables.0.threshold"]', "Tab")
+        page.locator("#preview", has_text="每一组至少要有 9 个不同的").wait_for()
+        assert "threshold: 9" in page.input_value("#f-policy")
+        page.select_option('[name="tables.0.columns.1.grid.kind"]', "bands")
+        page.locator('[name="tables.0.columns.1.grid.edges"]').wait_for()
+        page.get_by_role("button", name="添加一列", exact=True).click()
+        page.locator('[name="tables.0.columns.3.name"]').wait_for()
+        assert page.input_value('[name="tables.0.threshold"]') == "9"
+    finally:
+        close()

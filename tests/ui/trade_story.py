@@ -26,9 +26,10 @@ PRODUCT, COUNT = "移动号段归属核验", "号段分布统计"
 PURPOSE = "industry.finance.credit"
 VERIFICATION = {
     "title": PRODUCT, "summary": "号段是否归属所填城市：是或否。不提供清单。",
-    "shortest": "7", "longest": "7", "question_0": "city",
-    "key_0": f"{TITLE} · 号段", "value_0": f"{TITLE} · 归属城市",
-    "sample_least": "5", "sample_most": "20", "sample_altogether": "40",
+    "subject.shortest": "7", "subject.longest": "7", "predicates.0.name": "city",
+    "predicates.0.yes.0.key": f"{TITLE} · 号段",
+    "predicates.0.yes.0.value": f"{TITLE} · 归属城市",
+    "sample.least": "5", "sample.most": "20", "sample.altogether": "40",
 }  # fmt: skip
 
 
@@ -574,5 +575,6 @@ def prove(story: Story) -> None:
     regulator.open("/supervision/reports")
     regulator.follow(story.say("ui.act.make_report"))
     regulator.press(story.button("make_report"), {"month": "2026-09-01"})
+    regulator.follow(story.say("ui.report.check"))
     assert story.say("ui.report.same") in regulator.words
     assert regulator.take("DOCX").startswith(b"PK")

@@ -10,14 +10,19 @@ from pathlib import Path
 
 import click
 
-from lingqu.cli.facts import FileExists
+from lingqu import trust
+from lingqu.cli.acting import caller, can_be_repeated, chosen, opened, reading
 from lingqu.cli.grammar import argument, group, option
-from lingqu.cli.invocation import Invocation
+from lingqu.cli.invocation import Invocation, plain_data
+from lingqu.cli.papers import FORMAT, free_file
+from lingqu.cli.parties import PARTY
 from lingqu.cli.text import labelled, table
-from lingqu.cli.values import PATH, Member
+from lingqu.cli.values import PATH
+from lingqu.errands import attach_copy, check_paper
 from lingqu.kernel import errors
 from lingqu.runtime import documents
 from lingqu.runtime.blobs import replace_file, storage_errors
+from lingqu.trust import copies
 
 DATA_LONGEST = 8 << 20
 
@@ -69,7 +74,7 @@ def fields(run: Invocation, template: str) -> None:
 @option(
     "--format",
     "to",
-    type=Member(documents.Format),
+    type=FORMAT,
     default=documents.Format.DOCX.value,
     show_default=True,
 )
@@ -78,13 +83,10 @@ def fields(run: Invocation, template: str) -> None:
 def render(
     run: Invocation, template: str, data: Path, to: documents.Format, output: Path | None
 ) -> None:
-    """Write a document from a template and a file of data."""
+    """Write a document from a template and a file of data; nobody signs it."""
     settings = run.settings()
-    file = (output or Path(f"{template}.{to.value}")).absolute()
     documents.get_template(template)
-    with storage_errors(file.parent):
-        if file.exists():
-            raise FileExists(file=str(file))
+    file = free_file(output or Path(f"{template}.{to.value}"))
     made = documents.render(template, _read(data), to=to, fonts=settings.fonts_dir)
     replace_file(file, made.content, mode=0o644)
     run.answer(
@@ -98,8 +100,76 @@ def render(
         [
             run.word("document.written", title=made.title, file=str(file)),
             *labelled([(run.word("head.size"), len(made.content)), ("SHA-256", made.sha256)]),
+            run.word("document.unsigned"),
         ],
     )
+
+
+@document.command("check")
+@argument("file", type=PATH)
+@click.pass_obj
+def check(run: Invocation, file: Path) -> None:
+    """Check that a file is a paper of this platform, to the last byte."""
+    with reading(run) as (app, tx):
+        found = check_paper(app, _content(file))
+        scans = copies.find_copies(tx, paper=found.sha256)
+    run.answer(
+        {
+            "template": found.paper.template,
+            "subject": found.paper.subject,
+            "sha256": found.sha256,
+            "key": found.key,
+            "data": plain_data(found.paper.data),
+            "copies": plain_data(scans),
+        },
+        [
+            run.word("document.ours", title=documents.get_template(found.paper.template).zh),
+            *labelled([
+                (run.word("head.subject"), found.paper.subject),
+                ("SHA-256", found.sha256),
+                (run.word("document.key"), found.key),
+                (run.word("document.copies"), str(len(scans))),
+            ]),
+        ],
+    )  # fmt: skip
+
+
+@document.command("attach")
+@argument("paper", type=PATH)
+@argument("scan", type=PATH)
+@option("--party", type=PARTY, required=True)
+@can_be_repeated
+@click.pass_obj
+def attach(
+    run: Invocation,
+    paper: Path,
+    scan: Path,
+    party: trust.PartyId,
+    command_id: trust.CommandId | None,
+) -> None:
+    """Attach the scan of a sealed paper to the paper it was printed from."""
+    command = chosen(run, command_id)
+    with opened(run) as app:
+        made = attach_copy(
+            app,
+            caller(run),
+            command,
+            paper=_content(paper),
+            scan=_content(scan),
+            party=party,
+        )
+    run.answer(
+        {"command": command, "copy": plain_data(made)},
+        [run.word("document.attached"), *labelled([("SHA-256", made.sha256)])],
+    )
+
+
+def _content(file: Path) -> bytes:
+    with storage_errors(file):
+        content = file.read_bytes()
+    if len(content) > copies.COPY_BYTES_MOST:
+        raise copies.BadScan(bytes=len(content))
+    return content
 
 
 def _read(data: Path) -> dict[str, object]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -29,14 +30,19 @@ from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, plain, table
 from lingqu.cli.values import FILE_BYTES_MAX, IdType, Member, NotJson
 from lingqu.errands import publish_product
-from lingqu.gate import sql
-from lingqu.gate.governance import Mode, QueryPolicy, find_fault
+from lingqu.gate import reveals, trials
+from lingqu.gate.governance import Mode
 from lingqu.gate.predicates import Named
 from lingqu.runtime import new_id
+from lingqu.runtime.yamls import read_yaml
 
 PRODUCT, GRANT = IdType(gates.ProductId), IdType(rights.GrantId)
 CALL = IdType(gates.CallId)
 PATH = click.Path(path_type=Path)
+LOOK_MS = 200
+"""How often it is looked how far a query is."""
+PATIENCE_MS = 1_000
+"""Nobody is told their place in a queue that moves faster than this."""
 
 
 @group("gate")
@@ -178,6 +184,23 @@ def show_product(run: Invocation, product_id: gates.ProductId) -> None:
     )
 
 
+@gate.command("reveal")
+@argument("product_id", type=PRODUCT)
+@click.pass_obj
+def reveal_product(run: Invocation, product_id: gates.ProductId) -> None:
+    """Say what can be learnt from a product, alone and by all buyers together."""
+    with reading(run) as (app, tx):
+        told = reveals.reveal_product(tx, product=product_id, folder=app.asking.folder)
+    lines: list[str] = []
+    for resource, alone, together in reveals.explain_reveal(told, run.language, {}):
+        lines += [
+            f"{run.word('head.resource')} {resource}", "",
+            run.word("gate.reveals.alone"), *(f"  {one}" for one in alone), "",
+            run.word("gate.reveals.together"), *(f"  {one}" for one in together), "",
+        ]  # fmt: skip
+    run.answer({"revealed": plain_data(told)}, lines[:-1])
+
+
 @gate.command("call")
 @argument("grant", type=GRANT)
 @argument("product_id", type=PRODUCT)
@@ -210,6 +233,9 @@ def call_product(
 @option("--purpose", required=True)
 @option("--predicate", default="")
 @option("--subject", "subjects", multiple=True)
+@option("--query", "text", default="")
+@option("--mode", type=Member(Mode))
+@option("--rho", type=click.IntRange(min=0), default=0)
 @click.pass_obj
 def explain_call(
     run: Invocation,
@@ -218,12 +244,20 @@ def explain_call(
     purpose: str,
     predicate: str,
     subjects: tuple[str, ...],
+    text: str,
+    mode: Mode | None,
+    rho: int,
 ) -> None:
-    """Say how a call would be decided, without doing it."""
-    request = _request(grant, product_id, purpose, predicate, subjects, None)
+    """Say how a call or a query would be decided, without doing it."""
+    request = replace(
+        _request(grant, product_id, purpose, predicate, subjects, None),
+        query=text,
+        mode="" if mode is None else mode.value,
+        rho=rho,
+    )
     with reading(run) as (app, tx):
         asker = gates.find_asker(tx, grant)
-        told = app.desk.explain(tx, request, may_call=asker.may_call)
+        told = app.asking.explain(tx, request, may_call=asker.may_call)
     _explained(run, told)
 
 
@@ -283,8 +317,28 @@ def ask_query(
             if only_explain:
                 _explained(run, app.asking.explain(tx, request, may_call=asker.may_call))
                 return
-        told = app.asking.ask(request, asker)
+        told = _awaited(run, app.asking, request, asker)
     run.answer({"answer": plain_data(told)}, lambda: _query_told(run, told))
+
+
+def _awaited(
+    run: Invocation, asking: gates.Asking, request: gates.CallRequest, asker: gates.Asker
+) -> gates.CallAnswer:
+    """Wait for a query and say how far it is; an interruption stops it, and it is metered so."""
+    named, queries = (request.grant, request.call), asking.underway
+    with run.step("gate.query.step") as progress:
+        standing = queries.begin(request, asker)
+        while not standing.stage.is_over:
+            try:
+                standing = queries.wait(*named, wait_ms=LOOK_MS)
+                progress.advance(min(standing.percent, 99), 100)
+                if standing.place and standing.elapsed_ms > PATIENCE_MS:
+                    progress.note(run.word("gate.query.place", place=standing.place))
+            except KeyboardInterrupt:
+                queries.stop(*named)
+        told = queries.answer(*named)
+    assert told is not None, "it is over and was not refused"
+    return told
 
 
 @gate.command("test")
@@ -292,14 +346,12 @@ def ask_query(
 @argument("cases", type=PATH)
 @click.pass_obj
 def test_policy(run: Invocation, policy: Path, cases: Path) -> None:
-    """Try a query policy on cases with the decisions expected, without data or a server."""
-    written = gates.parse_policy(gates.Form.QUERY, read_plain(policy))
-    assert isinstance(written, QueryPolicy), "it was read as one"
-    if (fault := find_fault(written)) is not None:
-        raise gates.BadPolicy(part=fault)
-    tried = sql.try_policy(written, sql.read_cases(read_plain(cases)))
+    """Try a policy on cases with the decisions expected, without data or a server."""
+    plain_policy = read_plain(policy)
+    written = gates.parse_policy(trials.find_form(plain_policy), plain_policy)
+    tried = trials.try_policy(written, read_plain(cases))
     wrong = [one for one in tried if not one.is_right]
-    rows = [(one.case.query, one.case.mode.value, one.case.expected, one.told) for one in wrong]
+    rows = [(one.case, one.mode, one.expected, one.told) for one in wrong]
     run.answer(
         {"tried": len(tried), "wrong": [plain_data(one) for one in wrong]},
         lambda: [
@@ -347,12 +399,17 @@ def list_calls(
 
 
 def read_plain(path: Path) -> object:
-    """This will read a JSON file as plain data. Raises NotJson."""
+    """This will read a file of JSON, or of YAML by its name, as plain data.
+
+    Raises NotJson, BadYaml.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
         if len(content) > FILE_BYTES_MAX:
             raise NotJson(file=str(path))
+        if path.suffix.lower() in {".yaml", ".yml"}:
+            return read_yaml(content.decode())
         return json.loads(content)
     except (OSError, ValueError, RecursionError):
         raise NotJson(file=str(path)) from None

@@ -131,6 +131,13 @@ class Progress:
             share = 100 if total <= 0 else min(100, done * 100 // total)
             self._draw(f"{share:>3} %")
 
+    def note(self, text: str) -> None:
+        """This will show why nothing moves, on a terminal."""
+        now = time.monotonic()
+        if self._live and now - self._drawn_at >= _REDRAW_S:
+            self._drawn_at = now
+            self._draw(text)
+
     def end(self, *, done: bool) -> None:
         """This will say that the work is done, or that it was left."""
         if self._live:

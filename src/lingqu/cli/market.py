@@ -20,17 +20,15 @@ from lingqu.cli.acting import (
     paged,
     reading,
 )
-from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
+from lingqu.cli.papers import write_paper
 from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import DAY, PATH, IdType, Member
 from lingqu.kernel.money import Money
 from lingqu.market import listings, prices
 from lingqu.runtime import documents
-from lingqu.runtime.blobs import replace_file, storage_errors
-from lingqu.runtime.settings import Settings
 
 PARTY = IdType(trust.PartyId)
 PRICE = IdType(prices.PriceId)
@@ -190,7 +188,7 @@ def print_certificate(
         base = settings.base_url or f"https://{app.installation.origin}"
         link = f"{base}/api/v1/market/certificates/{number}"
         paper = markets.certificate_paper(tx, listing_id, link=link)
-    _written(run, settings, paper, to, output or Path(f"{number}.{to.value}"))
+        write_paper(run, app, paper, to, output or Path(f"{number}.{to.value}"))
 
 
 @market.command("prices")
@@ -297,32 +295,9 @@ def print_contract(
     run: Invocation, contract_id: markets.ContractId, to: documents.Format, output: Path | None
 ) -> None:
     """Write a contract as Word or PDF."""
-    settings = run.settings()
-    with reading(run) as (_, tx):
+    with reading(run) as (app, tx):
         paper = markets.contract_paper(tx, contract_id)
-    _written(run, settings, paper, to, output or Path(f"{contract_id}.{to.value}"))
-
-
-def _written(
-    run: Invocation,
-    settings: Settings,
-    paper: markets.Printed,
-    to: documents.Format,
-    output: Path,
-) -> None:
-    file = output.absolute()
-    with storage_errors(file.parent):
-        if file.exists():
-            raise FileExists(file=str(file))
-    made = documents.render(paper.template, paper.data, to=to, fonts=settings.fonts_dir)
-    replace_file(file, made.content, mode=0o644)
-    run.answer(
-        {"file": file, "sha256": made.sha256},
-        [
-            run.word("document.written", title=made.title, file=str(file)),
-            *labelled([("SHA-256", made.sha256)]),
-        ],
-    )
+        write_paper(run, app, paper, to, output or Path(f"{contract_id}.{to.value}"))
 
 
 def _listed(

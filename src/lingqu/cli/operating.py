@@ -7,17 +7,16 @@ from pathlib import Path
 
 import click
 
-from lingqu import rights, trust
+from lingqu import trust
 from lingqu.cli.acting import page_of, paged, reading
-from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
+from lingqu.cli.papers import write_paper
 from lingqu.cli.parties import PARTY, more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import PATH, IdType, Member
 from lingqu.rights import operation as operating
 from lingqu.runtime import documents
-from lingqu.runtime.blobs import replace_file, storage_errors
 from lingqu.runtime.i18n import translate
 
 SCHEME, AGREEMENT = IdType(operating.SchemeId), IdType(operating.AgreementId)
@@ -112,9 +111,9 @@ def write_scheme(
     run: Invocation, scheme_id: operating.SchemeId, to: documents.Format, output: Path | None
 ) -> None:
     """Write a scheme as Word or PDF."""
-    with reading(run) as (_, tx):
-        sheet = operating.scheme_sheet(tx, scheme_id)
-    _write(run, sheet, to, output or Path(f"{scheme_id}.{to.value}"))
+    with reading(run) as (app, tx):
+        paper = operating.scheme_paper(tx, scheme_id)
+        write_paper(run, app, paper, to, output or Path(f"{scheme_id}.{to.value}"))
 
 
 @operation.command("write-agreement")
@@ -126,22 +125,9 @@ def write_agreement(
     run: Invocation, agreement_id: operating.AgreementId, to: documents.Format, output: Path | None
 ) -> None:
     """Write an agreement as Word or PDF."""
-    with reading(run) as (_, tx):
-        sheet = operating.agreement_sheet(tx, agreement_id)
-    _write(run, sheet, to, output or Path(f"{agreement_id}.{to.value}"))
-
-
-def _write(run: Invocation, sheet: rights.Sheet, to: documents.Format, path: Path) -> None:
-    file = path.absolute()
-    with storage_errors(file.parent):
-        if file.exists():
-            raise FileExists(file=str(file))
-    made = documents.render(sheet.template, sheet.data, to=to, fonts=run.settings().fonts_dir)
-    replace_file(file, made.content, mode=0o644)
-    run.answer(
-        {"file": file, "sha256": made.sha256, "size": len(made.content)},
-        [run.word("document.written", title=made.title, file=str(file))],
-    )
+    with reading(run) as (app, tx):
+        paper = operating.agreement_paper(tx, agreement_id)
+        write_paper(run, app, paper, to, output or Path(f"{agreement_id}.{to.value}"))
 
 
 def _state(run: Invocation, one: operating.Agreement) -> str:

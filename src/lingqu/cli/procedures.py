@@ -20,16 +20,16 @@ from lingqu.cli.acting import (
     paged,
     reading,
 )
-from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
+from lingqu.cli.papers import put_paper
 from lingqu.cli.parties import PARTY, more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import PATH, IdType, Member
 from lingqu.kernel import errors
 from lingqu.kernel.charts import Label
 from lingqu.runtime import documents
-from lingqu.runtime.blobs import BlobStore, replace_file, storage_errors
+from lingqu.runtime.blobs import BlobStore, storage_errors
 from lingqu.trust import procedures
 from lingqu.trust.procedures import Clock, GivenFile, Part, ProcedureView
 
@@ -244,15 +244,9 @@ def document(
     output: Path | None,
 ) -> None:
     """Write a document the procedure produced."""
-    settings = run.settings()
-    with reading(run) as (_, tx):
+    with reading(run) as (app, tx):
         paper = procedures.document_data(tx, procedure=procedure_id, document=name)
-    file = (output or Path(f"{procedure_id}-{paper.name}.{to.value}")).absolute()
-    with storage_errors(file.parent):
-        if file.exists():
-            raise FileExists(file=str(file))
-    made = documents.render(paper.template, paper.data, to=to, fonts=settings.fonts_dir)
-    replace_file(file, made.content, mode=0o644)
+        file, made = put_paper(app, paper, to, output or Path(f"{procedure_id}-{name}.{to.value}"))
     run.answer(
         {"file": file, "paper": plain_data(paper), "sha256": made.sha256},
         [

@@ -17,15 +17,14 @@ from lingqu.cli.acting import (
     paged,
     reading,
 )
-from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
+from lingqu.cli.papers import write_paper
 from lingqu.cli.parties import PARTY, more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import PATH, IdType, Member
 from lingqu.rights import registry as registries
 from lingqu.runtime import documents
-from lingqu.runtime.blobs import replace_file, storage_errors
 from lingqu.runtime.i18n import translate
 
 REGISTRAR = IdType(registries.RegistrarId)
@@ -162,22 +161,10 @@ def find(run: Invocation, code: str) -> None:
 @click.pass_obj
 def certificate(run: Invocation, code: str, link: str, output: Path | None) -> None:
     """Write the certificate of a code as PDF; `link` is where its QR code leads."""
-    settings = run.settings()
-    with reading(run) as (_, tx):
+    with reading(run) as (app, tx):
         found = registries.find_by_code(tx, code)
-        sheet = registries.certificate_sheet(tx, found.id, link=link)
-    file = (output or Path(f"{found.code}.pdf")).absolute()
-    with storage_errors(file.parent):
-        if file.exists():
-            raise FileExists(file=str(file))
-    made = documents.render(
-        sheet.template, sheet.data, to=documents.Format.PDF, fonts=settings.fonts_dir
-    )
-    replace_file(file, made.content, mode=0o644)
-    run.answer(
-        {"file": file, "sha256": made.sha256, "size": len(made.content)},
-        [run.word("document.written", title=made.title, file=str(file))],
-    )
+        paper = registries.certificate_paper(tx, found.id, link=link)
+        write_paper(run, app, paper, documents.Format.PDF, output or Path(f"{found.code}.pdf"))
 
 
 def _state(run: Invocation, one: registries.Registration) -> str:

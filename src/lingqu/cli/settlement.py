@@ -23,13 +23,14 @@ from lingqu.cli.acting import (
     paged,
     reading,
 )
-from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.market import CONTRACT, FORMAT, LISTING, PARTY, market
+from lingqu.cli.papers import free_file
 from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import DAY, PATH, IdType, JsonFile
+from lingqu.errands import issue_paper
 from lingqu.kernel.money import Money
 from lingqu.market import bills, distribution, settlement
 from lingqu.market.listings import ListingId
@@ -214,15 +215,14 @@ def show_bill(
     output: Path | None,
 ) -> None:
     """Show what a contract was charged, or write it to a file."""
-    with reading(run) as (_, tx):
+    with reading(run) as (app, tx):
         if to is None:
             bill = bills.get_bill(tx, contract=contract_id, begins=begins, ends=ends)
         elif to == SHEET:
             content = bills.write_calls(tx, contract=contract_id, begins=begins, ends=ends)
         else:
-            form = documents.Format(to)
-            drawn = bills.draw_bill(tx, contract=contract_id, begins=begins, ends=ends, to=form)
-            content = drawn.content
+            paper = bills.bill_paper(tx, contract=contract_id, begins=begins, ends=ends)
+            content = issue_paper(app, paper, to=documents.Format(to)).content
     if to is not None:
         _written(run, content, output or Path(f"{contract_id}.{to}"))
         return
@@ -326,8 +326,8 @@ def print_notice(
     run: Invocation, payable_id: distribution.PayableId, to: documents.Format, output: Path | None
 ) -> None:
     """Write a notice of payment as Word or PDF."""
-    with reading(run) as (_, tx):
-        made = distribution.draw_notice(tx, payable_id, to=to)
+    with reading(run) as (app, tx):
+        made = issue_paper(app, distribution.notice_paper(tx, payable_id), to=to)
     _written(run, made.content, output or Path(f"{payable_id}.{to.value}"))
 
 
@@ -376,15 +376,13 @@ def show_contribution(
     output: Path | None,
 ) -> None:
     """Show what the tables of each body were part of, or write it to a file."""
-    with reading(run) as (_, tx):
+    with reading(run) as (app, tx):
         found = distribution.get_contribution(tx, venue=venue, begins=begins, ends=ends)
         if to == SHEET:
             content = distribution.write_contribution(tx, venue=venue, begins=begins, ends=ends)
         elif to is not None:
-            form = documents.Format(to)
-            content = distribution.draw_contribution(
-                tx, venue=venue, begins=begins, ends=ends, to=form
-            ).content
+            paper = distribution.contribution_paper(tx, venue=venue, begins=begins, ends=ends)
+            content = issue_paper(app, paper, to=documents.Format(to)).content
     if to is not None:
         _written(run, content, output or Path(f"contribution.{to}"))
         return
@@ -405,10 +403,7 @@ def _written(run: Invocation, content: bytes, output: Path) -> None:
 
 
 def _put(content: bytes, output: Path) -> Path:
-    file = output.absolute()
-    with storage_errors(file.parent):
-        if file.exists():
-            raise FileExists(file=str(file))
+    file = free_file(output)
     replace_file(file, content, mode=0o644)
     return file
 

@@ -29,6 +29,7 @@ from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import DAY, INSTANT, PATH, IdType, Member
+from lingqu.errands import issue_paper
 from lingqu.kernel import errors
 from lingqu.kernel.money import Money
 from lingqu.kernel.time import Instant
@@ -295,9 +296,9 @@ def make_report(
 @click.pass_obj
 def show_report(run: Invocation, report_id: supervision.ReportId, output: Path | None) -> None:
     """Show a report, or write it as .xlsx, .docx or .pdf."""
-    with reading(run) as (_, tx):
+    with reading(run) as (app, tx):
         found = supervision.get_report(tx, report_id)
-        content = None if output is None else _drawn(tx, found, output)
+        content = None if output is None else _drawn(app, tx, found, output)
     if output is not None and content is not None:
         with storage_errors(output):
             replace_file(output, content)
@@ -509,13 +510,14 @@ def _reconciled_lines(run: Invocation, made: supervision.Reconciliation) -> Iter
         )
 
 
-def _drawn(tx: Tx, found: supervision.Report, output: Path) -> bytes:
+def _drawn(app: App, tx: Tx, found: supervision.Report, output: Path) -> bytes:
     form = output.suffix.lower().removeprefix(".")
     if form == "xlsx":
         return supervision.write_report(found)
     if form not in {one.value for one in documents.Format}:
         raise UnknownForm(file=output.name)
-    return supervision.draw_report(tx, found, to=documents.Format(form)).content
+    paper = supervision.report_paper(tx, found)
+    return issue_paper(app, paper, to=documents.Format(form)).content
 
 
 def _answer_report(run: Invocation, made: supervision.Report) -> None:

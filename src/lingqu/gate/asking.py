@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from lingqu import ledger, supply, trust
 from lingqu.gate import answers
@@ -28,10 +28,11 @@ from lingqu.gate.lanes import Asker
 from lingqu.gate.queries import Query, digest
 from lingqu.gate.receipts import write_json
 from lingqu.gate.requests import CallAnswer, CallRequest
-from lingqu.gate.shelf import Ready, Stand
+from lingqu.gate.shelf import Ready, Shelf, Stand
 from lingqu.gate.snapshots import open_key
 from lingqu.gate.sql import Asked, consider_query, find_refusal, read
 from lingqu.gate.turns import Turns
+from lingqu.gate.underway import Progress, Underway
 from lingqu.kernel import errors
 from lingqu.runtime import Database, Tx, new_id
 from lingqu.runtime.engine import Cancel, Engine, Job, Limits, SourceTable
@@ -40,9 +41,13 @@ from lingqu.runtime.keys import Keyring
 WATCH_MS = 20
 """How often the right of a running query is looked at."""
 ROUNDS = 5
-CUBES_MOST = 64
+CUBES_MOST, VIEWS_MOST = 64, 1_000
+TEXTS_MOST = 2_000
+"""So many texts are kept as what they mean under one version of a product."""
+REST_MS = 100
+"""What fails is told so long after the time a query may take, counted from its turn."""
 BUCKET_MS = 5
-"""Answers leave at multiples of this, and of an eighth of the time they took."""
+"""Answers of rows leave at multiples of this, and of an eighth of the time they took."""
 
 
 class QueryFailed(errors.Rejected):
@@ -69,9 +74,6 @@ class Joined(errors.Rejected):
     code = "gate.query.joined"
 
 
-Progress: TypeAlias = Callable[[int], None]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """A query that is understood: what it asks, under which policy, how it is to be answered."""
@@ -90,6 +92,15 @@ class _Opened:
     key: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A query that may be answered: what is asked, of which cube, and what may be told ad hoc."""
+
+    judged: Judged
+    opened: _Opened
+    admitted: answers.Admitted | None
+
+
 class Asking:
     """The queries of one process. Threads may share it."""
 
@@ -106,11 +117,16 @@ class Asking:
     ) -> None:
         """Keep what is needed; nothing runs yet. `turns` is how many queries run at once."""
         self._database, self._desk, self._engine = database, desk, engine
-        self._keyring, self._folder = keyring, folder
+        self._keyring, self.folder = keyring, folder
         self._limits, self._turns = limits, Turns(most=turns)
         self._cubes: OrderedDict[str, _Opened] = OrderedDict()
+        self._texts: OrderedDict[tuple[str, int, str, str], Judged] = OrderedDict()
+        self._views: OrderedDict[tuple[str, str], tuple[_Opened, _Opened]] = OrderedDict()
+        self._told = answers.Memory()
+        self._shelves: deque[Shelf] = deque()
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], Cancel] = {}
+        self.underway = Underway(self._ask_begun, self._turns.place)
 
     def ask(
         self, request: CallRequest, asker: Asker, *, progress: Progress | None = None
@@ -119,15 +135,27 @@ class Asking:
 
         Any other call goes to the desk as it is.
         """
-        shelf = self._desk.shelf()
-        with self._database.reading(trust.PLATFORM) as tx:
+        began = time.monotonic_ns()
+        begun: _Begun | errors.LingquError | None = None
+        with self._shelf() as shelf, self._database.reading(trust.PLATFORM) as tx:
             looked = self._desk.look(tx, shelf, request, asker)
-        if looked.settled:
+            if not looked.settled:
+                begun = self._begin(tx, request, looked)
+        if begun is None:
             return self._desk.ask(request, asker)
-        return self._desk.ask(request, asker, self._bring(request, looked, progress))
+        return self._desk.ask(request, asker, self._bring(request, looked, begun, began, progress))
+
+    def close(self) -> None:
+        """This will stop the queries that were begun and are still under way."""
+        self.underway.close()
+
+    def _ask_begun(self, request: CallRequest, asker: Asker, progress: Progress) -> CallAnswer:
+        return self.ask(request, asker, progress=progress)
 
     def cancel(self, request: CallRequest) -> bool:
         """This will stop a running query of this process; gives whether there was one."""
+        if self.underway.stop(request.grant, request.call):
+            return True
         with self._lock:
             cancel = self._running.get((request.grant, request.call))
         if cancel is not None:
@@ -140,7 +168,8 @@ class Asking:
         Raises ProductNotFound, GrantNotFound, NotListening.
         """
         asker = Asker(account=trust.AccountId(tx.caller.account), may_call=may_call)
-        looked = self._desk.look(tx, self._desk.shelf(), request, asker)
+        with self._shelf() as shelf:
+            looked = self._desk.look(tx, shelf, request, asker)
         asked: errors.LingquError | None = None
         about: tuple[Considered, ...] = ()
         if not looked.settled:
@@ -148,8 +177,10 @@ class Asking:
             assert looked.stand is not None, "it is not settled"
             about = _about(request, looked.ready)
             try:
-                judged = self.judge(request, looked.ready)
-                cube = self._open(tx, looked.ready, judged).cube
+                judged = self._read(request, looked.ready)
+                opened = self._open(tx, looked.ready, judged)
+                cube = self._apart(opened, looked.stand.holder).cube
+                _refuse_size(judged, cube)
                 if judged.mode is Mode.AD_HOC:
                     answers.find_admitted(tx, judged.query, cube, holder=looked.stand.holder)
                 elif judged.policy.dp is not None and judged.mode is Mode.DP:
@@ -177,56 +208,112 @@ class Asking:
             raise Joined(mode=mode.value)
         return Judged(query=query, policy=policy, mode=mode)
 
-    def _bring(self, request: CallRequest, looked: Looked, progress: Progress | None) -> Brought:
+    @contextmanager
+    def _shelf(self) -> Iterator[Shelf]:
+        """A shelf that nobody else uses meanwhile, with what was read before."""
+        try:
+            shelf = self._shelves.pop()
+        except IndexError:
+            shelf = self._desk.shelf()
+        try:
+            yield shelf
+        finally:
+            self._shelves.append(shelf)
+
+    def _read(self, request: CallRequest, ready: Ready) -> Judged:
+        """Judge a text, once under each version of a product: nothing else has a part in it.
+
+        Each contract for itself: what another one asked makes nobody quicker.
+        """
+        name = (request.grant, ready.product.version, request.mode, request.query)
+        with self._lock:
+            known = self._texts.get(name)
+        if known is not None:
+            return known
+        judged = self.judge(request, ready)
+        with self._lock:
+            self._texts[name] = judged
+            if len(self._texts) > TEXTS_MOST:
+                self._texts.popitem(last=False)
+        return judged
+
+    def _begin(self, tx: Tx, request: CallRequest, looked: Looked) -> _Begun | errors.LingquError:
+        """Read a query and what it stands on, in the transaction it was looked at in."""
+        assert looked.ready is not None, "it is not settled"
+        assert looked.stand is not None, "it is not settled"
+        admitted = None
+        try:
+            judged = self._read(request, looked.ready)
+            opened = self._apart(self._open(tx, looked.ready, judged), looked.stand.holder)
+            _refuse_size(judged, opened.cube)
+            if judged.mode is Mode.AD_HOC:
+                admitted = answers.find_admitted(
+                    tx, judged.query, opened.cube, holder=looked.stand.holder, memory=self._told
+                )
+        except errors.LingquError as refusal:
+            return refusal
+        return _Begun(judged=judged, opened=opened, admitted=admitted)
+
+    def _bring(
+        self,
+        request: CallRequest,
+        looked: Looked,
+        begun: _Begun | errors.LingquError,
+        began: int,
+        progress: Progress | None,
+    ) -> Brought:
         """Work on a query; whatever happens becomes an answer or one refusal."""
         assert looked.ready is not None, "it is not settled"
         assert looked.stand is not None, "it is not settled"
         ready, stand = looked.ready, looked.stand
         snapshot = None if ready.snapshot is None else ready.snapshot.id
-        began = time.monotonic_ns()
         try:
-            judged = self.judge(request, ready)
-            released = self._answer(request, judged, ready, stand, progress)
+            if isinstance(begun, errors.LingquError):
+                raise begun
+            begun = self._admit(begun, stand)
+            released = _published(begun)
+            if released is None:
+                released = self._answer(request, begun, ready, stand, progress)
+                _leave(began)
         except errors.LingquError as refusal:
             if refusal.code.startswith("runtime.engine."):
-                return self._failed(refusal, began, snapshot)
+                return self._failed(refusal, snapshot)
             return Brought(snapshot=snapshot, refusal=refusal)
-        _leave(began)
         return Brought(snapshot=snapshot, released=released)
 
-    def _failed(self, refusal: errors.LingquError, began: int, snapshot: Any) -> Brought:
-        """One code for everything inside, at the end of the time a query may take."""
+    def _failed(self, refusal: errors.LingquError, snapshot: Any) -> Brought:
+        """One code for everything inside."""
         if refusal.code == "runtime.engine.cancelled":
             return Brought(snapshot=snapshot, refusal=QueryStopped())
         if isinstance(refusal, errors.Unavailable):
             return Brought(snapshot=snapshot, refusal=refusal)
-        left_ns = began + self._limits.time_ms * 1_000_000 - time.monotonic_ns()
-        time.sleep(max(0, left_ns) / 1_000_000_000)
         return Brought(snapshot=snapshot, refusal=QueryFailed())
 
     def _answer(
         self,
         request: CallRequest,
-        judged: Judged,
+        begun: _Begun,
         ready: Ready,
         stand: Stand,
         progress: Progress | None,
     ) -> dict[str, Any]:
-        with self._database.reading(trust.PLATFORM) as tx:
-            opened = self._open(tx, ready, judged)
+        judged, opened = begun.judged, begun.opened
         query, policy = judged.query, judged.policy
-        if judged.mode is Mode.CUBE:
-            told = opened.cube.answer(query)
-            return answers.write_answer(query, policy, Mode.CUBE, told)
-        if judged.mode is Mode.DP:
+        if begun.admitted is None:
             return self._noisy(request, judged, opened, ready, stand, progress)
-        admitted = self._admit(query, opened.cube, stand)
+        admitted = begun.admitted
         rules = answers.protections(query, policy)
         proven = answers.find_proven(query) if admitted.is_whole else ()
-        statement = answers.print_certified(query, policy, rules, proven=proven)
-        source = answers.as_source(
-            self._folder / answers.COPIES, opened.cube.table, opened.copies[admitted.whole]
+        files = opened.copies[admitted.whole]
+        statement = answers.print_certified(
+            query,
+            policy,
+            rules,
+            proven=proven,
+            complete=answers.find_complete(opened.cube, admitted),
+            masked=answers.is_hashed(files),
         )
+        source = answers.as_source(self.folder / answers.COPIES, opened.cube.table, files)
         job = self._job(statement.sql, statement.values, source)
         lines = statement.read(self._run(request, ready, stand, job, progress))
         told = answers.release(
@@ -236,9 +323,7 @@ class Asking:
             may_merge=answers.is_additive(query),
             is_filtered=query.filter != answers.ALWAYS,
         )
-        rounding = answers.Rounding(key=opened.key, policy=policy, admitted=admitted)
-        rounded = rounding.rounded(query, told)
-        return answers.write_answer(query, policy, Mode.AD_HOC, rounded, as_of=admitted.whole)
+        return _rounded(begun, admitted, told)
 
     def _noisy(
         self,
@@ -273,7 +358,7 @@ class Asking:
                 **place,
             )
             source = answers.as_source(
-                self._folder / answers.COPIES, opened.cube.table, opened.copies[version]
+                self.folder / answers.COPIES, opened.cube.table, opened.copies[version]
             )
             job = self._job(bounded.sql, bounded.values, source)
             found = bounded.read(self._run(request, ready, stand, job, progress))
@@ -291,13 +376,14 @@ class Asking:
     def _job(self, sql: str, values: tuple[Any, ...], source: SourceTable) -> Job:
         return Job(sql=sql, values=values, tables=(source,), limits=self._limits)
 
-    def _admit(self, query: Query, cube: answers.OpenCube, stand: Stand) -> answers.Admitted:
-        """Find what may be told, and write down that it is, before anything is computed."""
+    def _admit(self, begun: _Begun, stand: Stand) -> _Begun:
+        """Write down what may be told, before anything is computed of it."""
+        query, cube, admitted = begun.judged.query, begun.opened.cube, begun.admitted
+        if admitted is None:
+            return begun
         for _ in range(ROUNDS):
-            with self._database.reading(trust.PLATFORM) as tx:
-                admitted = answers.find_admitted(tx, query, cube, holder=stand.holder)
             if not admitted.is_new:
-                return admitted
+                return replace(begun, admitted=admitted)
             try:
                 self._command(
                     answers.admit_query,
@@ -310,8 +396,12 @@ class Asking:
                     judged=admitted.judged,
                 )
             except answers.ToldMeanwhile:
+                with self._database.reading(trust.PLATFORM) as tx:
+                    admitted = answers.find_admitted(
+                        tx, query, cube, holder=stand.holder, memory=self._told
+                    )
                 continue
-            return admitted
+            return replace(begun, admitted=admitted)
         raise answers.ToldMeanwhile(resource=cube.table.resource)
 
     def _run(
@@ -322,22 +412,32 @@ class Asking:
         job: Job,
         progress: Progress | None,
     ) -> tuple[tuple[Any, ...], ...]:
-        with (
-            self._cancellable(request) as cancel,
-            self._turns.taken(request.grant, cancel),
-            self._watched(request, ready, stand, cancel),
-        ):
-            return self._engine().query(job, cancel=cancel, progress=progress).rows
+        ends = 0
+        told = Progress() if progress is None else progress
+        cancel = told.cancel
+        try:
+            with (
+                self._cancellable(request, cancel),
+                self._turns.taken(request.grant, cancel),
+                self._watched(request, ready, stand, cancel),
+            ):
+                ends = time.monotonic_ns() + (self._limits.time_ms + REST_MS) * 1_000_000
+                told.begins()
+                return self._engine().query(job, cancel=cancel, progress=progress).rows
+        except errors.Rejected:
+            # Whatever failed, and however soon, is told at one moment after the turn began.
+            time.sleep(max(0, ends - time.monotonic_ns()) / 1_000_000_000)
+            raise
 
     @contextmanager
-    def _cancellable(self, request: CallRequest) -> Iterator[Cancel]:
-        cancel, name = Cancel(), (request.grant, request.call)
+    def _cancellable(self, request: CallRequest, cancel: Cancel) -> Iterator[None]:
+        name = (request.grant, request.call)
         with self._lock:
             if name in self._running:
                 raise QueryStopped
             self._running[name] = cancel
         try:
-            yield cancel
+            yield
         finally:
             with self._lock:
                 self._running.pop(name, None)
@@ -384,7 +484,7 @@ class Asking:
         if known is not None:
             return known
         dataset = answers.find_datasets(tx, [table.resource])[table.resource]
-        kept = answers.open_cube(self._folder, digest)
+        kept = answers.open_cube(self.folder, digest)
         opened = _Opened(
             cube=answers.OpenCube(kept.cube, table),
             copies=kept.copies,
@@ -396,6 +496,19 @@ class Asking:
                 self._cubes.popitem(last=False)
         return opened
 
+    def _apart(self, opened: _Opened, holder: str) -> _Opened:
+        """Give a cube that remembers what this holder asked and nobody else."""
+        name = (opened.cube.table.resource, holder)
+        with self._lock:
+            known = self._views.get(name)
+            if known is None or known[0] is not opened:
+                known = (opened, replace(opened, cube=opened.cube.apart()))
+            self._views[name] = known
+            self._views.move_to_end(name)
+            if len(self._views) > VIEWS_MOST:
+                self._views.popitem(last=False)
+        return known[1]
+
 
 def _about(request: CallRequest, ready: Ready) -> tuple[Considered, ...]:
     """What each rule about a query alone says of one, in the mode it names or the first one."""
@@ -404,6 +517,30 @@ def _about(request: CallRequest, ready: Ready) -> tuple[Considered, ...]:
     mode = next((one for one in policy.modes if one.value == request.mode), policy.modes[0])
     said = consider_query(request.query, policy, mode)
     return tuple(considered_as(one.rule, one.refusal) for one in said)
+
+
+def _published(begun: _Begun) -> dict[str, Any] | None:
+    """Answer what the cube can say itself: how long that takes says nothing of rows."""
+    query, cube = begun.judged.query, begun.opened.cube
+    if begun.judged.mode is Mode.CUBE:
+        return answers.write_answer(query, begun.judged.policy, Mode.CUBE, cube.answer(query))
+    if begun.admitted is None:
+        return None
+    told = answers.find_published(query, cube, begun.admitted)
+    return None if told is None else _rounded(begun, begun.admitted, told)
+
+
+def _rounded(begun: _Begun, admitted: answers.Admitted, told: answers.Told) -> dict[str, Any]:
+    query, policy = begun.judged.query, begun.judged.policy
+    rounding = answers.Rounding(key=begun.opened.key, policy=policy, admitted=admitted)
+    return answers.write_answer(
+        query, policy, Mode.AD_HOC, rounding.rounded(query, told), as_of=admitted.whole
+    )
+
+
+def _refuse_size(judged: Judged, cube: answers.OpenCube) -> None:
+    """Refuse a question larger than the policy allows, by what is published."""
+    answers.refuse_size(judged.query, judged.policy, judged.mode, {cube.table.name: cube})
 
 
 def _leave(began: int) -> None:

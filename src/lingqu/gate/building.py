@@ -40,7 +40,7 @@ from lingqu.gate.predicates import (
     read_fact,
 )
 from lingqu.gate.products import Product, policy_of
-from lingqu.gate.snapshots import BuiltSnapshot, SourceVersion, open_key, seal_key
+from lingqu.gate.snapshots import BuiltSnapshot, SourceVersion, domain_key, open_key, seal_key
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx
@@ -146,16 +146,11 @@ def _make_cubes(
     keyring: Keyring,
     folder: Path,
 ) -> tuple[BuiltCube, ...]:
-    """Make the cube of every table of a query product, under the key of its dataset."""
+    """Make the cube of every table of a query product; each dataset has its own sealed key."""
     made = []
     for table in policy.tables:
         head, loaded = datasets.get(table.resource), tables[table.resource]
-        if head is None:
-            key = new_key()
-            sealed = seal_key(keyring, table.resource, key)
-        else:
-            sealed = head.sealed
-            key = open_key(keyring, table.resource, sealed)
+        sealed = seal_key(keyring, table.resource, new_key()) if head is None else head.sealed
         source = LoadedSource(version=loaded.version, files=loaded.files, columns=loaded.columns)
         made.append(
             build_cube(
@@ -163,7 +158,7 @@ def _make_cubes(
                 policy,
                 source=source,
                 head=head,
-                key=key,
+                key=domain_key(keyring),
                 sealed=sealed,
                 engine=engine,
                 folder=folder,

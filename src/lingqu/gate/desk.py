@@ -176,7 +176,12 @@ class Desk:
         return Looked(ready=ready, stand=stand, settled=settled)
 
     def may_go_on(self, request: CallRequest, ready: Ready, holder: str, now: Instant) -> bool:
-        """This will say whether a query that runs is still permitted; from memory, at once."""
+        """This will say whether a query that runs is still permitted; from memory, at once.
+
+        Where revocations were not heard of for so long that calls are refused, it is not.
+        """
+        if time.monotonic_ns() - self.grants.heard_ns > PATIENCE_NS:
+            return False
         try:
             verdict = self.grants.judge(request.grant, ready.use(request, holder), now)
         except errors.LingquError:

@@ -8,7 +8,9 @@ names its columns. From these alone the gate prints what it asks of the engine.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -22,7 +24,7 @@ from lingqu.gate.predicates import (
     is_name,
 )
 from lingqu.kernel import canon, errors
-from lingqu.kernel.values import from_plain, to_plain
+from lingqu.kernel.values import BadValue, Plain, from_plain, to_plain
 
 VALUES_MAX = 255
 DAYS_MAX = 3_650
@@ -30,6 +32,10 @@ CALLER_SUBJECTS_MAX = 1_000_000_000
 DIMENSIONS_MAX = 2
 THRESHOLD_LEAST = 2
 SUBJECT_LONGEST = 200
+PART_LONGEST = 120
+WRITTEN = frozenset({"edges", "bounds", "values"})
+"""Parts of a policy that list texts which people write as numbers."""
+_WHOLE = re.compile(r"(0|-?[1-9][0-9]{0,30})\Z")
 
 
 class Form(enum.Enum):
@@ -91,11 +97,54 @@ def read_policy(form: Form, text: str) -> Policy:
 
 
 def parse_policy(form: Form, plain: object) -> Policy:
-    """This will read a policy somebody wrote as plain data; raises BadPolicy."""
+    """This will read a policy somebody wrote as plain data; raises BadPolicy.
+
+    Whole numbers among edges, bounds and listed values are read as the text they are written by.
+    """
     try:
-        return from_plain(KINDS[form], plain)
+        return from_plain(KINDS[form], _with_texts(plain))
+    except BadValue as error:
+        part = str(error.parameters["where"]).partition(".")[2]
+        raise BadPolicy(part=part[:PART_LONGEST] or "policy") from None
     except (errors.LingquError, TypeError, ValueError, KeyError, AttributeError):
         raise BadPolicy(part="policy") from None
+
+
+def _with_texts(plain: object, name: str = "") -> object:
+    if isinstance(plain, dict):
+        return {key: _with_texts(one, str(key)) for key, one in plain.items()}
+    if isinstance(plain, list):
+        is_texts = name in WRITTEN
+        return [str(one) if is_texts and type(one) is int else _with_texts(one) for one in plain]
+    return plain
+
+
+def tell_policy(policy: Policy) -> dict[str, Plain]:
+    """This will give a policy as plain data for people: without what is as it is by default.
+
+    `parse_policy` reads it back to the same.
+    """
+    told = _without_defaults(policy)
+    assert isinstance(told, dict), "a policy has parts"
+    return told
+
+
+def _without_defaults(value: object, name: str = "") -> Plain:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        found: dict[str, Plain] = {}
+        for one in dataclasses.fields(value):
+            part = getattr(value, one.name)
+            if part != one.default:
+                found[one.name] = _without_defaults(part, one.name)
+        return found
+    if isinstance(value, tuple):
+        return [
+            int(one)
+            if name in WRITTEN and isinstance(one, str) and _WHOLE.match(one)
+            else _without_defaults(one)
+            for one in value
+        ]
+    return to_plain(value)
 
 
 def find_columns(policy: Policy) -> tuple[tuple[str, str], ...]:

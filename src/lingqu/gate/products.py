@@ -8,7 +8,7 @@ of that grant. A new policy is a new edition; it takes effect with the next publ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lingqu import rights, supply, trust
@@ -26,6 +26,7 @@ from lingqu.kernel.ids import Id
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx
+from lingqu.runtime.looking import Look, Looked
 from lingqu.trust import holds
 
 TITLE_MAX = 100
@@ -246,6 +247,47 @@ def find_products(
     found = PRODUCTS.find(tx, tail, (owner, owner, grant, grant, page.key, page.key, page.size + 1))
     more = len(found) > page.size
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
+
+
+_OFFERED = PRODUCTS.shelf(
+    "WHERE withdrawn_at IS NULL AND (%(owners)s::text[] IS NULL OR owner = ANY(%(owners)s))",
+    {
+        "title": "title",
+        "summary": "summary",
+        "form": "form",
+        "owner": "owner",
+        "level": "level::text",
+        "edition": "edition",
+        "snapshot": "CASE WHEN snapshot IS NULL THEN 'none' ELSE 'answers' END",
+    },
+)
+
+
+def look_through_products(
+    tx: Tx, *, look: Look, owners: Sequence[trust.PartyId] | None
+) -> Looked[Product]:
+    """This will look through the products that are offered, of these owners or all (None).
+
+    Columns: title, summary, form, owner, level, edition, snapshot (none, answers).
+    """
+    return PRODUCTS.look(tx, _OFFERED, look, owners=None if owners is None else list(owners))
+
+
+def find_titles(tx: Tx, *, products: Sequence[str]) -> Mapping[str, str]:
+    """This will name products by their ids, also those that were withdrawn."""
+    rows = tx.all("SELECT id, title FROM gate.product WHERE id = ANY(%s)", (list(products),))
+    return {row["id"]: row["title"] for row in rows}
+
+
+def find_used_grants(tx: Tx, *, grants: Sequence[rights.GrantId]) -> frozenset[str]:
+    """This will say under which of these grants a product is offered."""
+    rows = tx.all(_USED, (list(grants),))
+    return frozenset(row["grant_id"] for row in rows)
+
+
+_USED = (
+    "SELECT DISTINCT grant_id FROM gate.product WHERE grant_id = ANY(%s) AND withdrawn_at IS NULL"
+)
 
 
 def fields_of(policy: Policy) -> tuple[str, ...]:

@@ -227,6 +227,17 @@ def open_key(keyring: Keyring, product: str, sealed: str) -> bytes:
         return keyring.unseal(bytes.fromhex(sealed), about=product)
 
 
+def domain_key(keyring: Keyring) -> bytes:
+    """This will give the key under which keys of governed copies are hashed, one for all of them.
+
+    So what is equal in two tables stays equal, and is joined. Raises NoKey before anything was
+    sealed.
+    """
+    if not keyring.all(KEY_PURPOSE):
+        keyring.reload()
+    return keyring.derive(KEY_PURPOSE, about="entity domain")
+
+
 def seal_key(keyring: Keyring, product: str, key: bytes) -> str:
     """This will seal a new key of a product or a dataset; ours above it is made when needed."""
     if not keyring.all(KEY_PURPOSE):

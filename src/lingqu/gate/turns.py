@@ -36,7 +36,7 @@ class Turns:
         self._wait_ns = wait_ms * 1_000_000
         self._changed = threading.Condition()
         self._running: dict[str, int] = {}
-        self._queues: OrderedDict[str, deque[object]] = OrderedDict()
+        self._queues: OrderedDict[str, deque[Cancel]] = OrderedDict()
 
     @contextmanager
     def taken(self, contract: str, cancel: Cancel) -> Iterator[None]:
@@ -44,7 +44,7 @@ class Turns:
 
         A query that is cancelled while it waits goes on at once, to find that it is.
         """
-        ticket = object()
+        ticket = cancel
         with self._changed:
             queue = self._queues.setdefault(contract, deque())
             if len(queue) >= self._waiting:
@@ -61,7 +61,21 @@ class Turns:
                     del self._running[contract]
                 self._changed.notify_all()
 
-    def _wait(self, contract: str, ticket: object, cancel: Cancel) -> None:
+    def place(self, contract: str, cancel: Cancel) -> int:
+        """This will say which place a query that waits has, from 1; 0 where it does not wait."""
+        with self._changed:
+            queue = self._queues.get(contract, ())
+            own = next((at for at, one in enumerate(queue) if one is cancel), None)
+            if own is None:
+                return 0
+            found, is_before = own + 1, True
+            for name, other in self._queues.items():
+                is_before = is_before and name != contract
+                if name != contract:
+                    found += min(len(other), own + 1 if is_before else own)
+            return found
+
+    def _wait(self, contract: str, ticket: Cancel, cancel: Cancel) -> None:
         ends = time.monotonic_ns() + self._wait_ns
         try:
             while self._next() != (contract, ticket) and not cancel.is_set:
@@ -78,7 +92,7 @@ class Turns:
                 del self._queues[contract]
             self._changed.notify_all()
 
-    def _next(self) -> tuple[str, object] | None:
+    def _next(self) -> tuple[str, Cancel] | None:
         """Whose turn it is: the contract that was served longest ago and has room."""
         if sum(self._running.values()) >= self._most:
             return None

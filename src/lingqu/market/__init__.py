@@ -99,7 +99,6 @@ from lingqu.market.negotiation import (
     sign_contract,
 )
 from lingqu.market.papers import (
-    Printed,
     certificate_paper,
     contract_document,
     contract_paper,
@@ -155,7 +154,6 @@ __all__ = (
     "NotAdmitted",
     "NotIdentified",
     "PriceOutside",
-    "Printed",
     "PurposeOutside",
     "Signature",
     "TermBeyond",

@@ -20,6 +20,7 @@ from lingqu.kernel.ids import Id
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.kernel.values import from_plain
+from lingqu.market.contract_text import read_text
 from lingqu.market.fees import FeeSchedule, read_fees
 from lingqu.market.listings import ListingId
 from lingqu.runtime import Tx, new_id
@@ -134,6 +135,11 @@ class Contract:
     ended_at: Instant | None = None
     ending: Ending | None = None
     version: int = 1
+
+    @property
+    def title(self) -> str:
+        """The title of its product, as signed."""
+        return str(read_text(self.text)["contractName"])
 
     @property
     def schedule(self) -> FeeSchedule:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from lingqu import rights
@@ -21,7 +19,7 @@ from lingqu.market.listings import (
 )
 from lingqu.market.members import MEMBERS, Member
 from lingqu.market.venues import get_venue
-from lingqu.runtime import Tx
+from lingqu.runtime import Tx, documents
 from lingqu.runtime.calendar import local_day
 from lingqu.trust import rulebook
 
@@ -37,15 +35,7 @@ _DUTIES = {rights.ObligationKind.DELETE: "删除数据", rights.ObligationKind.R
 _STARTS = {rights.ClockStart.ISSUED: "合约生效", rights.ClockStart.ENDED: "合约终止"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Printed:
-    """A template and the data for it, ready to be drawn."""
-
-    template: str
-    data: Mapping[str, Plain]
-
-
-def certificate_paper(tx: Tx, listing: ListingId, *, link: str) -> Printed:
+def certificate_paper(tx: Tx, listing: ListingId, *, link: str) -> documents.Paper:
     """This will give what a 产品登记证书 says; `link` is where it can be checked, drawn as QR.
 
     Raises ListingNotFound where no certificate was issued.
@@ -70,10 +60,15 @@ def certificate_paper(tx: Tx, listing: ListingId, *, link: str) -> Printed:
         "ends_on": local_day(held.registered_until).isoformat(),
         "code": held.code,
     }
-    return Printed(template="product_certificate", data=MappingProxyType(data))
+    return documents.Paper(
+        template="product_certificate",
+        data=MappingProxyType(data),
+        subject=listing,
+        sealers=(held.venue,),
+    )
 
 
-def contract_paper(tx: Tx, contract: ContractId) -> Printed:
+def contract_paper(tx: Tx, contract: ContractId) -> documents.Paper:
     """This will give what the printed contract says; its digest is that of the signed text."""
     held = get_contract(tx, contract)
     text = read_text(held.text)
@@ -93,7 +88,12 @@ def contract_paper(tx: Tx, contract: ContractId) -> Printed:
         data["price"] = {"currency": held.schedule.currency, "minor": held.deposit}
     if held.finalized_at is not None:
         data["dated_on"] = local_day(held.finalized_at).isoformat()
-    return Printed(template="agreement", data=MappingProxyType(data))
+    return documents.Paper(
+        template="agreement",
+        data=MappingProxyType(data),
+        subject=contract,
+        sealers=(held.seller, held.buyer),
+    )
 
 
 def contract_document(tx: Tx, contract: ContractId) -> dict[str, object]:

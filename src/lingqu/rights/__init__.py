@@ -92,7 +92,6 @@ from lingqu.rights.issuing import (
 )
 from lingqu.rights.obligations import ClockStart, Duty, ObligationKind
 from lingqu.rights.quantities import Quantity
-from lingqu.rights.sheets import Sheet
 from lingqu.rights.statements import Statement, StatementMissing, StatementUnknown
 from lingqu.rights.vocabulary import (
     Code,
@@ -147,7 +146,6 @@ __all__ = (
     "Relative",
     "RevocationCause",
     "RootNotAdopted",
-    "Sheet",
     "Standing",
     "Statement",
     "StatementMissing",

@@ -58,6 +58,7 @@ CREATE INDEX grant_parent ON rights.grant (parent);
 CREATE INDEX grant_root ON rights.grant (root);
 CREATE INDEX grant_holder ON rights.grant (holder);
 CREATE INDEX grant_ancestors ON rights.grant USING gin (ancestors);
+CREATE INDEX grant_ends ON rights.grant (holder, ((effective::jsonb -> 'valid' ->> 'end')));
 CREATE INDEX grant_basis ON rights.grant (basis) WHERE basis IS NOT NULL;
 COMMENT ON TABLE rights.grant IS 'One right given to one holder; a row never changes.';
 COMMENT ON COLUMN rights.grant.ancestors IS 'From the root down to the parent, fixed when the grant was issued.';

@@ -169,15 +169,20 @@ def choose_language(accept_language: str | None, cookie: str | None) -> Language
     return best[1]
 
 
-def format_instant_local(instant: Instant, time_zone: str, language: Language) -> str:
+def format_instant_local(
+    instant: Instant, time_zone: str, language: Language, *, is_bare: bool = False
+) -> str:
     """This will write an instant as local time to the minute, with the offset in English.
+
+    `is_bare` leaves the offset out, for a list that names the zone once.
 
     Raises ZoneInfoNotFoundError for a zone that does not exist; settings are checked before.
     """
     local = as_instant(instant).astimezone(ZoneInfo(time_zone))
     if language == "en":
         offset = local.strftime("%z")
-        return f"{local:%Y-%m-%d %H:%M} (UTC{offset[:3]}:{offset[3:5]})"
+        minute = f"{local:%Y-%m-%d %H:%M}"
+        return minute if is_bare else f"{minute} (UTC{offset[:3]}:{offset[3:5]})"
     return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
 
 

@@ -412,6 +412,20 @@ class Keyring:
         if not good or not suite.verify(held.info.public, signature.value, message):
             raise BadSignature(key=held.info.id)
 
+    def derive(self, purpose: str, *, about: str) -> bytes:
+        """This will give a secret that stays the same, whichever keys follow. Raises NoKey.
+
+        It is derived from the first key of a purpose, retired or not.
+        """
+        held = [one for one in self._held.values() if one.info.purpose == purpose]
+        if not held:
+            raise NoKey(purpose=purpose[:40])
+        first = min(held, key=lambda one: _age(one.info))
+        info = b"lingqu derived 1 " + about.encode()
+        return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(
+            first.private
+        )
+
     def seal(self, purpose: str, plain: bytes, *, about: str) -> bytes:
         """This will seal a small secret under the key in force for a purpose. Raises NoKey.
 

@@ -9,7 +9,7 @@ supervisor too: `bundle_of` takes everything that was ever recorded about one th
 `lingqu-verify`.
 """
 
-from lingqu.supervision.attempts import Attempt, find_refused
+from lingqu.supervision.attempts import Attempt, find_refused, look_through_attempts
 from lingqu.supervision.cases import (
     Case,
     CaseClosed,
@@ -24,7 +24,7 @@ from lingqu.supervision.cases import (
 )
 from lingqu.supervision.evidence import bundle_of, find_facts_about
 from lingqu.supervision.figures import INDICATORS, Figure
-from lingqu.supervision.flows import Flow, FlowPath, find_flows, get_flow
+from lingqu.supervision.flows import Flow, FlowPath, find_flows, get_flow, look_through_flows
 from lingqu.supervision.following import FOLLOWER
 from lingqu.supervision.reconciling import (
     Reconciliation,
@@ -39,12 +39,12 @@ from lingqu.supervision.reconciling import (
 from lingqu.supervision.reports import (
     Report,
     ReportId,
-    draw_report,
     find_reports,
     get_report,
     is_reproduced,
     make_report,
     read_figures,
+    report_paper,
     write_report,
 )
 
@@ -66,7 +66,6 @@ __all__ = (
     "bundle_of",
     "chargeable",
     "close_case",
-    "draw_report",
     "find_cases",
     "find_facts_about",
     "find_flows",
@@ -80,11 +79,14 @@ __all__ = (
     "hold_from_case",
     "is_reproduced",
     "lift_from_case",
+    "look_through_attempts",
+    "look_through_flows",
     "make_report",
     "open_case",
     "read_differences",
     "read_figures",
     "reconcile_contract",
     "reconcile_day",
+    "report_paper",
     "write_report",
 )

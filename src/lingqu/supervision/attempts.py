@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from lingqu import rights, trust
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
-from lingqu.runtime import Tx
+from lingqu.runtime import Row, Tx
+from lingqu.runtime.looking import Look, Looked, Shelf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,23 @@ class Attempt:
     rules: str
 
 
+_ATTEMPTS = Shelf(
+    select=(
+        "fact, position, at, account, party, act, subject, grant_id AS grant, channel, code,"
+        " article, rules"
+    ),
+    source="supervision.refusal WHERE true",
+    columns={
+        "at": "at",
+        "act": "act",
+        "subject": "subject",
+        "reason": "code",
+        "code": "code",
+        "article": "article",
+        "party": "party",
+    },
+    newest=("fact", "position"),
+)
 _PAGE = """
     SELECT fact, position, at, account, party, act, subject, grant_id AS grant, channel, code,
            article, rules
@@ -78,19 +96,30 @@ def find_refused(
         "limit": page.size + 1,
     }
     rows = tx.all(_PAGE, values)
-    items = tuple(
-        Attempt(**{
-            **row,
-            "fact": trust.FactId(row["fact"]),
-            "account": trust.AccountId(row["account"]),
-            "grant": None if row["grant"] is None else rights.GrantId(row["grant"]),
-            "party": None if row["party"] is None else trust.PartyId(row["party"]),
-        })
-        for row in rows[: page.size]
-    )  # fmt: skip
+    items = tuple(_attempt(row) for row in rows[: page.size])
     more = len(rows) > page.size
     last = f"{items[-1].fact}/{items[-1].position}" if more else ""
     return Page(items=items, next=cursor(last) if more else None)
+
+
+def look_through_attempts(tx: Tx, *, look: Look) -> Looked[Attempt]:
+    """This will look through all refused attempts; raises AccessDenied.
+
+    Columns: at, act, subject, reason (its code), article, party.
+    """
+    require_sight(tx)
+    found = _ATTEMPTS.look(tx, look)
+    return Looked(items=tuple(_attempt(row) for row in found.items), total=found.total)
+
+
+def _attempt(row: Row) -> Attempt:
+    return Attempt(**{
+        **row,
+        "fact": trust.FactId(row["fact"]),
+        "account": trust.AccountId(row["account"]),
+        "grant": None if row["grant"] is None else rights.GrantId(row["grant"]),
+        "party": None if row["party"] is None else trust.PartyId(row["party"]),
+    })  # fmt: skip
 
 
 def require_sight(tx: Tx) -> None:

@@ -16,6 +16,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Row, Tx
+from lingqu.runtime.looking import Look, Looked, Shelf
 from lingqu.supervision.attempts import require_sight
 from lingqu.trust import holds
 
@@ -127,6 +128,19 @@ _PAGE = f"""
       AND (%(before)s::text IS NULL OR f.fact < %(before)s)
     ORDER BY f.fact DESC LIMIT %(limit)s
 """
+_FLOWS = Shelf(
+    select=_SELECT.partition("SELECT")[2].partition("FROM")[0],
+    source=f"{_SELECT.partition('FROM')[2]} WHERE true",
+    columns={
+        "at": "f.at",
+        "holder": "f.holder",
+        "product": "f.product",
+        "answered": "f.answered",
+        "refused": "f.refused",
+        "charged": "c.amount",
+    },
+    newest=("f.fact",),
+)
 _ONE = f"{_SELECT} WHERE f.batch = %s"  # joined from constants
 _PARTS = """
     SELECT batch AS settlement, day, share, party, amount FROM market.pub_payout
@@ -170,6 +184,16 @@ def find_flows(
     items = tuple(_flow(row) for row in rows[: page.size])
     more = len(rows) > page.size
     return Page(items=items, next=cursor(items[-1].fact) if more else None)
+
+
+def look_through_flows(tx: Tx, *, look: Look) -> Looked[Flow]:
+    """This will look through all flows; raises AccessDenied.
+
+    Columns: at, holder, product, answered, refused, charged.
+    """
+    require_sight(tx)
+    found = _FLOWS.look(tx, look)
+    return Looked(items=tuple(_flow(row) for row in found.items), total=found.total)
 
 
 def get_flow(tx: Tx, batch: gate.MeterBatchId) -> FlowPath:

@@ -191,8 +191,8 @@ def write_report(report: Report) -> bytes:
     return target.getvalue()
 
 
-def draw_report(tx: Tx, report: Report, *, to: documents.Format) -> documents.Document:
-    """This will draw a report as a letter; the issuer's name is read from the register."""
+def report_paper(tx: Tx, report: Report) -> documents.Paper:
+    """This will give a report as a letter; the issuer's name is read from the register."""
     name = trust.get_party(tx, report.issuer).name or report.issuer
     data: dict[str, object] = {
         "issuer": name,
@@ -216,7 +216,9 @@ def draw_report(tx: Tx, report: Report, *, to: documents.Format) -> documents.Do
     }
     if report.rule is not None and report.due_on is not None:
         data |= {"rule": report.rule, "due_on": report.due_on.isoformat()}
-    return documents.render("monthly_report", data, to=to)
+    return documents.Paper(
+        template="monthly_report", data=data, subject=report.id, sealers=(report.issuer,)
+    )
 
 
 def _due(tx: Tx, month: date) -> tuple[date | None, str | None]:

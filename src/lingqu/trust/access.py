@@ -132,6 +132,7 @@ class Kind(enum.Enum):
     REGISTRATION = "registration"
     OBJECTION = "objection"
     WORK = "work"
+    PAPER = "paper"
 
 
 class Reach(enum.Enum):
@@ -197,7 +198,7 @@ _IN_BUSINESS = _each(_OWN, {
         _K.PARTY, _K.MANDATE, _K.FACT, _K.PROCEDURE, _K.LEDGER_ACCOUNT, _K.GROUND, _K.GRANT,
         _K.OPERATION, _K.REGISTRATION,
     ),
-    _A.CREATE: (_K.PROCEDURE, _K.REGISTRATION, _K.OBJECTION),
+    _A.CREATE: (_K.PROCEDURE, _K.REGISTRATION, _K.OBJECTION, _K.PAPER),
     _A.CHANGE: (_K.PROCEDURE,),
     _A.ASSIGN: (_K.PROCEDURE,),
 })  # fmt: skip
@@ -327,6 +328,7 @@ RIGHTS: Mapping[Role, Mapping[tuple[Action, Kind], Reach]] = MappingProxyType({
                 _K.PROCEDURE, _K.LEDGER_ACCOUNT, _K.LEDGER_CURRENCY, _K.DUTY, _K.RESOURCE,
                 _K.FINDING, _K.SOURCE, _K.LOAD, _K.RIGHTS_CODE, _K.REGISTRAR, _K.GROUND, _K.GRANT,
                 _K.PEER, _K.REMOTE_LISTING, _K.CASE, _K.REPORT, _K.VENUE, _K.FUND, _K.PRODUCT,
+                _K.PAPER,
             ),
             _A.CHANGE: (
                 _K.CHARGE, _K.PARTY, _K.ACCOUNT, _K.RESOURCE, _K.SECURITY_LEVEL, _K.GRANT,

@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from lingqu.kernel import canon, errors, merkle
 from lingqu.kernel.values import from_row, to_plain
 from lingqu.runtime import Row, Tx
+from lingqu.runtime.looking import Look, Looked, Shelf
 from lingqu.trust.facts import Draft, RowVersion, draft_of, new_salt, row_content
 
 V = TypeVar("V")
@@ -219,6 +220,20 @@ class Table(Generic[V]):
         names = ", ".join(self._columns)
         rows = tx.all(f"SELECT {names} FROM {self.name} {tail}", parameters)  # noqa: S608  # declared names, constant tail
         return tuple(self.value(row) for row in rows)
+
+    def shelf(self, where: str, columns: Mapping[str, str]) -> Shelf:
+        """This will make a list to look through of the rows that a constant SQL `where` selects."""
+        return Shelf(
+            select=", ".join(self._columns),
+            source=f"{self.name} {where}",
+            columns=columns,
+            newest=(self._key,),
+        )
+
+    def look(self, tx: Tx, shelf: Shelf, look: Look, **parameters: object) -> Looked[V]:
+        """This will find the piece of a shelf of this table that is asked for, and count."""
+        found = shelf.look(tx, look, **parameters)
+        return Looked(items=tuple(self.value(row) for row in found.items), total=found.total)
 
     def versions(self, tx: Tx, key: str) -> tuple[Mapping[str, Any], ...]:
         """This will read every version of a row as it was kept, oldest first, in plain values."""

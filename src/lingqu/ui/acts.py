@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -23,7 +23,9 @@ from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.runtime.calendar import parse_day
 from lingqu.runtime.i18n import Explanation, explain
+from lingqu.runtime.looking import Look, Looked
 from lingqu.trust.procedures import GivenFile
+from lingqu.ui.editing import Part, counts, rows_of
 from lingqu.ui.forms import Form, Upload
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import status_of
@@ -80,6 +82,25 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed:
+    """A choice of many that is narrowed by words first: how many are offered now, of how many."""
+
+    words: str
+    offered: int
+    total: int
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether something is left out, or was found by words."""
+        return bool(self.words) or self.total > self.offered
+
+
+def narrowed(look: Look, found: Looked[Any]) -> Narrowed:
+    """This will say how a choice was narrowed to what was found."""
+    return Narrowed(words=" ".join(look.words), offered=len(found.items), total=found.total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What a page asks: the fields, and beside them what one decides on, in rows and texts."""
 
@@ -89,6 +110,9 @@ class Asked:
     shown: tuple[tuple[str, str], ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
     """Texts one agrees to or reads before, under their headings."""
+    narrowed: Narrowed | None = None
+    kinds: tuple[Option, ...] = ()
+    """The same act for other kinds of thing, each a page of its own."""
     danger: bool = False
 
 
@@ -99,6 +123,8 @@ class Preview:
     rows: tuple[tuple[str, str], ...] = ()
     lines: tuple[str, ...] = ()
     code: str = ""
+    tried: tuple[tuple[str, str, bool], ...] = ()
+    """Questions as they would be decided: the question, the decision in words, whether it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +220,31 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """What was typed into an editor, nothing before the first time; and what refused it."""
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    refusal: errors.LingquError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Editor:
+    """An editor of plain data: sections of parts with their headings, and what the inputs hold.
+
+    `text` is the document underneath, `was` what lets a change of either side be seen, `bad` the
+    path a refusal is about.
+    """
+
+    sections: tuple[tuple[str, str, tuple[Part, ...]], ...]
+    fields: Mapping[str, str]
+    text: str
+    was: tuple[tuple[str, str], ...] = ()
+    bad: str = ""
+    is_text: bool = False
+    """Whether the text was changed by hand, so that it counts and not the inputs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """One command as a page. `name` keys its words: `ui.act.<name>`, `.lead`, `.button`.
 
@@ -210,6 +261,10 @@ class Act:
     rule: str | None = None
     preview: Callable[[Desk, Given, str], Preview] | None = None
     takes_files: bool = False
+    edit: Callable[[Desk, str, Edited], Editor | None] | None = None
+    """Draws an editor below the fields, where there is one, from what was typed."""
+    rework: Callable[[Desk, str, Mapping[str, str], str], Mapping[str, str]] | None = None
+    """What a button of the editor makes of what was typed; adding a row, taking a text over."""
 
     def href(self, about: str = "") -> str:
         """The address of the page about one thing."""
@@ -276,7 +331,14 @@ def _send(desk: Desk, act: Act, about: str, form: Form) -> Response[str] | Redir
     asked = act.ask(desk, about)
     given = Given(desk, form, {one.name: one for one in asked.fields})
     typed = {name: said for name, said in form.fields.items() if name not in _KEPT}
-    if act.preview is not None and form.maybe("act") == "preview":
+    what = form.maybe("act")
+    if what is not None and what != "preview" and act.rework is not None:
+        try:
+            return _draw(desk, act, about, _Typed(fields=act.rework(desk, about, typed, what)))
+        except errors.LingquError as refusal:
+            told = desk.explain(refusal)
+            return _draw(desk, act, about, _Typed(fields=typed, refusal=refusal, told=told))
+    if act.preview is not None and what == "preview":
         try:
             return _draw(
                 desk, act, about, _Typed(fields=typed, preview=act.preview(desk, given, about))
@@ -296,7 +358,12 @@ def _send(desk: Desk, act: Act, about: str, form: Form) -> Response[str] | Redir
 def _draw(desk: Desk, act: Act, about: str, typed: _Typed) -> Response[str]:
     desk.require()
     asked = act.ask(desk, about)
-    bad = _place_of(typed.refusal, asked.fields)
+    editor = None
+    if act.edit is not None:
+        editor = act.edit(desk, about, Edited(fields=typed.fields, refusal=typed.refusal))
+    if editor is not None and typed.preview is None and typed.previewed is None:
+        typed = _seen(desk, act, about, editor, typed)
+    bad = _place_of(typed.refusal, asked.fields) or (editor.bad if editor is not None else None)
     return desk.show(
         "act.html",
         status=200 if typed.refusal is None else status_of(typed.refusal),
@@ -312,7 +379,20 @@ def _draw(desk: Desk, act: Act, about: str, typed: _Typed) -> Response[str]:
         label=lambda one: label_of(desk, one),
         hint=lambda one: (one.hint if one.plain else desk.text(one.hint)) if one.hint else "",
         accepted=ACCEPTED,
+        editor=editor,
+        rows_of=rows_of,
+        counts=counts,
     )
+
+
+def _seen(desk: Desk, act: Act, about: str, editor: Editor, typed: _Typed) -> _Typed:
+    """What the explanation beside an editor says of what it holds now."""
+    assert act.preview is not None, "what is edited is explained"
+    given = Given(desk, Form(dict(editor.fields), {}), {})
+    try:
+        return replace(typed, preview=act.preview(desk, given, about))
+    except errors.LingquError as refusal:
+        return replace(typed, previewed=explain(refusal, desk.visit.language))
 
 
 def _place_of(refusal: errors.LingquError | None, fields: tuple[Field, ...]) -> str | None:

@@ -3,17 +3,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import pairwise
 
 from lingqu import gate
-from lingqu.gate.governance import GovernedColumn, GovernedTable, Mode, QueryPolicy
+from lingqu.gate import sql
+from lingqu.gate.governance import (
+    Function,
+    GovernedColumn,
+    GovernedTable,
+    GridKind,
+    Kind,
+    Mode,
+    QueryPolicy,
+    Role,
+    edges_of,
+    find_fault,
+)
 from lingqu.gate.predicates import Asks
-from lingqu.kernel.values import to_plain
+from lingqu.runtime.i18n import explain
+from lingqu.runtime.yamls import write_yaml
 from lingqu.ui.rendering import Desk
 
 _TOGETHER = 3
 """So many buyers are imagined to put together what they were told."""
+_LISTED_MOST = 12
+_TRIED_MOST = 8
+_HIDDEN = frozenset({Role.KEY, Role.SENSITIVE})
 
 
 def policy_words(
@@ -34,8 +51,8 @@ def policy_words(
 
 
 def policy_text(policy: gate.Policy) -> str:
-    """This will write a policy as the JSON that stands under the form."""
-    return json.dumps(to_plain(policy), ensure_ascii=False, indent=2)
+    """This will write a policy as the YAML that stands under the form."""
+    return write_yaml(gate.tell_policy(policy))
 
 
 def length_of(desk: Desk, shape: gate.SubjectShape) -> str:
@@ -116,7 +133,25 @@ def _query(
     desk: Desk, policy: QueryPolicy, columns: Mapping[tuple[str, str], str]
 ) -> Iterator[str]:
     for table in policy.tables:
-        yield from _table(desk, table, columns)
+        yield from _table(desk, table, policy.modes, columns)
+    for join in policy.joins:
+        keys = desk.series(" = ".join(one) for one in join.keys)
+        code = f"ui.policy.cardinality.{join.cardinality.value}"
+        yield desk.text(
+            "ui.reveals.query_join", left=join.left, right=join.right, keys=keys,
+            how=desk.text(code),
+        )  # fmt: skip
+    if len(policy.tables) > 1 and not policy.joins:
+        yield desk.text("ui.reveals.query_no_join")
+    if Mode.CUBE in policy.modes:
+        yield desk.text("ui.reveals.query_cube")
+    if Mode.AD_HOC in policy.modes:
+        yield desk.text(
+            "ui.reveals.query_ad_hoc", rounding=policy.rounding, dominance=policy.dominance
+        )
+    yield desk.text(
+        "ui.reveals.query_limits", rows=f"{policy.rows_max:,}", groups=f"{policy.groups_max:,}"
+    )
     yield desk.text("ui.reveals.query_together")
     if Mode.DP in policy.modes and policy.dp is not None:
         yield desk.text(
@@ -127,24 +162,132 @@ def _query(
 
 
 def _table(
-    desk: Desk, table: GovernedTable, columns: Mapping[tuple[str, str], str]
+    desk: Desk,
+    table: GovernedTable,
+    modes: tuple[Mode, ...],
+    columns: Mapping[tuple[str, str], str],
 ) -> Iterator[str]:
-    def named(is_so: Callable[[GovernedColumn], bool]) -> str:
-        found = [one.name for one in table.columns if is_so(one)]
-        return desk.series(columns.get((table.resource, one), one) for one in found)
+    def words(name: str) -> str:
+        return columns.get((table.resource, name), name)
 
     if table.entity is not None:
-        entity = columns.get((table.resource, table.entity), table.entity)
         yield desk.text(
-            "ui.reveals.query_table", name=table.name, threshold=table.threshold, entity=entity
+            "ui.reveals.query_table",
+            name=table.name,
+            threshold=table.threshold,
+            entity=words(table.entity),
         )
-    for code, said in (
-        ("query_grid", named(lambda one: one.grid is not None)),
-        ("query_measures", named(lambda one: one.measure is not None)),
-        ("query_never", named(lambda one: one.grid is None and one.measure is None)),
-    ):
-        if said:
-            yield desk.text(f"ui.reveals.{code}", name=table.name, columns=said)
+    else:
+        yield desk.text("ui.reveals.query_nobody", name=table.name)
+    never: list[str] = []
+    for one in table.columns:
+        if one.grid is None and one.measure is None:
+            never.append(words(one.name))
+            continue
+        uses = "".join(f"{use} " for use in column_uses(desk, one, modes)).strip()
+        yield desk.text("ui.reveals.query_column", column=words(one.name), uses=uses)
+    if never:
+        code = "query_never_but_filter" if Mode.DP in modes else "query_never"
+        yield desk.text(f"ui.reveals.{code}", name=table.name, columns=desk.series(never))
+
+
+def column_uses(desk: Desk, column: GovernedColumn, modes: tuple[Mode, ...]) -> Iterator[str]:
+    """This will say what a query can do with a column."""
+    if column.role is Role.KEY:
+        yield desk.text("ui.query.use.key", name=column.name)
+        return
+    grid = column.grid
+    if grid is not None:
+        listed = grid.edges or grid.values
+        shown = ", ".join(listed[:_LISTED_MOST]) + ("…" if len(listed) > _LISTED_MOST else "")
+        code = "listed" if grid.values else grid.kind.value
+        yield desk.text(f"ui.query.use.{code}", step=_step(column), values=shown)
+    if column.measure is not None:
+        told = column.measure
+        functions = [one.value for one in told.functions if one in {Function.SUM, Function.COUNT}]
+        yield desk.text(
+            "ui.query.use.measure",
+            functions=", ".join(functions),
+            lower=f"{Decimal(told.lower).scaleb(-told.scale):f}",
+            upper=f"{Decimal(told.upper).scaleb(-told.scale):f}",
+        )
+    if Mode.DP in modes and grid is None:
+        yield desk.text("ui.query.use.noise")
+    elif grid is None and column.measure is None:
+        yield desk.text("ui.query.use.never")
+
+
+def draw_example(policy: QueryPolicy) -> str:
+    """This will write a small query that the policy understands: lines and a sum by one group."""
+    table = next(
+        (one for one in policy.tables if any(c.grid is not None for c in one.columns)),
+        policy.tables[0],
+    )
+    by = next((one for one in table.columns if one.grid is not None), None)
+    sums = [
+        f", sum({one.name}) AS total"
+        for one in table.columns
+        if one.measure is not None and Function.SUM in one.measure.functions
+    ]
+    figures = "count(*) AS n" + "".join(sums[:1])
+    if by is None:
+        return f"SELECT {figures}\nFROM {table.name}"
+    step = _step(by)
+    named = by.name if step == by.name else f"{step} AS period"
+    return f"SELECT {named}, {figures}\nFROM {table.name}\nGROUP BY {step}"
+
+
+def try_questions(desk: Desk, policy: QueryPolicy) -> tuple[tuple[str, str, bool], ...]:
+    """This will decide some questions by a policy alone: each with the decision in words.
+
+    They are what somebody curious would ask: lines, a name, a single value, what lies off the grid.
+    """
+    mode = next(iter(policy.modes), None)
+    if mode is None or find_fault(policy) is not None:
+        return ()
+    told = []
+    for text in tuple(dict.fromkeys(_questions(policy)))[:_TRIED_MOST]:
+        said = (one.refusal for one in sql.consider_query(text, policy, mode))
+        refusal = next((one for one in said if one is not None), None)
+        words = (
+            desk.text("ui.reveals.would_answer")
+            if refusal is None
+            else explain(refusal, desk.visit.language).title
+        )
+        told.append((" ".join(text.split()), words, refusal is None))
+    return tuple(told)
+
+
+def _questions(policy: QueryPolicy) -> Iterator[str]:
+    yield draw_example(policy)
+    for table in policy.tables:
+        yield f"SELECT * FROM {table.name}"  # noqa: S608  # only read, and refused
+        if table.entity is not None:
+            yield f"SELECT count(DISTINCT {table.entity}) AS n FROM {table.name}"  # noqa: S608  # only read
+        for one in table.columns:
+            if one.role in _HIDDEN:
+                yield f"SELECT {one.name}, count(*) AS n FROM {table.name} GROUP BY {one.name}"  # noqa: S608  # only read
+            between = _between(one)
+            if between is not None:
+                yield f"SELECT count(*) AS n FROM {table.name} WHERE {one.name} >= {between}"  # noqa: S608  # only read
+
+
+def _between(column: GovernedColumn) -> int | None:
+    """A whole number that is no edge of a band."""
+    if column.grid is None or column.grid.kind is not GridKind.BANDS:
+        return None
+    if column.kind is not Kind.INTEGER:
+        return None
+    gap = next((low for low, high in pairwise(edges_of(column)) if high - low > 1), None)
+    return None if gap is None else gap + 1
+
+
+def _step(column: GovernedColumn) -> str:
+    """How a query groups by a column on its grid."""
+    assert column.grid is not None, "it is on the grid"
+    if column.grid.kind is GridKind.MONTH:
+        return f"date_trunc('month', {column.name})"
+    return f"year({column.name})" if column.grid.kind is GridKind.YEAR else column.name
 
 
 def _open_file(

@@ -71,6 +71,11 @@ def shorten(text: str) -> str:
     return text if len(text) <= 18 else f"{text[:8]}…{text[-6:]}"
 
 
+def clip(text: str, most: int) -> str:
+    """This will give the beginning of a long text, and say that there is more."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
 ENVIRONMENT = environment()
 
 
@@ -120,11 +125,20 @@ class Desk:
         """This will give a text in the visitor's language."""
         return translate(code, self.visit.language, **parameters)
 
+    @property
+    def time_zone(self) -> str:
+        """Where the hours that are shown are counted."""
+        return self.platform.settings.time_zone
+
     def when(self, instant: Instant | None) -> str:
         """This will write an instant as the visitor reads time."""
         if instant is None:
             return "–"
-        return format_instant_local(instant, self.platform.settings.time_zone, self.visit.language)
+        return format_instant_local(instant, self.time_zone, self.visit.language)
+
+    def minute(self, instant: Instant) -> str:
+        """This will write an instant in a list, which names the time zone once."""
+        return format_instant_local(instant, self.time_zone, self.visit.language, is_bare=True)
 
     def day(self, day: date | None) -> str:
         """This will write a day as the visitor reads it."""
@@ -145,6 +159,10 @@ class Desk:
     def series(self, words: Iterable[str]) -> str:
         """This will string words together as the visitor's language does."""
         return (", " if self.visit.language == "en" else "、").join(words)
+
+    def aside(self, words: str, more: str) -> str:
+        """This will put what tells something apart into brackets behind its name."""
+        return f"{words} ({more})" if self.visit.language == "en" else f"{words}（{more}）"
 
     def cite(self, rule: str) -> Cited | None:
         """This will cite a rule of the rulebook in force; None where it is not known here."""
@@ -200,7 +218,10 @@ class Desk:
         return tuple((one, names[one]) for one in mine.parties)
 
     def who(self, account: str) -> str:
-        """This will name an account: the built-in ones in words, others by their id."""
+        """This will name an account: the visitor's and the built-in ones in words, others by id."""
+        mine = self.visit.identity
+        if mine is not None and account == mine.account:
+            return self.text("ui.actor.me")
         code = _BUILT_IN.get(account)
         return shorten(account) if code is None else self.text(code)
 

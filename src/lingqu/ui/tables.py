@@ -23,12 +23,17 @@ from lingqu.kernel.paging import Page, PageRequest
 from lingqu.kernel.time import Instant
 from lingqu.runtime import documents
 from lingqu.runtime.i18n import translate
+from lingqu.runtime.looking import Look, Looked, Said
 from lingqu.ui.rendering import Desk, SavedView, shorten
 
 Row = TypeVar("Row")
 Cell = str | int | Decimal | date | Instant | None
 
 PAGE_SIZE = 25
+FILE_MAX = 10_000
+"""How many rows of a list that the database looks through a file of it holds at most."""
+CHOICES_MAX = 100
+"""How many things are offered to choose from in a form; words find the others."""
 GATHERED_MAX = 2_000
 """How many rows of a list are looked at here; a longer one says so."""
 _WORDS_MAX = 100
@@ -189,6 +194,8 @@ class TableView:
     is_searched: bool
     has_file: bool
     saved: tuple[SavedView, ...]
+    zone: str
+    """The time zone of its instants, where it has any."""
 
     @property
     def is_worth_saving(self) -> bool:
@@ -297,6 +304,7 @@ def draw(
         is_searched=is_searched,
         has_file=has_file,
         saved=tuple(one for one in desk.views if one.path == desk.path),
+        zone=desk.time_zone if any(one.show is Show.INSTANT for one in columns) else "",
     )
 
 
@@ -330,6 +338,57 @@ def ask_of(desk: Desk, columns: Sequence[Column[Any]], filters: Sequence[Filter[
     """This will read what the address of the page asks for."""
     sorts = [one.name for one in columns if one.sortable]
     return read_ask(desk.query, filters=filters, sorts=sorts)
+
+
+def look_of(ask: Ask, *, said: Mapping[str, Said] | None = None, most: int = FILE_MAX) -> Look:
+    """This will say what an address asks of a list that the database looks through.
+
+    As a file that is all of it, up to `most` rows; as a page one page. `said` is how the columns
+    read that hold codes.
+    """
+    return Look(
+        size=most if ask.as_file else PAGE_SIZE,
+        offset=0 if ask.as_file else (ask.page - 1) * PAGE_SIZE,
+        words=tuple(ask.words.split()),
+        order=ask.sort,
+        descending=ask.descending,
+        chosen=ask.chosen,
+        said=said or {},
+    )
+
+
+def look_for(desk: Desk, **chosen: str) -> Look:
+    """This will say what to offer in a form: the newest, or what `q` of the address names."""
+    words = read_ask(desk.query, filters=()).words
+    return Look(size=CHOICES_MAX, words=tuple(words.split()), chosen=chosen)
+
+
+def looked_table(
+    desk: Desk,
+    found: Looked[Row],
+    *,
+    columns: Sequence[Column[Row]],
+    ask: Ask,
+    filters: Sequence[Filter[Row]] = (),
+    is_searched: bool = True,
+    has_file: bool = True,
+) -> TableView:
+    """This will lay out the piece of a list that the database looked through."""
+    return draw(
+        desk,
+        found.items,
+        columns=columns,
+        ask=ask,
+        filters=filters,
+        total=found.total,
+        is_searched=is_searched,
+        has_file=has_file,
+    )
+
+
+def said_of(filters: Sequence[Filter[Any]]) -> dict[str, Said]:
+    """This will give how the values of columns read that have a filter of the same name."""
+    return {one.name: {option.value: option.words for option in one.options} for one in filters}
 
 
 def sheet(
@@ -439,7 +498,7 @@ def _drawn(desk: Desk, column: Column[Row], row: Row) -> Drawn:
     numeric = column.show in {Show.NUMBER, Show.MONEY}
     return Drawn(
         words=_words(desk, column.show, value),
-        css="lq-num" if numeric else "lq-nowrap" if column.show in _NARROW else "",
+        css="lq-num" if numeric else "lq-nowrap" if column.show in _NARROW else "lq-words",
         href=column.href(row) if column.href is not None else None,
         sub=column.sub(row) if column.sub is not None else None,
         tone=column.tone(row) if column.tone is not None else None,
@@ -465,7 +524,7 @@ def _words(desk: Desk, show: Show, value: Cell) -> str:
         case Show.ID, str():
             return shorten(value)
         case _, datetime():
-            return desk.when(value)
+            return desk.minute(value)
         case _, date():
             return desk.day(value)
     return str(value)

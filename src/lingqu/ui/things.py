@@ -29,7 +29,10 @@ Link = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Some words, with where they lead, how they are toned, and what stands small below."""
+    """Some words, with where they lead, how they are toned, and what stands small below.
+
+    `links` are files to download, shown instead of the words.
+    """
 
     words: str
     href: str | None = None
@@ -37,6 +40,7 @@ class Cell:
     sub: str | None = None
     code: bool = False
     title: str | None = None
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,7 @@ class Card:
     links: tuple[Link, ...] = ()
     code: str = ""
     none: str = ""
+    foot: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -109,11 +114,6 @@ def id_cell(value: str, href: str | None = None) -> Cell:
     return Cell(words=shorten(value), code=True, title=value, href=href)
 
 
-def files_of(path: str, *endings: str) -> tuple[Link, ...]:
-    """This will link the same paper as files of several kinds."""
-    return tuple((f"{path}/{one}", one.upper()) for one in endings)
-
-
 def parties_to_see(
     tx: Tx, mine: trust.Identity, kind: trust.Kind
 ) -> tuple[trust.PartyId | None, ...]:
@@ -122,6 +122,12 @@ def parties_to_see(
         return (None,)
     found = (trust.PartyId(one) for one in mine.parties or (mine.party,))
     return tuple(one for one in found if trust.is_allowed(tx, trust.Action.READ, kind, owner=one))
+
+
+def reach_of(tx: Tx, mine: trust.Identity, kind: trust.Kind) -> tuple[trust.PartyId, ...] | None:
+    """This will say whose things of a kind to look through: everybody's (None), or these'."""
+    found = parties_to_see(tx, mine, kind)
+    return None if None in found else tuple(one for one in found if one is not None)
 
 
 def gather_own(

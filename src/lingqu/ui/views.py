@@ -7,7 +7,6 @@ They say what somebody looks for, which may be a person's name; so they are not 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
@@ -30,7 +29,7 @@ def read_views(cookie: str | None) -> tuple[SavedView, ...]:
     try:
         packed = json.loads(base64.urlsafe_b64decode((cookie or "").encode()))
         found = [make_view(str(path), str(name), str(query)) for path, name, query in packed]
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError):
         return ()
     return tuple(one for one in found if one is not None)[:VIEWS_MAX]
 

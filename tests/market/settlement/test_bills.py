@@ -171,11 +171,10 @@ def test_what_only_one_side_has_is_named(world, used, metered):
 
 def test_a_bill_is_drawn_and_listed(world, used):
     contract, batches = used
+    paper = world.read(bills.bill_paper, contract=contract.id, **MARCH, caller=world.buyer)
+    assert (paper.subject, paper.sealers) == (contract.id, (world.venue,))
     for form in documents.Format:
-        drawn = world.read(
-            bills.draw_bill, contract=contract.id, to=form, **MARCH, caller=world.buyer
-        )
-        assert len(drawn.content) > 5_000
+        assert len(documents.render(paper.template, paper.data, to=form).content) > 5_000
     book = world.read(bills.write_calls, contract=contract.id, **MARCH, caller=world.buyer)
     rows = list(openpyxl.load_workbook(io.BytesIO(book)).active.values)
     assert rows[0][0] == "调用编号"
@@ -277,9 +276,9 @@ def test_contributions_are_shares_of_answers_by_columns(world):
     answered = sum(one.answers for one in found.lines)
     assert answered == 2 * found.answers, "both tables were part of every answer"
     assert found.answers >= 9, "unbilled answers count as well"
+    paper = world.read(distribution.contribution_paper, **span)
     for form in documents.Format:
-        drawn = world.read(distribution.draw_contribution, to=form, **span)
-        assert len(drawn.content) > 5_000
+        assert len(documents.render(paper.template, paper.data, to=form).content) > 5_000
     book = world.read(distribution.write_contribution, **span)
     rows = list(openpyxl.load_workbook(io.BytesIO(book)).active.values)
     assert rows[1][0] == "〈统计局〉"

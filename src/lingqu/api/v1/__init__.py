@@ -20,6 +20,7 @@ from lingqu.api.v1 import (
     market,
     opening,
     operation,
+    papers,
     policies,
     procedures,
     registry,
@@ -43,6 +44,7 @@ _WORDS = (
     rights,
     operation,
     registry,
+    papers,
     market,
     settlement,
     gate,
@@ -59,6 +61,7 @@ WITHOUT_ROUTE = trust.WITHOUT_ROUTE
 UPLOAD_PATHS = (
     *collection.UPLOAD_PATHS,
     settlement.UPLOAD_PATH,
+    papers.UPLOAD_PATH,
     *gate_lists.UPLOAD_PATHS,
 )
 """Where longer bodies are taken than elsewhere."""

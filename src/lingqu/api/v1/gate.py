@@ -6,17 +6,26 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Router
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.response import Stream
 
 from lingqu import errands, gate, rights, trust
-from lingqu.api.routes import After, Size, asks, does, makes, reads, routes_of
+from lingqu.api.lines import Lines, ask_desk
+from lingqu.api.routes import After, Size, asks, awaits, does, makes, reads, routes_of
 from lingqu.api.v1 import gate_shapes as shapes
+from lingqu.api.v1.gate_reveals import RevealedView, revealed_view
 from lingqu.api.v1.shapes import WorkView, work_view
+from lingqu.api.visit import Visit
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
-from lingqu.gate import publishing
+from lingqu.gate import publishing, reveals, underway
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import parse_instant
+from lingqu.runtime.i18n import Language
 from lingqu.trust import jobs
+from lingqu.wiring import App
+
+UnderGrant = Annotated[str, QueryParameter(name="grant", max_length=60)]
 
 
 @reads("/products", "List products")
@@ -66,6 +75,24 @@ def get_product(
     """This will read one product with the policy everyone concerned may read."""
     with platform.database.reading(visit.caller) as tx:
         return shapes.product_view(gate.get_product(tx, gate.ProductId(product)))
+
+
+@reads("/products/{product:str}/reveals", "See what can be learnt from a product")
+def reveal_product(
+    platform: FromPlatform,
+    visit: FromVisit,
+    product: FromPath[str],
+    language: Annotated[Language, QueryParameter(name="language")] = "zh-CN",
+) -> RevealedView:
+    """This will say what can be learnt from a product, alone and by all buyers together.
+
+    It is computed from all products over the same resources, in figures and in words.
+    """
+    with platform.database.reading(visit.caller) as tx:
+        told = reveals.reveal_product(
+            tx, product=gate.ProductId(product), folder=platform.asking.folder
+        )
+    return revealed_view(told, language)
 
 
 @does("/products/{product:str}/revise", "gate.product.revise", "Give a product another policy")
@@ -131,15 +158,13 @@ def find_snapshots(
     return shapes.SnapshotList(items=[shapes.snapshot_view(one) for one in found])
 
 
-@asks("/calls", "Call a product")
-def call_product(
+@awaits("/calls", "Call a product")
+async def call_product(
     platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.CallShape]
 ) -> shapes.AnswerView:
     """This will answer a call under a grant once it is metered; the same id again is free."""
     request = shapes.read_call(data)
-    with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
-    return shapes.answer_view(platform.desk.ask(request, asker))
+    return shapes.answer_view(await ask_desk(platform, visit.caller, request))
 
 
 @asks("/explain", "Explain a decision")
@@ -148,21 +173,26 @@ def explain_call(
 ) -> shapes.ExplanationView:
     """This will say how a call would be decided now, rule by rule, without doing it."""
     request = shapes.read_call(data)
+    asker = _asker(platform, visit, request.grant)
     with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
         told = platform.desk.explain(tx, request, may_call=asker.may_call)
     return shapes.explanation_view(told)
 
 
-@asks("/queries", "Ask a governed query")
-def ask_query(
-    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+@awaits("/queries", "Ask a governed query")
+async def ask_query(
+    platform: FromPlatform,
+    visit: FromVisit,
+    lines: NamedDependency[Lines],
+    data: JSONBody[shapes.QueryShape],
 ) -> shapes.AnswerView:
     """This will answer a query under a grant once it is metered; the same id again is free."""
     request = shapes.read_query(data)
-    with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
-    return shapes.answer_view(platform.asking.ask(request, asker))
+
+    def ask() -> gate.CallAnswer:
+        return platform.asking.ask(request, _asker(platform, visit, request.grant))
+
+    return shapes.answer_view(await lines.run(request.grant, ask))
 
 
 @asks("/queries/explain", "Explain a query")
@@ -171,10 +201,65 @@ def explain_query(
 ) -> shapes.ExplanationView:
     """This will say how a query would be decided now, rule by rule, without running it."""
     request = shapes.read_query(data)
+    asker = _asker(platform, visit, request.grant)
     with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
         told = platform.asking.explain(tx, request, may_call=asker.may_call)
     return shapes.explanation_view(told)
+
+
+@asks("/queries/begin", "Begin a governed query", status=202)
+def begin_query(
+    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+) -> shapes.StandingView:
+    """This will have a query run in the background and say how it stands; the same id, once.
+
+    Who may not ask under the grant is refused at once.
+    """
+    request = shapes.read_query(data)
+    with platform.database.reading(visit.caller) as tx:
+        asker = gate.find_asker(tx, request.grant)
+    if not asker.may_call:
+        platform.asking.ask(request, asker)
+    return shapes.standing_view(platform.asking.underway.begin(request, asker))
+
+
+@reads("/queries/{call:str}", "See how a query under way stands")
+def get_query(
+    platform: FromPlatform, visit: FromVisit, call: FromPath[str], grant: UnderGrant
+) -> shapes.StandingView:
+    """This will say how one's own query stands: waiting with its place, running, or over."""
+    found = _own_query(platform, visit, grant, call)
+    return shapes.standing_view(platform.asking.underway.find(*found))
+
+
+@reads(
+    "/queries/{call:str}/answer",
+    "Stream the answer of a query that is over",
+    media_type="application/x-ndjson",
+)
+def stream_answer(
+    platform: FromPlatform, visit: FromVisit, call: FromPath[str], grant: UnderGrant
+) -> Stream:
+    """This will stream an answer as lines of JSON: all but its rows, then row by row.
+
+    Refused as not over while it waits or runs; what refused the query is said as ever.
+    """
+    found = _own_query(platform, visit, grant, call)
+    answer = platform.asking.underway.answer(*found)
+    if answer is None:
+        raise underway.QueryNotOver(call=call)
+    return Stream(shapes.answer_lines(answer), media_type="application/x-ndjson")
+
+
+def _own_query(
+    platform: App, visit: Visit, grant: str, call: str
+) -> tuple[rights.GrantId, gate.CallId]:
+    """A query under a grant the visitor may call under; to others it is not here."""
+    named = rights.GrantId(grant), gate.CallId(call)
+    with platform.database.reading(visit.caller) as tx:
+        if not gate.find_asker(tx, named[0]).may_call:
+            raise underway.QueryNotHere(call=call)
+    return named
 
 
 @asks("/queries/stop", "Stop a running query")
@@ -183,9 +268,14 @@ def stop_query(
 ) -> shapes.StoppedView:
     """This will stop one's own query while it runs here; it is metered as refused."""
     request = shapes.read_query(data)
-    with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
+    asker = _asker(platform, visit, request.grant)
     return shapes.StoppedView(stopped=asker.may_call and platform.asking.cancel(request))
+
+
+def _asker(platform: FromPlatform, visit: FromVisit, grant: rights.GrantId) -> gate.Asker:
+    """Who asks, and whether they may; no transaction is open while an answer is made."""
+    with platform.database.reading(visit.caller) as tx:
+        return gate.find_asker(tx, grant)
 
 
 @reads("/calls", "List metered calls")
@@ -217,8 +307,9 @@ def find_calls(
 def routers() -> tuple[Router, ...]:
     """This will give the routes."""
     handlers: list[Any] = [
-        find_products, define_product, get_product, revise_product, withdraw_product,
-        publish_product, begin_build, find_snapshots, call_product, explain_call, find_calls,
-        ask_query, explain_query, stop_query,
+        find_products, define_product, get_product, reveal_product, revise_product,
+        withdraw_product, publish_product, begin_build, find_snapshots, call_product,
+        explain_call, find_calls,
+        ask_query, explain_query, begin_query, get_query, stream_answer, stop_query,
     ]  # fmt: skip
     return routes_of("/api/v1/gate", "gate", handlers)

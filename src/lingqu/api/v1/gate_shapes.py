@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from lingqu import gate, rights
-from lingqu.gate import lists
+from lingqu.gate import lists, underway
 from lingqu.kernel import canon
 from lingqu.kernel.time import format_instant
 
@@ -138,6 +139,21 @@ class StoppedView(msgspec.Struct, kw_only=True):
     """Whether a query was running here and was stopped."""
 
     stopped: bool
+
+
+class StandingView(msgspec.Struct, kw_only=True):
+    """A query under way; `place` is its place among those that wait, from 1, 0 once it runs.
+
+    `code` and `article` say why it was refused; the answer of one that was answered is fetched.
+    """
+
+    call: str
+    stage: Literal["waiting", "running", "answered", "refused"]
+    place: int
+    percent: int
+    elapsed_ms: int
+    code: str | None
+    article: str | None
 
 
 class PartAnswerView(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -339,6 +355,29 @@ def answer_view(one: gate.CallAnswer) -> AnswerView:
         receipt=ReceiptView(batch=one.batch, digest=one.digest),
         repeated=one.repeated,
     )
+
+
+def standing_view(one: underway.Standing) -> StandingView:
+    """This will show how a query under way stands."""
+    return StandingView(
+        call=one.call,
+        stage=one.stage.value,
+        place=one.place,
+        percent=one.percent,
+        elapsed_ms=one.elapsed_ms,
+        code=None if one.refusal is None else one.refusal.code,
+        article=None if one.refusal is None else one.refusal.article,
+    )
+
+
+def answer_lines(one: gate.CallAnswer) -> Iterator[bytes]:
+    """This will write an answer line by line: its head without rows, then each row as a list."""
+    head = answer_view(one)
+    released = head.released or {}
+    head.released = {name: told for name, told in released.items() if name != "rows"}
+    yield _encoder.encode(head) + b"\n"
+    for row in released.get("rows", ()):
+        yield _encoder.encode(row) + b"\n"
 
 
 _encoder = msgspec.json.Encoder(enc_hook=str)

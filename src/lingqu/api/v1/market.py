@@ -12,7 +12,8 @@ from lingqu import market, trust
 from lingqu.api.routes import After, Size, does, makes, reads, routes_of
 from lingqu.api.v1 import market_catalog
 from lingqu.api.v1 import market_shapes as shapes
-from lingqu.api.v1.market_catalog import Party, To, drawn
+from lingqu.api.v1.market_catalog import Party
+from lingqu.api.v1.papers import To, paper_file
 from lingqu.api.v1.rights_shapes import digest
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.paging import PageRequest
@@ -231,7 +232,7 @@ def get_contract_paper(
     wanted = market.ContractId(contract)
     with platform.database.reading(visit.caller) as tx:
         paper = market.contract_paper(tx, wanted)
-    return drawn(platform, paper, to)
+    return paper_file(platform, paper, to, name=wanted)
 
 
 @does("/contracts/{contract:str}/counter", "market.contract.counter", "Answer with another text")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from litestar import Response
 from litestar.params import FromPath, JSONBody, QueryParameter
@@ -11,30 +11,21 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from lingqu import market, trust
 from lingqu.api.routes import After, Size, does, makes, reads
 from lingqu.api.v1 import market_shapes as shapes
+from lingqu.api.v1.papers import To, paper_file
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.paging import PageRequest
 from lingqu.market import listings, prices
-from lingqu.runtime import documents
 from lingqu.runtime.calendar import parse_day
 from lingqu.wiring import App
 
 Party = Annotated[
     str | None, QueryParameter(name="party", max_length=60, description="A party's id")
 ]
-To = Annotated[Literal["pdf", "docx"], QueryParameter(name="to", description="Word or PDF")]
 
 
 def address(platform: App) -> str:
     """This will give where this platform is reached, for what is printed."""
     return platform.settings.base_url or f"https://{platform.installation.origin}"
-
-
-def drawn(platform: App, paper: market.Printed, to: str) -> Response[bytes]:
-    """This will draw a paper and answer with the file."""
-    made = documents.render(
-        paper.template, paper.data, to=documents.Format(to), fonts=platform.settings.fonts_dir
-    )
-    return Response(made.content, media_type=made.media_type)
 
 
 @reads("/prices", "List fees", is_open=True)
@@ -272,7 +263,7 @@ def get_certificate(
         number = listings.get_listing(tx, wanted).certificate
         link = f"{address(platform)}/api/v1/market/certificates/{number}"
         paper = market.certificate_paper(tx, wanted, link=link)
-    return drawn(platform, paper, to)
+    return paper_file(platform, paper, to, name=str(number))
 
 
 @does(

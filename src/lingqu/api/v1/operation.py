@@ -12,8 +12,8 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from lingqu import rights, trust
 from lingqu.api.routes import After, Size, does, makes, reads, routes_of
 from lingqu.api.v1 import rights_shapes as shapes
+from lingqu.api.v1.papers import ToFormat, paper_file
 from lingqu.api.v1.procedures import FileGiven, keep_file
-from lingqu.api.v1.sheets import FormatName, sheet_file
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.canon import decode
 from lingqu.kernel.paging import PageRequest
@@ -25,7 +25,6 @@ BASE = "/api/v1/rights/operation"
 OfParty = Annotated[
     str | None, QueryParameter(name="party", max_length=60, description="Who takes part in it")
 ]
-To = Annotated[FormatName, QueryParameter(name="format", description="The file to write")]
 Files = Annotated[list[FileGiven], msgspec.Meta(max_length=50)]
 ModeName = Literal["whole", "by_field", "by_scenario"]
 WayName = Literal["open_tender", "invited_tender", "negotiation"]
@@ -258,13 +257,13 @@ def get_scheme(platform: FromPlatform, visit: FromVisit, scheme: FromPath[str]) 
 
 @reads("/schemes/{scheme:str}/document", "Write a scheme as a file")
 def get_scheme_document(
-    platform: FromPlatform, visit: FromVisit, scheme: FromPath[str], to: To = "docx"
+    platform: FromPlatform, visit: FromVisit, scheme: FromPath[str], to: ToFormat = "docx"
 ) -> Response[bytes]:
     """This will give the scheme as Word or PDF."""
     wanted = operation.SchemeId(scheme)
     with platform.database.reading(visit.caller) as tx:
-        sheet = operation.scheme_sheet(tx, wanted)
-    return sheet_file(platform, sheet, to, name=wanted)
+        paper = operation.scheme_paper(tx, wanted)
+    return paper_file(platform, paper, to, name=wanted)
 
 
 @reads("/schemes/{scheme:str}/selections", "List selections of operators")
@@ -422,13 +421,13 @@ def get_agreement(
 
 @reads("/agreements/{agreement:str}/document", "Write an agreement as a file")
 def get_agreement_document(
-    platform: FromPlatform, visit: FromVisit, agreement: FromPath[str], to: To = "docx"
+    platform: FromPlatform, visit: FromVisit, agreement: FromPath[str], to: ToFormat = "docx"
 ) -> Response[bytes]:
     """This will give the agreement as Word or PDF."""
     wanted = operation.AgreementId(agreement)
     with platform.database.reading(visit.caller) as tx:
-        sheet = operation.agreement_sheet(tx, wanted)
-    return sheet_file(platform, sheet, to, name=wanted)
+        paper = operation.agreement_paper(tx, wanted)
+    return paper_file(platform, paper, to, name=wanted)
 
 
 def statements(given: list[StatementShape]) -> tuple[rights.Statement, ...]:

@@ -13,7 +13,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import trust
 from lingqu.api.routes import After, Size, does, makes, reads, routes_of
-from lingqu.api.v1.sheets import FormatName, sheet_file
+from lingqu.api.v1.papers import ToFormat, paper_file
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel import errors
 from lingqu.kernel.charts import Chart
@@ -220,15 +220,13 @@ def get_document_file(
     visit: FromVisit,
     procedure: FromPath[str],
     document: FromPath[str],
-    to: Annotated[FormatName, QueryParameter(name="format", description="The file to write")] = (
-        "pdf"
-    ),
+    to: ToFormat = "pdf",
 ) -> Response[bytes]:
     """This will draw a document the procedure produced, as PDF to print or as Word."""
     wanted = procedures.ProcedureId(procedure)
     with platform.database.reading(visit.caller) as tx:
         paper = procedures.document_data(tx, procedure=wanted, document=document)
-    return sheet_file(platform, paper, to, name=f"{wanted}-{paper.name}")
+    return paper_file(platform, paper, to, name=f"{wanted}-{paper.name}")
 
 
 @makes("/", "trust.procedure.open", "Open a procedure")

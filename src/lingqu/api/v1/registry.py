@@ -20,8 +20,8 @@ from lingqu.api.v1.operation import (
     statement_shapes,
     statements,
 )
+from lingqu.api.v1.papers import ToFormat, paper_file
 from lingqu.api.v1.procedures import keep_file
-from lingqu.api.v1.sheets import sheet_file
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.paging import PageRequest
 from lingqu.rights import registry
@@ -406,15 +406,18 @@ def find_by_code(platform: FromPlatform, code: FromPath[str]) -> PublicEntryView
 
 @reads("/codes/{code:str}/certificate", "Write a certificate", is_open=True)
 def get_certificate(
-    platform: FromPlatform, request: Request[Any, Any, Any], code: FromPath[str]
+    platform: FromPlatform,
+    request: Request[Any, Any, Any],
+    code: FromPath[str],
+    to: ToFormat = "pdf",
 ) -> Response[bytes]:
-    """This will give the certificate of a code as PDF; its QR code leads to the look-up."""
+    """This will give the certificate of a code; its QR code leads to the look-up."""
     base = (platform.settings.base_url or str(request.base_url)).rstrip("/")
     with platform.database.reading(trust.VISITOR) as tx:
         found = registry.find_by_code(tx, code)
         link = f"{base}{BASE}/codes/{found.code}"
-        sheet = registry.certificate_sheet(tx, found.id, link=link)
-    return sheet_file(platform, sheet, "pdf", name=str(found.code))
+        paper = registry.certificate_paper(tx, found.id, link=link)
+    return paper_file(platform, paper, to, name=str(found.code))
 
 
 def registrar_view(registrar: registry.Registrar) -> RegistrarView:

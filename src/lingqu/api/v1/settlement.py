@@ -13,8 +13,8 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from lingqu import market, trust
 from lingqu.api.routes import After, Size, asks, makes, reads, routes_of
 from lingqu.api.v1 import settlement_shapes as shapes
-from lingqu.api.v1.market_catalog import To
 from lingqu.api.v1.market_shapes import MoneyShape, amount_of, money, party_of
+from lingqu.api.v1.papers import To, paper_file
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.paging import PageRequest
 from lingqu.market import bills, distribution, settlement
@@ -31,7 +31,8 @@ Begins = Annotated[str, QueryParameter(name="begins", max_length=10, description
 Ends = Annotated[str, QueryParameter(name="ends", max_length=10, description="The day after it")]
 Venue = Annotated[str, QueryParameter(name="venue", max_length=60, description="A venue's party")]
 ToFile = Annotated[
-    Literal["pdf", "docx", "xlsx"], QueryParameter(name="to", description="Word, PDF or Excel")
+    Literal["pdf", "docx", "json", "xlsx"],
+    QueryParameter(name="to", description="Word, PDF or its signed content; or Excel"),
 ]
 TALLY = ("charged", "posted", "short", "waived", "refunded", "distributed")
 BILL = ("charged", "corrected", "net", "posted", "late")
@@ -137,9 +138,8 @@ def get_bill_document(
         if to == "xlsx":
             book = bills.write_calls(tx, contract=wanted, begins=first, ends=last)
             return Response(book, media_type=SHEET)
-        form = documents.Format(to)
-        made = bills.draw_bill(tx, contract=wanted, begins=first, ends=last, to=form)
-    return Response(made.content, media_type=made.media_type)
+        paper = bills.bill_paper(tx, contract=wanted, begins=first, ends=last)
+    return paper_file(platform, paper, to, name=f"{wanted}-{begins}")
 
 
 @asks("/reconciliations", "Compare a bill with the buyer's log", status=201)
@@ -274,10 +274,10 @@ def get_notice(
     platform: FromPlatform, visit: FromVisit, payable: FromPath[str], to: To = "pdf"
 ) -> Response[bytes]:
     """This will draw the 缴款通知书 of a payable as Word or PDF."""
-    wanted, form = distribution.PayableId(payable), documents.Format(to)
+    wanted = distribution.PayableId(payable)
     with platform.database.reading(visit.caller) as tx:
-        made = distribution.draw_notice(tx, wanted, to=form)
-    return Response(made.content, media_type=made.media_type)
+        paper = distribution.notice_paper(tx, wanted)
+    return paper_file(platform, paper, to, name=wanted)
 
 
 @makes("/payables/{payable:str}/close", "market.payable.close", "Close a payable on a receipt")
@@ -320,9 +320,8 @@ def get_contribution_document(
         if to == "xlsx":
             book = distribution.write_contribution(tx, venue=party, begins=first, ends=last)
             return Response(book, media_type=SHEET)
-        form = documents.Format(to)
-        made = distribution.draw_contribution(tx, venue=party, begins=first, ends=last, to=form)
-    return Response(made.content, media_type=made.media_type)
+        paper = distribution.contribution_paper(tx, venue=party, begins=first, ends=last)
+    return paper_file(platform, paper, to, name=f"{venue}-{begins}")
 
 
 def routers() -> tuple[Router, ...]:

@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from lingqu import gate, market, supervision, trust
 from lingqu.api.routes import After, Size, does, makes, reads, routes_of
+from lingqu.api.v1.papers import paper_file
 from lingqu.api.v1.supervision_shapes import (
     AttemptPage,
     CasePage,
@@ -36,7 +37,6 @@ from lingqu.api.v1.supervision_shapes import (
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import parse_instant
-from lingqu.runtime import documents
 from lingqu.runtime.calendar import parse_day
 from lingqu.trust import holds
 
@@ -67,19 +67,19 @@ def get_report_file(
     platform: FromPlatform,
     visit: FromVisit,
     report: FromPath[str],
-    form: Annotated[Literal["xlsx", "docx", "pdf"], QueryParameter(name="format")] = "xlsx",
+    form: Annotated[Literal["xlsx", "docx", "pdf", "json"], QueryParameter(name="format")] = "xlsx",
 ) -> Response[bytes]:
     """This will give a report as Excel, Word or PDF, the same bytes every time."""
     wanted = supervision.ReportId(report)
     with platform.database.reading(visit.caller) as tx:
         found = supervision.get_report(tx, wanted)
+        name = f"report-{found.month:%Y-%m}"
         if form == "xlsx":
-            content, media = supervision.write_report(found), SHEET
-        else:
-            drawn = supervision.draw_report(tx, found, to=documents.Format(form))
-            content, media = drawn.content, drawn.media_type
-    name = f'attachment; filename="report-{found.month:%Y-%m}.{form}"'
-    return Response(content, media_type=media, headers={"content-disposition": name})
+            content = supervision.write_report(found)
+            said = f'attachment; filename="{name}.xlsx"'
+            return Response(content, media_type=SHEET, headers={"content-disposition": said})
+        paper = supervision.report_paper(tx, found)
+    return paper_file(platform, paper, form, name=name)
 
 
 @makes("/reports", "supervision.report.make", "Make a report")

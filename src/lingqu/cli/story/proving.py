@@ -17,7 +17,6 @@ from lingqu.cli.story.contracting import contract_of
 from lingqu.cli.story.stage import Scene, Stage
 from lingqu.kernel import errors
 from lingqu.kernel.paging import PageRequest
-from lingqu.runtime import documents
 from lingqu.trust import log as logs
 
 BUNDLE = "举证材料包-区划代码有效性核验合约.json"
@@ -118,8 +117,8 @@ def report_month(stage: Stage) -> None:
     )
     with stage.reading("regulator") as tx:
         again = supervision.is_reproduced(tx, made)
-        letter = supervision.draw_report(tx, made, to=documents.Format.DOCX)
-    stage.write("监管月报-2026年9月.docx", letter.content)
+        letter = supervision.report_paper(tx, made)
+    stage.paper("监管月报-2026年9月.docx", letter)
     stage.write("监管月报-2026年9月.xlsx", supervision.write_report(made))
     stage.beat(
         "regulator",

@@ -122,8 +122,7 @@ def notify_treasury(stage: Stage) -> None:
         ids = stage.journal.note("payables", " ".join(sorted(one.id for one in page.items)))
         owed = [distribution.get_payable(tx, distribution.PayableId(one)) for one in ids.split()]
         for number, one in enumerate(owed, start=1):
-            notice = distribution.draw_notice(tx, one.id, to=documents.Format.DOCX)
-            stage.write(f"缴款通知书-{number}.docx", notice.content)
+            stage.paper(f"缴款通知书-{number}.docx", distribution.notice_paper(tx, one.id))
     stage.beat(
         "venue",
         "settle.owed",
@@ -175,13 +174,11 @@ def reconcile_bills(stage: Stage) -> None:
         stage.write(f"银行调用记录-{planned.key}.xlsx", log)
         with stage.reading("bank") as tx:
             bill = bills.get_bill(tx, contract=contract, begins=BEGINS, ends=ENDS)
-            paper = bills.draw_bill(
-                tx, contract=contract, begins=BEGINS, ends=ENDS, to=documents.Format.DOCX
-            )
+            paper = bills.bill_paper(tx, contract=contract, begins=BEGINS, ends=ENDS)
             found = bills.reconcile_log(
                 tx, contract=contract, begins=BEGINS, ends=ENDS, content=log
             )
-        stage.write(f"对账单-{planned.key}.docx", paper.content)
+        stage.paper(f"对账单-{planned.key}.docx", paper)
         stage.beat(
             "bank",
             "settle.reconciled",

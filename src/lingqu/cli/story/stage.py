@@ -25,6 +25,7 @@ from lingqu.cli.scripts import NotPossibleHere
 from lingqu.cli.story.actors import Actor, glossed
 from lingqu.cli.story.deliveries import Region
 from lingqu.cli.text import terminal_width, wrapped
+from lingqu.errands import issue_paper
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
@@ -202,10 +203,12 @@ class Stage:
         with self.reading() as tx:
             paper = procedures.document_data(tx, procedure=procedure, document=document)
         for form in documents.Format:
-            made = documents.render(
-                paper.template, paper.data, to=form, fonts=self.app.settings.fonts_dir
-            )
-            self.write(f"{name}.{form.value}", made.content)
+            self.paper(f"{name}.{form.value}", paper)
+
+    def paper(self, name: str, paper: documents.Paper) -> None:
+        """This will keep a paper in the story's folder; its ending says as what."""
+        form = documents.Format(name.rpartition(".")[2])
+        self.write(name, issue_paper(self.app, paper, to=form).content)
 
     def write(self, name: str, content: bytes) -> Path:
         """This will keep something made for people in the story's folder."""

@@ -13,11 +13,13 @@ from lingqu.gate.answers.budgets import (
     MICRO_RHO,
     check_budget,
     find_noisy,
+    find_spent,
     keep_noisy,
     spend_noise,
 )
 from lingqu.gate.answers.copies import (
     as_source,
+    is_hashed,
 )
 from lingqu.gate.answers.cube import (
     OpenCube,
@@ -48,8 +50,18 @@ from lingqu.gate.answers.noise import (
     print_bounded,
     read_noisy,
 )
+from lingqu.gate.answers.published import (
+    find_complete,
+    find_published,
+)
 from lingqu.gate.answers.releasing import (
+    Told,
     release,
+)
+from lingqu.gate.answers.sizes import (
+    TooManyGroups,
+    TooManyRows,
+    refuse_size,
 )
 from lingqu.gate.answers.statement import (
     print_certified,
@@ -57,10 +69,13 @@ from lingqu.gate.answers.statement import (
 )
 from lingqu.gate.answers.telling import (
     Admitted,
+    Memory,
     NotWhole,
+    Together,
     ToldMeanwhile,
     admit_query,
     find_admitted,
+    put_together,
 )
 from lingqu.gate.governance import Mode
 from lingqu.gate.queries import ALWAYS
@@ -77,21 +92,30 @@ __all__ = (
     "BuiltCube",
     "Dataset",
     "LoadedSource",
+    "Memory",
     "NotWhole",
     "OpenCube",
     "Rounding",
+    "Together",
+    "Told",
     "ToldMeanwhile",
+    "TooManyGroups",
+    "TooManyRows",
     "add_noise",
     "admit_query",
     "as_source",
     "build_cube",
     "check_budget",
     "find_admitted",
+    "find_complete",
     "find_datasets",
     "find_groups",
     "find_noisy",
     "find_proven",
+    "find_published",
+    "find_spent",
     "is_additive",
+    "is_hashed",
     "keep_noisy",
     "load_noise",
     "new_key",
@@ -100,8 +124,10 @@ __all__ = (
     "print_certified",
     "protections",
     "publish_cubes",
+    "put_together",
     "read_noisy",
     "refuse_extremes",
+    "refuse_size",
     "release",
     "spend_noise",
     "table_of",

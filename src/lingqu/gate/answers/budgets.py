@@ -101,6 +101,14 @@ def find_noisy(tx: Tx, *, resource: str, holder: str, question: str) -> dict[str
     return answer
 
 
+_SPENT = "SELECT coalesce(sum(rho), 0)::bigint AS rho FROM gate.noise_spent WHERE resource = %s"
+
+
+def find_spent(tx: Tx, resource: str) -> int:
+    """This will give what all organisations together spent on a dataset, in millionths of rho."""
+    return int(tx.one(_SPENT, (resource,))["rho"])
+
+
 @trust.command("gate.noise.spend", internal=True)
 def spend_noise(
     tx: Tx,

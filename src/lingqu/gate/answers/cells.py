@@ -172,6 +172,13 @@ class Partition:
         self._atoms = [_Atom(cells, len(self.blocks.blocks))]
         self._atom_of = dict.fromkeys(cells, 0)
 
+    def copy(self) -> Partition:
+        """This will give a partition that knows the same and can be tried on."""
+        made = Partition(self.blocks)
+        made._atoms = [_Atom(set(one.cells), one.whole) for one in self._atoms]
+        made._atom_of = dict(self._atom_of)
+        return made
+
     def admits(self, cells: frozenset[Cell]) -> bool:
         """Whether an answer about a set would leave every atom with a whole block."""
         return all(mine and rest for _, _, mine, rest in self._cuts(cells))

@@ -2,7 +2,9 @@
 """Governed copies: the columns a policy names of one version of a table, ready to be counted.
 
 Beside the columns stand each measure in clamped units, each dimension's published bucket, and the
-entity byte under the dataset's key. A copy never changes; a worker is given nothing else.
+entity byte, once more as the bit at its place. No key is there: in its place stand 60 bits of its
+hash under the one key of the entity domain, so that equal keys stay equal. A copy never changes; a
+worker is given nothing else.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from lingqu.gate.answers.grid import STEPS, grid_columns, print_bucket
-from lingqu.gate.answers.rows import BIGINT_DIGITS, BUCKET, ENTITY_BYTE, UNITS
-from lingqu.gate.governance import GovernedColumn, GovernedTable
+from lingqu.gate.answers.rows import BIGINT_DIGITS, BUCKET, ENTITY_BYTE, MASK, UNITS
+from lingqu.gate.governance import GovernedColumn, GovernedTable, Role
 from lingqu.gate.queries import Step, write_node
 from lingqu.runtime.engine import (
     Column,
@@ -27,17 +29,25 @@ from lingqu.runtime.engine import (
     stage_query,
 )
 
-_TEXT = "lingqu_text"
+_TEXT, _HASH = "lingqu_text", "lingqu_hash"
+_HASHED = "h"
+"""What the folders begin with of copies in which keys are hashes; older ones held them plainly."""
 _WIDE = "DECIMAL(38,0)"
 
 
-def copy_columns(table: GovernedTable) -> tuple[Column, ...]:
+def copy_columns(table: GovernedTable, *, hashed: bool = True) -> tuple[Column, ...]:
     """This will give the columns of a table's copies."""
-    found = [Column(name=one.name, type=one.type) for one in table.columns]
+    keys = _keys(table) if hashed else []
+    found = [
+        Column(name=one.name, type="BIGINT" if one.name in keys else one.type)
+        for one in table.columns
+    ]
     found += [Column(name=BUCKET + one.name, type=one.type) for one in _bucketed(table)]
     found += [Column(name=UNITS + one.name, type=_unit_type(one)) for one in _measures(table)]
     if table.entity is not None:
         found.append(Column(name=ENTITY_BYTE, type="TINYINT"))
+        if hashed:
+            found.append(Column(name=ENTITY_BYTE + MASK, type="BIGINT"))
     return tuple(found)
 
 
@@ -71,13 +81,18 @@ def make_copy(
     return tuple((str(file.path.relative_to(folder)), file.digest) for file in find_files(place))
 
 
+def is_hashed(files: Sequence[Sequence[str]]) -> bool:
+    """This will say of the files of a copy whether keys are hashes in them."""
+    return all(Path(place).parts[1].startswith(_HASHED) for place, _ in files)
+
+
 def as_source(
     folder: Path, table: GovernedTable, files: Sequence[Sequence[str]], *, name: str = ""
 ) -> SourceTable:
     """This will declare a copy for a job, under the table's name or another."""
     return SourceTable(
         name=name or table.name,
-        columns=copy_columns(table),
+        columns=copy_columns(table, hashed=is_hashed(files)),
         files=tuple(SourceFile(path=folder / place, digest=digest) for place, digest in files),
     )
 
@@ -86,7 +101,7 @@ def _print_copy(table: GovernedTable, key: bytes) -> tuple[str, tuple[Any, ...]]
     cells = [
         f"CAST({quoted(one.name)} AS {one.type}) AS {quoted(one.name)}" for one in table.columns
     ]
-    inner, pads = ["*"], tuple[Any, ...]()
+    inner = ["*"]
     for one in _bucketed(table):
         assert one.grid is not None, "it has buckets"
         bucket = print_bucket(one, STEPS[one.grid.kind], quoted(one.name))
@@ -97,12 +112,32 @@ def _print_copy(table: GovernedTable, key: bytes) -> tuple[str, tuple[Any, ...]]
         low, high = one.measure.lower, one.measure.upper
         clamped = f"CASE WHEN u < {low} THEN {low} WHEN u > {high} THEN {high} ELSE u END"
         inner.append(f"(SELECT {clamped} FROM (SELECT {units} AS u)) AS {quoted(UNITS + one.name)}")  # noqa: S608  # quoted names and numbers
+    keys = _keys(table)
+    hashed = [
+        EntityByte(name=ENTITY_BYTE, source=f"{_TEXT}{at}", key=key) for at in range(len(keys))
+    ]
+    origin = f"(SELECT {', '.join(cells)} FROM source)"  # noqa: S608  # quoted names
+    if keys:
+        texts = [f"CAST({quoted(name)} AS VARCHAR) AS {_TEXT}{at}" for at, name in enumerate(keys)]
+        hashes = [f"{one.digest()} AS {_HASH}{at}" for at, one in enumerate(hashed)]
+        origin = f"(SELECT *, {', '.join(texts)} FROM {origin})"  # noqa: S608  # quoted names
+        origin = f"(SELECT *, {', '.join(hashes)} FROM {origin})"  # noqa: S608  # names of ours
+        numbers = [
+            f"{EntityByte.number_of(f'{_HASH}{at}')} AS {quoted(name)}"
+            for at, name in enumerate(keys)
+        ]
+        inner[0] = f"* REPLACE ({', '.join(numbers)})"
     if table.entity is not None:
-        byte = EntityByte(name=ENTITY_BYTE, source=_TEXT, key=key)
-        cells.append(f"CAST({quoted(table.entity)} AS VARCHAR) AS {_TEXT}")
-        inner.append(f"{byte.sql()} AS {ENTITY_BYTE}")
-        pads = byte.pads()
-    return f"SELECT {', '.join(inner)} FROM (SELECT {', '.join(cells)} FROM source)", pads  # noqa: S608  # quoted names
+        byte = EntityByte.byte_of(f"{_HASH}{keys.index(table.entity)}")
+        inner.append(f"{byte} AS {ENTITY_BYTE}")
+        inner.append(f"CAST(1 AS BIGINT) << {byte} AS {ENTITY_BYTE}{MASK}")
+    pads = tuple(pad for one in hashed for pad in one.pads())
+    return f"SELECT {', '.join(inner)} FROM {origin}", pads  # noqa: S608  # quoted names
+
+
+def _keys(table: GovernedTable) -> list[str]:
+    """The columns that name somebody or a row: joined by and counted, so their hashes do."""
+    return [one.name for one in table.columns if one.role is Role.KEY or one.name == table.entity]
 
 
 def _bucketed(table: GovernedTable) -> list[GovernedColumn]:
@@ -124,4 +159,4 @@ def _unit_type(column: GovernedColumn) -> str:
 
 def _shape(table: GovernedTable, key: bytes) -> str:
     told = write_node(table).encode() + hashlib.sha256(key).digest()
-    return f"{table.resource}/{hashlib.sha256(told).hexdigest()[:16]}"
+    return f"{table.resource}/{_HASHED}{hashlib.sha256(told).hexdigest()[:16]}"

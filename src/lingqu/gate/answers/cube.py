@@ -10,11 +10,17 @@ blocks is answered exactly and without limit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
 
 from lingqu.gate.answers.cells import Amounts, Blocks, Contents, Protection, form_blocks
-from lingqu.gate.answers.grid import compile_filter, compile_group, coordinate, print_cell
+from lingqu.gate.answers.grid import (
+    compile_filter,
+    compile_group,
+    coordinate,
+    grid_columns,
+    print_cell,
+)
 from lingqu.gate.answers.releasing import Number, Told, ToldLine
 from lingqu.gate.answers.rows import BUCKET, UNITS
 from lingqu.gate.governance import Function, GovernedTable
@@ -26,8 +32,19 @@ from lingqu.runtime.engine import quoted
 CELLS_MOST = 100_000
 MEANINGS_MOST = 256
 V = TypeVar("V")
-Ask = Callable[[str, Mapping[str, int]], Iterator[tuple[Any, ...]]]
-"""Asks the engine over copies: a question, and which version each table in it is."""
+ROWS_AT_ONCE = 1_000_000
+"""So many rows are sorted by cell and entity at a time, in the memory one worker has."""
+SUSPECTS_AT_ONCE = 20_000
+"""So many values name cells in one question."""
+
+
+class Ask(Protocol):
+    """Asks the engine over copies: a question, which version each table in it is, its values."""
+
+    def __call__(
+        self, sql: str, versions: Mapping[str, int], values: Sequence[Any] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """This will give the rows of the answer."""
 
 
 class GridTooFine(errors.Rejected):
@@ -136,6 +153,19 @@ class _Found:
             ),
         )
 
+    def beside(self, other: _Found) -> _Found:
+        """One cell of which others were counted apart: nobody is in both."""
+        pairs = [
+            sorted(four, reverse=True)
+            for four in zip(self.first, self.second, other.first, other.second, strict=True)
+        ]
+        return replace(
+            self.plus(other),
+            entities=self.entities + other.entities,
+            first=tuple(one[0] for one in pairs),
+            second=tuple(one[1] for one in pairs),
+        )
+
     def is_safe(self, rule: Protection) -> bool:
         return self.entities >= rule.threshold and not any(
             rule.is_dominated(total, first, second)
@@ -150,9 +180,12 @@ class _Found:
 class CubeMaker:
     """Makes the next cube of one table out of its copies, by questions to the confined engine."""
 
-    def __init__(self, table: GovernedTable, *, percent: int, ask: Ask) -> None:
-        """Keep what the questions are printed from."""
-        self._table, self._ask = table, ask
+    def __init__(
+        self, table: GovernedTable, *, percent: int, ask: Ask, at_once: int = ROWS_AT_ONCE
+    ) -> None:
+        """Keep what the questions are printed from; large copies are worked on entity by entity."""
+        self._table, self._ask, self._at_once = table, ask, at_once
+        self._rows: dict[int, int] = {}
         self._rule = protection_of(table, percent)
         self._measures = [one.name for one in table.columns if one.measure is not None]
         self._width = len(print_cell(table))
@@ -160,9 +193,8 @@ class CubeMaker:
     def make(self, version: int, before: Cube | None) -> Cube:
         """This will give the cube of a version, following the one before. Raises GridTooFine."""
         found = self._cells(version)
-        small = self._small(version)
-        rows, entities = sum(one.rows for one in found.values()), self._entities(version)
-        is_single = self._table.entity is not None and rows == entities
+        small = self._small(version, found)
+        is_single = self._is_single(version, found)
         if before is None:
             return self._first(version, found, small, is_single=is_single)
         return self._next(version, before, found, small, is_single=is_single)
@@ -237,8 +269,22 @@ class CubeMaker:
             is_single=is_single and before.is_single,
         )
 
-    def _inner(self, source: str) -> str:
-        """Every cell and entity with what it adds."""
+    def _parts(self, *versions: int) -> list[str]:
+        """Conditions that take the rows of a share of the entities each, all of them together."""
+        if self._table.entity is None:
+            return [""]
+        for one in versions:
+            if one not in self._rows:
+                self._rows[one] = int(next(self._ask(_COUNT, {"now": one}))[0])
+        shares = -(-sum(self._rows[one] for one in versions) // self._at_once) or 1
+        who = quoted(self._table.entity)
+        return [
+            f" WHERE coalesce({who}, 0) % {shares} = {at}" if shares > 1 else ""
+            for at in range(shares)
+        ]
+
+    def _inner(self, source: str, part: str) -> str:
+        """Every cell and entity with what it adds, of a part of the entities."""
         cells = ", ".join(f"{bucket} AS d{at}" for at, bucket in enumerate(self._buckets()))
         entity = "NULL" if self._table.entity is None else quoted(self._table.entity)
         sums = "".join(
@@ -247,7 +293,8 @@ class CubeMaker:
         )
         head = f"{cells}, {entity} AS e" if cells else f"{entity} AS e"
         return (
-            f"SELECT {head}, count(*) AS n{sums} FROM {quoted(source)} GROUP BY {self._keys('e')}"  # noqa: S608  # quoted names
+            f"SELECT {head}, count(*) AS n{sums} FROM {quoted(source)}{part}"  # noqa: S608  # quoted names
+            f" GROUP BY {self._keys('e')}"
         )
 
     def _buckets(self) -> list[str]:
@@ -269,56 +316,65 @@ class CubeMaker:
         keys = self._keys()
         head = f"{keys}, " if keys else ""
         tail = f" GROUP BY {keys}" if keys else ""
-        sql = (
-            f"SELECT {head}sum(n), count(e){sums} FROM ({self._inner('now')}){tail}"  # noqa: S608  # quoted names
-            f" LIMIT {CELLS_MOST + 1}"
-        )
         found: dict[Cell, _Found] = {}
-        for row in self._ask(sql, {"now": version}):
-            cell = tuple(map(coordinate, row[: self._width]))
-            rest = [int(one or 0) for one in row[self._width :]]
-            if not rest[0]:
-                continue
-            columns = [tuple(rest[2 + at :: 5]) for at in range(5)]
-            found[cell] = _Found(rest[0], rest[1], *columns)
-        if len(found) > CELLS_MOST:
-            raise GridTooFine(most=CELLS_MOST)
+        for part in self._parts(version):
+            sql = (
+                f"SELECT {head}sum(n), count(e){sums} FROM ({self._inner('now', part)}){tail}"  # noqa: S608  # quoted names
+                f" LIMIT {CELLS_MOST + 1}"
+            )
+            for row in self._ask(sql, {"now": version}):
+                cell = tuple(map(coordinate, row[: self._width]))
+                rest = [int(one or 0) for one in row[self._width :]]
+                if not rest[0]:
+                    continue
+                columns = [tuple(rest[2 + at :: 5]) for at in range(5)]
+                here = _Found(rest[0], rest[1], *columns)
+                known = found.get(cell)
+                found[cell] = here if known is None else known.beside(here)
+            if len(found) > CELLS_MOST:
+                raise GridTooFine(most=CELLS_MOST)
         return found
 
-    def _small(self, version: int) -> dict[Cell, Contents]:
+    def _small(self, version: int, found: Mapping[Cell, _Found]) -> dict[Cell, Contents]:
         """Who is in each cell that may not be told alone, and what each adds."""
-        if self._table.entity is None:
+        suspects = [cell for cell, one in found.items() if not one.is_safe(self._rule)]
+        if self._table.entity is None or not suspects:
             return {}
-        rule, keys = self._rule, self._keys()
-        unsafe = [f"count(e) < {rule.threshold}"]
-        unsafe += [
-            f"(sum(t{at}) - max(t{at}, 2)[1] - coalesce(max(t{at}, 2)[2], 0)) * 100"
-            f" < {rule.percent} * max(t{at}, 2)[1]"
-            for at in range(len(self._measures))
-        ]
-        tail = f" GROUP BY {keys}" if keys else ""
+        step = max(1, SUSPECTS_AT_ONCE // max(1, self._width))
+        small: dict[Cell, Contents] = {}
+        for part in self._parts(version):
+            for at in range(0, len(suspects), step):
+                self._open(version, part, suspects[at : at + step], small)
+        return small
+
+    def _open(
+        self, version: int, part: str, cells: Sequence[Cell], small: dict[Cell, Contents]
+    ) -> None:
+        columns = [f"CAST(? AS {one.type})" for one in grid_columns(self._table)]
+        names = ", ".join(f"d{at}" for at in range(self._width))
         same = " AND ".join(f"i.d{at} IS NOT DISTINCT FROM g.d{at}" for at in range(self._width))
-        sql = (
-            f"WITH i AS ({self._inner('now')}), g AS (SELECT {keys or 'true'} FROM i{tail}"  # noqa: S608  # quoted names
-            f" HAVING {' OR '.join(unsafe)}) SELECT i.* FROM i SEMI JOIN g ON {same or 'true'}"
-        )
-        found: dict[Cell, Contents] = {}
-        for row in self._ask(sql, {"now": version}):
+        rows = ", ".join(f"({', '.join(columns)})" for _ in cells)
+        given = f" SEMI JOIN (VALUES {rows}) AS g({names}) ON {same}" if names else ""
+        sql = f"SELECT i.* FROM ({self._inner('now', part)}) AS i{given}"  # noqa: S608  # quoted names, bound values
+        for row in self._ask(sql, {"now": version}, [text for cell in cells for text in cell]):
             cell = tuple(map(coordinate, row[: self._width]))
             who, rest = row[self._width], row[self._width + 2 :]
             amounts = tuple(int(one or 0) for one in rest[2::3])
-            contents = found.setdefault(cell, Contents({}))
+            contents = small.setdefault(cell, Contents({}))
             if who is None:
                 contents.add(Contents({}, amounts))
             else:
                 contents.add(Contents({str(who): amounts}))
-        return found
 
-    def _entities(self, version: int) -> int:
-        if self._table.entity is None:
-            return 0
-        sql = f"SELECT count(DISTINCT {quoted(self._table.entity)}) FROM now"  # noqa: S608  # a quoted name
-        return int(next(iter(self._ask(sql, {"now": version})))[0])
+    def _is_single(self, version: int, found: Mapping[Cell, _Found]) -> bool:
+        """Whether every row is about an entity of its own."""
+        if self._table.entity is None or any(one.rows != one.entities for one in found.values()):
+            return False
+        count = f"SELECT count(DISTINCT {quoted(self._table.entity)}) FROM now"  # noqa: S608  # a quoted name
+        entities = sum(
+            int(next(self._ask(count + part, {"now": version}))[0]) for part in self._parts(version)
+        )
+        return entities == sum(one.rows for one in found.values())
 
     def _moved(self, old: int, new: int) -> dict[Cell, int]:
         """How many entities entered or left each cell, or add something else in it now."""
@@ -329,16 +385,21 @@ class CubeMaker:
         every += [f"{name}{at}" for at in range(len(self._measures)) for name in "sct"]
         told, head = ", ".join(every), f"{keys}, " if keys else ""
         tail = f" GROUP BY {keys}" if keys else ""
-        sql = (
-            f"SELECT {head}count(DISTINCT e), count(*) FROM (SELECT {told} FROM"  # noqa: S608  # quoted names
-            f" ({self._inner('before')} UNION ALL {self._inner('now')})"
-            f" GROUP BY {told} HAVING count(*) = 1){tail}"
-        )
-        return {
-            tuple(map(coordinate, row[: self._width])): int(row[-2])
-            for row in self._ask(sql, {"before": old, "now": new})
-            if row[-1]
-        }
+        moved: dict[Cell, int] = {}
+        for part in self._parts(old, new):
+            sql = (
+                f"SELECT {head}count(DISTINCT e), count(*) FROM (SELECT {told} FROM"  # noqa: S608  # quoted names
+                f" ({self._inner('before', part)} UNION ALL {self._inner('now', part)})"
+                f" GROUP BY {told} HAVING count(*) = 1){tail}"
+            )
+            for row in self._ask(sql, {"before": old, "now": new}):
+                if row[-1]:
+                    cell = tuple(map(coordinate, row[: self._width]))
+                    moved[cell] = moved.get(cell, 0) + int(row[-2])
+        return moved
+
+
+_COUNT = "SELECT count(*) FROM now"
 
 
 def _together(block: Sequence[Cell], found: Mapping[Cell, _Found]) -> _Found:
@@ -357,20 +418,32 @@ class OpenCube:
         self.cube, self.table = cube, table
         self.blocks = Blocks(cube.blocks)
         self.cells = tuple(self.blocks.place)
+        self.position = {cell: at for at, cell in enumerate(self.cells)}
+        self.has_merged = len(self.cells) > len(cube.blocks)
         names = [one.name for one in table.columns if one.measure is not None]
         self._measures = {name: at for at, name in enumerate(names)}
         self._rows = [one.rows for one in cube.figures]
+        self._newest = max(cube.versions, default=0)
         self._known: dict[object, Any] = {}
+
+    @property
+    def rows(self) -> int:
+        """Rows of all blocks, as they are published."""
+        return sum(self._rows)
+
+    def apart(self) -> OpenCube:
+        """This will give the same cube with nothing remembered of what was asked of this one."""
+        return OpenCube(self.cube, self.table)
 
     def groups(self, dimensions: tuple[Dimension, ...]) -> list[Cell]:
         """This will give the group of each cell. Raises NotOnGrid."""
-        return self._once(
+        return self.once(
             dimensions, lambda: [*map(compile_group(dimensions, self.table), self.cells)]
         )
 
     def inside(self, predicate: Predicate) -> list[bool]:
         """This will say of each cell whether it lies inside a filter. Raises NotOnGrid."""
-        return self._once(
+        return self.once(
             predicate, lambda: [*map(compile_filter(predicate, self.table), self.cells)]
         )
 
@@ -408,8 +481,20 @@ class OpenCube:
         ]
         return Told(lines=tuple(told), has_withheld=withheld, withheld_entities=None)
 
-    def _once(self, name: object, make: Callable[[], V]) -> V:
-        """Remember what cells mean under a filter or in a group: both are asked again and again."""
+    def stands_as_of(self, version: int) -> bool:
+        """This will say whether every block's figures are those of a version."""
+        return self._newest <= version
+
+    def measure_of(self, name: str) -> int | None:
+        """This will give at which place the figures of a measure stand."""
+        return self._measures.get(name)
+
+    def is_never_missing(self, measure: int) -> bool:
+        """This will say whether every row has a value of a measure."""
+        return all(one.counts[measure] == one.rows for one in self.cube.figures)
+
+    def once(self, name: object, make: Callable[[], V]) -> V:
+        """This will remember what cells mean to a question: the same is asked again and again."""
         found: V | None = self._known.get(name)
         if found is None:
             if len(self._known) >= MEANINGS_MOST:
@@ -428,7 +513,7 @@ class OpenCube:
                 found.append(mine.pop() if len(mine) == 1 else None)
             return found
 
-        return self._once(("block", name), make)
+        return self.once(("block", name), make)
 
     def _guard(self, guard: Predicate) -> list[bool | None] | None:
         return None if guard == ALWAYS else self._by_block(guard, lambda: self.inside(guard))
@@ -444,11 +529,9 @@ class OpenCube:
         if len(places) != 1 or (place := places[0]) is None:
             raise NotInCube(aggregate=at + 1)
         if aggregate.function is Function.SUM:
-            return self._once(
-                ("sum", place), lambda: [one.sums[place] for one in self.cube.figures]
-            )
+            return self.once(("sum", place), lambda: [one.sums[place] for one in self.cube.figures])
         if aggregate.function is Function.COUNT:
-            return self._once(
+            return self.once(
                 ("count", place), lambda: [one.counts[place] for one in self.cube.figures]
             )
         raise NotInCube(aggregate=at + 1)

@@ -3,7 +3,7 @@
 
 A dataset has one grid, one set of rules and one chain of cubes, whichever product published the
 newest one: two grids over the same rows would let their differences be told. Its key, kept sealed,
-is what entity bytes and rounding are seeded by.
+is what rounding is seeded by; keys of rows are hashed under the one key of the entity domain.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lingqu import supply, trust
-from lingqu.gate.answers.copies import as_source, make_copy
+from lingqu.gate.answers.copies import as_source, is_hashed, make_copy
 from lingqu.gate.answers.cube import Ask, Cube, CubeMaker, grid_text, read_cube
 from lingqu.gate.governance import GovernedTable, QueryPolicy
 from lingqu.gate.packing import PackedFile, write_packed
@@ -149,6 +149,7 @@ def build_cube(
 ) -> BuiltCube:
     """This will make a copy of a table's present version and its cube, following the one before.
 
+    `key` is that of the entity domain, `sealed` the dataset's own.
     Raises OtherGrid, GridTooFine and what the engine refuses.
     """
     grid = grid_text(table, policy.dominance)
@@ -158,7 +159,7 @@ def build_cube(
     if head is not None and head.table_version == source.version:
         digest = head.cube
     else:
-        copies = dict(before.copies) if before is not None else {}
+        copies = {} if before is None else hashed_copies(before.copies, table, folder / COPIES, key)
         copies[source.version] = make_copy(
             folder / COPIES,
             table,
@@ -188,6 +189,26 @@ def build_cube(
     )
 
 
+def hashed_copies(
+    copies: Mapping[int, tuple[tuple[str, str], ...]], table: GovernedTable, place: Path, key: bytes
+) -> dict[int, tuple[tuple[str, str], ...]]:
+    """This will make copies that still hold keys anew without them, to be compared with others."""
+    columns = tuple(Column(name=one.name, type=one.type) for one in table.columns)
+    return {
+        version: files
+        if is_hashed(files)
+        else make_copy(
+            place,
+            table,
+            source=as_source(place, table, files).files,
+            columns=columns,
+            key=key,
+            version=version,
+        )
+        for version, files in copies.items()
+    }
+
+
 def open_cube(folder: Path, digest: str) -> CubeFile:
     """This will read a published cube. Raises SnapshotUnreadable."""
     about: Mapping[str, Any] = PackedFile.open(folder, digest).about
@@ -208,12 +229,15 @@ def _asking(
 ) -> Ask:
     limits = Limits(rows=ROWS_MOST, time_ms=TIME_MS, answer_bytes=1 << 34)
 
-    def ask(sql: str, versions: Mapping[str, int]) -> Iterator[tuple[Any, ...]]:
+    def ask(
+        sql: str, versions: Mapping[str, int], values: Sequence[Any] = ()
+    ) -> Iterator[tuple[Any, ...]]:
         sources = tuple(
             as_source(folder / COPIES, table, copies[version], name=name)
             for name, version in versions.items()
         )
-        for part in engine.stream(Job(sql=sql, tables=sources, limits=limits)):
+        job = Job(sql=sql, values=tuple(values), tables=sources, limits=limits)
+        for part in engine.stream(job):
             yield from part.rows
 
     return ask

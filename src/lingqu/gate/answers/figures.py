@@ -78,6 +78,20 @@ def bound_of(aggregate: Aggregate, policy: QueryPolicy) -> int:
     return most
 
 
+def unit_of(aggregate: Aggregate, policy: QueryPolicy) -> Fraction:
+    """This will give what one unit of an aggregate is worth: measures are added up scaled."""
+    worth = Fraction(1)
+    if aggregate.function in {Function.COUNT, Function.ENTITIES}:
+        return worth
+    for one in aggregate.columns:
+        table = policy.table(one.scan.table)
+        column = table.column(one.name) if table is not None else None
+        assert column is not None, "the query was decided under this policy"
+        assert column.measure is not None, "only measures are computed with"
+        worth /= 10**column.measure.scale
+    return worth
+
+
 def step_of(aggregate: Aggregate, policy: QueryPolicy) -> int:
     """This will give what a figure is rounded to: a sum to as many of its largest amounts.
 
@@ -105,11 +119,18 @@ class Rounding:
         """This will round every figure by the cells it is about."""
         guards = find_guards(query)
         places = [guards.index(one.guard) for one in query.aggregates]
+        steps = [step_of(one, self.policy) for one in query.aggregates]
+        if all(step == 1 for step in steps):
+            return told
+        names = [
+            write_node((query.scans, query.joins, one.function, one.columns))
+            for one in query.aggregates
+        ]
         lines = tuple(
             ToldLine(
                 key=line.key,
                 numbers=tuple(
-                    self._rounded(query, at, self._cells(line, places[at]), number)
+                    self._rounded(steps[at], names[at], self._cells(line, places[at]), number)
                     for at, number in enumerate(line.numbers)
                 ),
                 merged=line.merged,
@@ -127,12 +148,9 @@ class Rounding:
         keys = line.merged or (line.key,)
         return frozenset().union(*(groups.get(key, frozenset()) for key in keys))
 
-    def _rounded(self, query: Query, at: int, cells: frozenset[Cell], number: Number) -> Number:
-        aggregate = query.aggregates[at]
-        step = step_of(aggregate, self.policy)
+    def _rounded(self, step: int, figure: str, cells: frozenset[Cell], number: Number) -> Number:
         if number is None or step == 1:
             return number
-        figure = write_node((query.scans, query.joins, aggregate.function, aggregate.columns))
         seed = seed_of(self.key, version=str(self.admitted.whole), cells=cells, figure=figure)
         return round_to(number, step, seed)
 
@@ -141,7 +159,8 @@ def write_answer(
     query: Query, policy: QueryPolicy, mode: Mode, told: Told, **more: Any
 ) -> dict[str, Any]:
     """This will give an answer as plain data, as it is kept and sent."""
-    rows = [_row(query, line) for line in told.lines]
+    units = [unit_of(one, policy) for one in query.aggregates]
+    rows = [_row(query, line, units) for line in told.lines]
     for one in reversed(query.order):
         rows.sort(key=_by(one.output, descending=one.descending))
     if query.limit is not None:
@@ -159,20 +178,26 @@ def write_answer(
     }
 
 
-def _row(query: Query, line: ToldLine) -> list[object]:
-    return [_figure(query, one.figure, line) for one in query.outputs]
+def _row(query: Query, line: ToldLine, units: Sequence[Fraction]) -> list[object]:
+    values = [
+        None if number is None else number * unit
+        for number, unit in zip(line.numbers, units, strict=True)
+    ]
+    return [_figure(query, one.figure, line, values) for one in query.outputs]
 
 
-def _figure(query: Query, figure: Figure, line: ToldLine) -> object:
+def _figure(
+    query: Query, figure: Figure, line: ToldLine, values: Sequence[Fraction | None]
+) -> object:
     if isinstance(figure, GroupOf):
         return shown(query.groups[figure.group].step, line.key[figure.group])
     if isinstance(figure, Linear):
-        return _linear(figure, line.numbers)
-    top, bottom = _linear(figure.top, line.numbers), _linear(figure.bottom, line.numbers)
+        return _linear(figure, values)
+    top, bottom = _linear(figure.top, values), _linear(figure.bottom, values)
     return None if top is None or not bottom else top / bottom
 
 
-def _linear(figure: Linear, numbers: Sequence[Number]) -> Fraction | None:
+def _linear(figure: Linear, numbers: Sequence[Fraction | None]) -> Fraction | None:
     shares = [(one.aggregate, one.factor) for one in figure.shares]
     return combine(numbers, shares, figure.constant)
 

@@ -27,12 +27,21 @@ from lingqu.kernel import errors
 
 MILLIONTHS = 1_000_000
 _WIDER_MOST = 64
+MOVE_MOST = 2**52
+"""So far one entity may move a figure at most, in units: noise is drawn in 64 bits."""
+_HELD_MOST = 2**62
 
 
 class NoiseMissing(errors.Unavailable):
     """The library that draws noise is not installed here."""
 
     code = "gate.noise.missing"
+
+
+class TooFarMoved(errors.Rejected):
+    """One entity moves the figure further than noise can be drawn for."""
+
+    code = "gate.noise.too_far"
 
 
 class NobodyProtected(errors.Rejected):
@@ -63,7 +72,7 @@ class Bounded:
 def print_bounded(query: Query, policy: QueryPolicy, terms: DpTerms) -> Bounded:
     """This will print a question so that of each entity a bounded number of rows counts.
 
-    Raises NobodyProtected.
+    Raises NobodyProtected, TooFarMoved.
     """
     (scan,) = query.scans
     printed = Rows(query, policy)
@@ -106,7 +115,10 @@ def _moves(aggregate: Aggregate, policy: QueryPolicy, terms: DpTerms) -> int:
     """How far one entity moves the figures of all groups together, in the Euclidean norm."""
     if aggregate.function is Function.ENTITIES:
         return math.isqrt(terms.contribution - 1) + 1
-    return max(1, terms.contribution * bound_of(aggregate, policy))
+    move = max(1, terms.contribution * bound_of(aggregate, policy))
+    if move > MOVE_MOST:
+        raise TooFarMoved(most=MOVE_MOST)
+    return move
 
 
 def find_groups(query: Query, cube: OpenCube) -> tuple[Cell, ...]:
@@ -149,14 +161,18 @@ def read_noisy(kept: Mapping[str, Any]) -> Told:
 
 
 def _draw(values: Sequence[int], *, move: int, rho: int, parts: int) -> list[int]:
-    """Add discrete Gaussian noise; the library itself says that it costs no more."""
+    """Add discrete Gaussian noise; the library itself says that it costs no more.
+
+    A figure beyond what is held counts as the most that is, which brings none further apart.
+    """
     library = load_noise()
     space = library.vector_domain(library.atom_domain(T="i64")), library.l2_distance(T="i64")
     scale = math.sqrt(move * move * parts * MILLIONTHS / (2 * rho))
     for _ in range(_WIDER_MOST):
         noisy = library.m.make_gaussian(*space, scale=scale)
         if noisy.map(move) * parts * MILLIONTHS <= rho:
-            return [int(one) for one in noisy(list(values))]
+            held = [max(-_HELD_MOST, min(one, _HELD_MOST)) for one in values]
+            return [int(one) for one in noisy(held)]
         scale = math.nextafter(scale, math.inf)
     raise NoiseMissing
 

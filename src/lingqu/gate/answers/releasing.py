@@ -234,7 +234,7 @@ def round_to(value: int, step: int, seed: bytes) -> int:
 
 
 def combine(
-    numbers: Sequence[Number], shares: Iterable[tuple[int, Fraction]], constant: Fraction
+    numbers: Sequence[Fraction | None], shares: Iterable[tuple[int, Fraction]], constant: Fraction
 ) -> Fraction | None:
     """This will add up released figures; None where one of them is missing."""
     found = constant
@@ -242,7 +242,8 @@ def combine(
         number = numbers[place]
         if number is None:
             return None
-        found += factor * number
+        added = factor * number if factor != 1 else Fraction(number)
+        found = found + added if found else added
     return found
 
 
@@ -250,8 +251,8 @@ def told_number(value: Fraction | None, places: int = 6) -> str | None:
     """This will write a figure with at most so many decimal places, half away from zero."""
     if value is None:
         return None
-    scaled = abs(value) * 10**places
-    whole = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+    top, bottom = abs(value.numerator) * 10**places, value.denominator
+    whole = top if bottom == 1 else (2 * top + bottom) // (2 * bottom)
     head, tail = divmod(whole, 10**places)
     digits = f"{tail:0{places}d}".rstrip("0")
     sign = "-" if value < 0 and whole else ""

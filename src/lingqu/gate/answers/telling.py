@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from lingqu import supply, trust
@@ -24,6 +26,7 @@ from lingqu.kernel import errors
 from lingqu.runtime import REAL_TIME, Tx
 
 trust.declare(trust.AuditClass.OPERATIONAL, "gate.told_set")
+HISTORIES_MOST = 1_000
 
 
 class Overlapping(errors.Forbidden):
@@ -40,10 +43,14 @@ class NotWhole(errors.Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sets:
-    """A question as sets of cells: all of it, and by guard and group; empty ones are left out."""
+    """A question as sets of cells: all of it, and by guard and group; empty ones are left out.
+
+    `texts` holds each set as it is kept: the places of its cells in the cube.
+    """
 
     everything: frozenset[Cell]
     groups: tuple[Mapping[Cell, frozenset[Cell]], ...]
+    texts: Mapping[frozenset[Cell], str]
 
     def told(self, kept_back: Collection[Cell]) -> list[frozenset[Cell]]:
         """This will give the sets that may be told, the whole first."""
@@ -52,6 +59,10 @@ class Sets:
             self.everything,
             *(cells for part in parts for key, cells in part if key not in kept_back),
         ]
+
+    def written(self, kept_back: Collection[Cell]) -> set[str]:
+        """This will give the texts of what may be told."""
+        return {self.texts[one] for one in self.told(kept_back)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +81,8 @@ class Admitted:
     is_new: bool
 
     def to_text(self) -> str:
-        """This will write the sets down that may be told, each with its cells in order."""
-        every = {tuple(sorted(one, key=order)) for one in self.sets.told(self.kept_back)}
-        return json.dumps(sorted(every, key=str), ensure_ascii=False, separators=(",", ":"))
+        """This will write the sets down that may be told."""
+        return json.dumps(sorted(self.sets.written(self.kept_back)), separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,56 +104,131 @@ def find_guards(query: Query) -> tuple[Predicate, ...]:
 
 def find_sets(query: Query, cube: OpenCube) -> Sets:
     """This will give the sets of published cells a question is about. Raises NotOnGrid."""
-    guards = [cube.inside(one) for one in find_guards(query)]
-    everything, found = set(), [dict[Cell, set[Cell]]() for _ in guards]
-    inside, keys = cube.inside(query.filter), cube.groups(query.groups)
-    for at, cell in enumerate(cube.cells):
-        if inside[at]:
-            everything.add(cell)
-            for guard, groups in zip(guards, found, strict=True):
-                if guard[at]:
-                    groups.setdefault(keys[at], set()).add(cell)
-    return Sets(
-        everything=frozenset(everything),
-        groups=tuple({key: frozenset(cells) for key, cells in groups.items()} for groups in found),
+    guards = find_guards(query)
+    return cube.once(
+        ("sets", query.filter, query.groups, guards), lambda: _find_sets(query, guards, cube)
     )
 
 
-def judge_overlap(
-    sets: Sets, told: Iterable[tuple[int, Sequence[Sequence[Cell]]]], cube: OpenCube, whole: int
-) -> frozenset[Cell]:
-    """This will give the groups that must be kept back. Raises Overlapping.
+def _find_sets(query: Query, by: tuple[Predicate, ...], cube: OpenCube) -> Sets:
+    guards = [cube.inside(one) for one in by]
+    everything, found = list[int](), [dict[Cell, list[int]]() for _ in guards]
+    inside, keys = cube.inside(query.filter), cube.groups(query.groups)
+    for at, is_inside in enumerate(inside):
+        if is_inside:
+            everything.append(at)
+            for guard, groups in zip(guards, found, strict=True):
+                if guard[at]:
+                    groups.setdefault(keys[at], []).append(at)
+    texts: dict[frozenset[Cell], str] = {}
 
-    `told` are the sets that were told before, each with the version it was told of: of a block
-    that was cut under another version, nothing is told but the whole.
+    def kept(places: list[int]) -> frozenset[Cell]:
+        cells = frozenset(map(cube.cells.__getitem__, places))
+        texts[cells] = _write_places(places)
+        return cells
+
+    return Sets(
+        everything=kept(everything),
+        groups=tuple({key: kept(places) for key, places in groups.items()} for groups in found),
+        texts=texts,
+    )
+
+
+def _write_places(places: Iterable[int]) -> str:
+    """Write ascending places as runs: `0-79,85`. Cells keep their places in all cubes to come."""
+    runs: list[list[int]] = []
+    for one in places:
+        if runs and runs[-1][1] == one - 1:
+            runs[-1][1] = one
+        else:
+            runs.append([one, one])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
+
+
+def _read_places(text: str, cube: OpenCube) -> frozenset[Cell]:
+    """Read a set; what another process published since is no cell of this cube yet."""
+    found: list[Cell] = []
+    for run in filter(None, text.split(",")):
+        low, _, high = run.partition("-")
+        found += cube.cells[int(low) : int(high or low) + 1]
+    return frozenset(found)
+
+
+class Overlap:
+    """What an organisation was told of one cube, and what may still be told beside it.
+
+    Of a block that was cut under another version of the data, nothing is told but the whole.
     """
-    before = [(version, [*map(cube.blocks.known, earlier)]) for version, earlier in told]
-    everything = [*sets.told(()), *(cells for _, earlier in before for cells in earlier)]
-    if not any(map(cube.blocks.split, everything)):
-        return frozenset()  # unions of whole blocks stay unions of whole blocks
-    partition, cut = Partition(cube.blocks), set[int]()
-    for version, sets_then in before:
-        for known in sets_then:
-            if version != whole:
-                cut |= cube.blocks.split(known)
-            else:
-                partition.add(known)
-    if cube.blocks.split(sets.everything) & cut or not partition.admits(sets.everything):
-        raise Overlapping
-    partition.add(sets.everything)
-    kept_back = set()
-    for groups in sets.groups:
-        for key in sorted(groups, key=order):
-            mine = groups[key]
-            if cube.blocks.split(mine) & cut or not partition.admits(mine):
-                kept_back.add(key)
-            else:
-                partition.add(mine)
-    return frozenset(kept_back)
+
+    def __init__(self, cube: OpenCube, whole: int) -> None:
+        """Nothing was told yet."""
+        self.cube, self.whole = cube, whole
+        self._told: dict[tuple[bool, str], None] = {}
+        self._rows: dict[str, set[int]] = {}
+        self._count = 0
+        self._is_cut = False
+        self._partition: Partition | None = None
+        self._cut: set[int] = set()
+
+    def add(self, version: int, sets: Iterable[str]) -> None:
+        """This will remember what was told of a version together, as texts of sets."""
+        is_now = version == self.whole
+        self._count += 1
+        for text in sets:
+            if is_now:
+                self._rows.setdefault(text, set()).add(self._count)
+            if (is_now, text) in self._told:
+                continue
+            self._told[is_now, text] = None
+            if self.cube.has_merged and self.cube.blocks.split(_read_places(text, self.cube)):
+                self._is_cut = True
+            if self._partition is not None:
+                self._remember(self._partition, (is_now, text))
+
+    def knows(self, texts: Collection[str]) -> bool:
+        """This will say whether all of these sets were told together, of the present version."""
+        rows = sorted((self._rows.get(one, set[int]()) for one in texts), key=len)
+        return any(all(one in others for others in rows[1:]) for one in rows[0])
+
+    def judge(self, sets: Sets) -> frozenset[Cell]:
+        """This will give the groups that must be kept back. Raises Overlapping."""
+        split = self.cube.blocks.split
+        if not self._is_cut and (not self.cube.has_merged or not any(map(split, sets.told(())))):
+            return frozenset()  # unions of whole blocks stay unions of whole blocks
+        partition = self._built().copy()
+        if split(sets.everything) & self._cut or not partition.admits(sets.everything):
+            raise Overlapping
+        partition.add(sets.everything)
+        kept_back = set()
+        for groups in sets.groups:
+            for key in sorted(groups, key=order):
+                mine = groups[key]
+                if split(mine) & self._cut or not partition.admits(mine):
+                    kept_back.add(key)
+                else:
+                    partition.add(mine)
+        return frozenset(kept_back)
+
+    def _built(self) -> Partition:
+        """The partition of all that was told, made when it is first needed."""
+        if self._partition is None:
+            self._partition = Partition(self.cube.blocks)
+            for told in self._told:
+                self._remember(self._partition, told)
+        return self._partition
+
+    def _remember(self, partition: Partition, told: tuple[bool, str]) -> None:
+        is_now, text = told
+        known = _read_places(text, self.cube)
+        if is_now:
+            partition.add(known)
+        else:
+            self._cut |= self.cube.blocks.split(known)
 
 
 _TOLD = """
-    SELECT whole, sets FROM gate.told_set WHERE resource = %s AND holder = %s ORDER BY position
+    SELECT position, whole, sets FROM gate.told_set
+    WHERE resource = %s AND holder = %s AND position > %s ORDER BY position
 """
 _COUNT = "SELECT count(*) AS told FROM gate.told_set WHERE resource = %s AND holder = %s"
 _TELL = """
@@ -152,36 +237,120 @@ _TELL = """
 """
 
 
-def find_told(tx: Tx, *, resource: str, holder: str) -> list[tuple[int, list[list[Cell]]]]:
-    """This will read what an organisation was told of a dataset."""
-    return [
-        (row["whole"], [[tuple(cell) for cell in cells] for cells in json.loads(row["sets"])])
-        for row in tx.all(_TOLD, (resource, holder))
-    ]
+class _History:
+    """What one organisation was told of one dataset, as far as it was read."""
+
+    def __init__(self, cube: OpenCube, whole: int) -> None:
+        self.lock = threading.Lock()
+        self.overlap = Overlap(cube, whole)
+        self.position = self.judged = 0
+
+    def read(self, tx: Tx, resource: str, holder: str) -> None:
+        """Read what is new: positions of one dataset are given in the order of commits."""
+        for row in tx.all(_TOLD, (resource, holder, self.position)):
+            texts = [_as_text(one, self.overlap.cube) for one in json.loads(row["sets"])]
+            self.overlap.add(row["whole"], texts)
+            self.position = row["position"]
+            self.judged += 1
 
 
-def find_admitted(tx: Tx, query: Query, cube: OpenCube, *, holder: str) -> Admitted:
+def _as_text(kept: str | list[list[str | None]], cube: OpenCube) -> str:
+    """A set as it is kept now; before, the cells were written out."""
+    if isinstance(kept, str):
+        return kept
+    places = (cube.position.get(tuple(cell)) for cell in kept)
+    return _write_places(sorted(one for one in places if one is not None))
+
+
+class Memory:
+    """What organisations were told, as far as this process read it. Threads may share it."""
+
+    def __init__(self) -> None:
+        """Nothing was read yet."""
+        self._lock = threading.Lock()
+        self._histories: OrderedDict[tuple[str, str], _History] = OrderedDict()
+
+    def history(self, cube: OpenCube, whole: int, holder: str) -> _History:
+        """This will give what is known of an organisation; another cube is read anew."""
+        name = (cube.table.resource, holder)
+        with self._lock:
+            found = self._histories.get(name)
+            if found is None or found.overlap.cube is not cube or found.overlap.whole != whole:
+                found = self._histories[name] = _History(cube, whole)
+            self._histories.move_to_end(name)
+            if len(self._histories) > HISTORIES_MOST:
+                self._histories.popitem(last=False)
+            return found
+
+
+_EVERYBODY = """
+    SELECT holder, whole, sets FROM gate.told_set WHERE resource = %s ORDER BY position LIMIT %s
+"""
+TOLD_MOST = 2_000
+"""So many answers are put together when it is asked what everybody could learn from them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """What organisations were told of a dataset, put together: answers, of how many organisations.
+
+    `isolating` counts those that would isolate a part without a whole block, could one organisation
+    subtract the others from it; `is_cut` says that there are more than were looked at.
+    """
+
+    answers: int
+    organizations: int
+    isolating: int
+    is_cut: bool
+
+
+def put_together(tx: Tx, cube: OpenCube) -> Together:
+    """This will put everything that was told of a dataset's newest version together."""
+    rows = tx.all(_EVERYBODY, (cube.table.resource, TOLD_MOST + 1))
+    partition, isolating = Partition(cube.blocks), 0
+    for row in rows[:TOLD_MOST]:
+        if row["whole"] != cube.cube.whole:
+            continue
+        is_isolating = False
+        for kept in json.loads(row["sets"]):
+            known = _read_places(_as_text(kept, cube), cube)
+            if known and partition.admits(known):
+                partition.add(known)
+            elif known:
+                is_isolating = True
+        isolating += is_isolating
+    return Together(
+        answers=min(len(rows), TOLD_MOST),
+        organizations=len({row["holder"] for row in rows}),
+        isolating=isolating,
+        is_cut=len(rows) > TOLD_MOST,
+    )
+
+
+def find_admitted(
+    tx: Tx, query: Query, cube: OpenCube, *, holder: str, memory: Memory | None = None
+) -> Admitted:
     """This will say what may be told now, without writing it down.
 
-    Raises Overlapping, NotWhole, NotOnGrid.
+    With a `memory` only what was told since is read. Raises Overlapping, NotWhole, NotOnGrid.
     """
-    if cube.cube.whole is None:
-        raise NotWhole(resource=cube.table.resource)
+    whole, resource = cube.cube.whole, cube.table.resource
+    if whole is None:
+        raise NotWhole(resource=resource)
     sets = find_sets(query, cube)
-    told = find_told(tx, resource=cube.table.resource, holder=holder)
-    kept_back = judge_overlap(sets, told, cube, cube.cube.whole)
-    every = sets.told(kept_back)
-    return Admitted(
-        sets=sets,
-        kept_back=kept_back,
-        whole=cube.cube.whole,
-        is_whole=not any(cube.blocks.split(one) for one in every),
-        judged=len(told),
-        is_new=not any(
-            version == cube.cube.whole and {*every} <= {*map(frozenset, earlier)}
-            for version, earlier in told
-        ),
-    )
+    history = (memory or Memory()).history(cube, whole, holder)
+    with history.lock:
+        history.read(tx, resource, holder)
+        kept_back = history.overlap.judge(sets)
+        written = sets.written(kept_back)
+        return Admitted(
+            sets=sets,
+            kept_back=kept_back,
+            whole=whole,
+            is_whole=not cube.has_merged or not any(map(cube.blocks.split, sets.told(kept_back))),
+            judged=history.judged,
+            is_new=not history.overlap.knows(written),
+        )
 
 
 class ToldMeanwhile(errors.Unavailable):

@@ -13,6 +13,7 @@ import enum
 import operator
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -366,9 +367,9 @@ def _read_clean(shape: SubjectShape, subjects: Sequence[Named]) -> list[Asked]:
     lengths = {*map(len, values)}
     if min(lengths) == 0 or max(lengths) > VALUE_LONGEST or any(map(_VALUES, subjects)):
         return []
-    # Nothing composes across a NUL, and no text with a blank at its end has one word only.
+    # Nothing composes across a NUL, and a text with a blank in it has other words than itself.
     told = "\0".join((*keys, *values))
-    if not unicodedata.is_normalized("NFKC", told) or len(told.split()) != 1:
+    if not unicodedata.is_normalized("NFKC", told) or told.split() != [told]:
         return []
     return [*zip(keys, zip(values, strict=True), strict=True)] if shape.admits_all(keys) else []
 
@@ -436,9 +437,20 @@ def check_predicates(policy: VerificationPolicy) -> None:
     if not policy.predicates or not all(map(is_name, names)):
         raise BadPolicy(part="predicates")
     for predicate in policy.predicates:
-        _check_predicate(predicate)
+        with _named("predicates", predicate.name):
+            _check_predicate(predicate)
     for combined in policy.combined:
-        _check_combined(policy, combined)
+        with _named("combined", combined.name):
+            _check_combined(policy, combined)
+
+
+@contextmanager
+def _named(part: str, name: str) -> Iterator[None]:
+    """Say of which predicate or combination a part is not well formed."""
+    try:
+        yield
+    except BadPolicy as error:
+        raise BadPolicy(part=f"{part}.{name[:40]}.{error.parameters['part']}") from None
 
 
 def _check_predicate(predicate: Predicate) -> None:

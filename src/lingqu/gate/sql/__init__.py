@@ -16,6 +16,7 @@ from lingqu.gate.sql.printing import print_query, write_query
 from lingqu.gate.sql.reading import read, read_printed
 from lingqu.gate.sql.scopes import NameAmbiguous, NameTaken, NameUnknown
 from lingqu.gate.sql.trying import (
+    ANSWERED,
     BadCases,
     Case,
     Said,
@@ -35,6 +36,7 @@ from lingqu.gate.sql.uses import (
 )
 
 __all__ = (
+    "ANSWERED",
     "USES",
     "Asked",
     "BadCases",

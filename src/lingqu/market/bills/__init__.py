@@ -25,7 +25,7 @@ from lingqu.market.bills.logs import (
     write_differences,
 )
 from lingqu.market.bills.papers import (
-    draw_bill,
+    bill_paper,
     write_calls,
 )
 from lingqu.market.bills.statements import (
@@ -47,9 +47,9 @@ __all__ = (
     "MeteredBatch",
     "NothingToContest",
     "Reconciliation",
+    "bill_paper",
     "compare_log",
     "contest_charge",
-    "draw_bill",
     "find_differences",
     "get_bill",
     "read_log",

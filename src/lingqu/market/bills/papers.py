@@ -35,10 +35,8 @@ COLUMNS = (
 )
 
 
-def draw_bill(
-    tx: Tx, *, contract: ContractId, begins: date, ends: date, to: documents.Format
-) -> documents.Document:
-    """This will draw the 对账单 of a contract the caller may see, from a day to before another.
+def bill_paper(tx: Tx, *, contract: ContractId, begins: date, ends: date) -> documents.Paper:
+    """This will give the 对账单 of a contract the caller may see, from a day to before another.
 
     Raises ContractNotFound, BadSpan.
     """
@@ -46,7 +44,7 @@ def draw_bill(
     deal = get_contract(tx, contract)
     names = party_names(tx, (deal.buyer, deal.seller, deal.venue))
     last = ends - timedelta(days=1)
-    data = {
+    data: dict[str, object] = {
         "issuer": names[deal.venue],
         "number": f"{contract}/{begins:%Y%m%d}-{last:%Y%m%d}",
         "dated_on": ledger.local_day(tx.now).isoformat(),
@@ -65,7 +63,7 @@ def draw_bill(
     }
     if bill.rows:
         data["rows"] = _rows(bill)
-    return documents.render("bill", data, to=to)
+    return documents.Paper(template="bill", data=data, subject=contract, sealers=(deal.venue,))
 
 
 def write_calls(tx: Tx, *, contract: ContractId, begins: date, ends: date) -> bytes:

@@ -12,7 +12,7 @@ Start reading in `sharing`, then `plans`, `days`, `payables`.
 from lingqu.market.distribution.contribution import (
     BadReport,
     Contribution,
-    draw_contribution,
+    contribution_paper,
     get_contribution,
     write_contribution,
 )
@@ -39,9 +39,9 @@ from lingqu.market.distribution.payables import (
     PayableNotFound,
     ReceiptTaken,
     close_payable,
-    draw_notice,
     find_payables,
     get_payable,
+    notice_paper,
 )
 from lingqu.market.distribution.plans import (
     Plan,
@@ -82,8 +82,7 @@ __all__ = (
     "Share",
     "Step",
     "close_payable",
-    "draw_contribution",
-    "draw_notice",
+    "contribution_paper",
     "ensure_settled",
     "find_payables",
     "find_payouts",
@@ -93,6 +92,7 @@ __all__ = (
     "get_payable",
     "get_plan",
     "get_settlement",
+    "notice_paper",
     "party_names",
     "read_steps",
     "register_plan",

@@ -107,10 +107,10 @@ def get_contribution(tx: Tx, *, venue: trust.PartyId, begins: date, ends: date) 
     )
 
 
-def draw_contribution(
-    tx: Tx, *, venue: trust.PartyId, begins: date, ends: date, to: documents.Format
-) -> documents.Document:
-    """This will draw the report. Raises what `get_contribution` raises."""
+def contribution_paper(
+    tx: Tx, *, venue: trust.PartyId, begins: date, ends: date
+) -> documents.Paper:
+    """This will give the report to be printed. Raises what `get_contribution` raises."""
     found = get_contribution(tx, venue=venue, begins=begins, ends=ends)
     names = party_names(tx, (venue, *(one.body for one in found.lines)))
     last = ends - timedelta(days=1)
@@ -135,7 +135,7 @@ def draw_contribution(
             }
             for one in found.lines
         ]
-    return documents.render("contribution", data, to=to)
+    return documents.Paper(template="contribution", data=data, subject=venue, sealers=(venue,))
 
 
 def write_contribution(tx: Tx, *, venue: trust.PartyId, begins: date, ends: date) -> bytes:

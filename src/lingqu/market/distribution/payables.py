@@ -229,8 +229,8 @@ def find_payables(
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
 
 
-def draw_notice(tx: Tx, payable: PayableId, *, to: documents.Format) -> documents.Document:
-    """This will draw the 缴款通知书 of a payable the caller may see. Raises PayableNotFound."""
+def notice_paper(tx: Tx, payable: PayableId) -> documents.Paper:
+    """This will give the 缴款通知书 of a payable the caller may see. Raises PayableNotFound."""
     owed = get_payable(tx, payable)
     plan = get_plan(tx, owed.plan)
     where = read_remittance(plan)
@@ -259,7 +259,7 @@ def draw_notice(tx: Tx, payable: PayableId, *, to: documents.Format) -> document
         "reference": owed.id,
         "rows": [row],
     }
-    return documents.render("payment", data, to=to)
+    return documents.Paper(template="payment", data=data, subject=payable, sealers=(owed.treasury,))
 
 
 def _parties(one: Payable) -> tuple[trust.PartyId, trust.PartyId]:

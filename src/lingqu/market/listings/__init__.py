@@ -11,6 +11,7 @@ from lingqu.market.listings.catalog import (
     Order,
     find_listings,
     find_own_listings,
+    look_through_listings,
     search_listings,
     words_of,
 )
@@ -82,6 +83,7 @@ __all__ = (
     "find_objections",
     "find_own_listings",
     "get_listing",
+    "look_through_listings",
     "object_to_listing",
     "publicize_listing",
     "put_up_listing",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -17,6 +17,7 @@ from lingqu import trust
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.market.listings.records import LISTINGS, Listing, ListingId, ListingState
 from lingqu.runtime import Tx
+from lingqu.runtime.looking import Look, Looked
 
 QUESTION_MAX = 100
 TERMS_MAX = 10
@@ -125,6 +126,44 @@ def find_own_listings(
     )
     more = len(found) > page.size
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
+
+
+_OWN = LISTINGS.shelf(
+    "WHERE (%(parties)s::text[] IS NULL OR seller = ANY(%(parties)s) OR venue = ANY(%(parties)s))"
+    " AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s))",
+    {
+        "title": "title",
+        "certificate": "certificate",
+        "code": "code",
+        "seller": "seller",
+        "venue": "venue",
+        "state": "state",
+        "applied": "applied_at",
+    },
+)
+
+
+def look_through_listings(
+    tx: Tx,
+    *,
+    look: Look,
+    parties: Sequence[trust.PartyId] | None,
+    states: Sequence[ListingState] | None = None,
+) -> Looked[Listing]:
+    """This will look through listings of any state, of these sellers or venues, or all (None).
+
+    Columns: title, certificate, code, seller, venue, state, applied. Raises AccessDenied.
+    """
+    for one in (None,) if parties is None else parties:
+        if not trust.is_allowed(tx, trust.Action.READ, trust.Kind.LISTING, owner=one):
+            raise trust.AccessDenied(action=trust.Action.READ.value, kind=trust.Kind.LISTING.value)
+    return LISTINGS.look(
+        tx,
+        _OWN,
+        look,
+        parties=None if parties is None else list(parties),
+        states=None if states is None else [one.value for one in states],
+    )
 
 
 def keep_words(tx: Tx, listing: Listing) -> None:

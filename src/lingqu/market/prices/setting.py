@@ -10,6 +10,7 @@ step is computed by the rulebook's formulas and kept with its inputs, its result
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import date
 
 from lingqu import trust
@@ -40,6 +41,7 @@ from lingqu.market.prices.records import (
 )
 from lingqu.runtime import Tx, new_id
 from lingqu.runtime.calendar import local_day, shift_months
+from lingqu.runtime.looking import Look, Looked
 from lingqu.trust import holds, procedures, rulebook
 
 PRODUCT_MAX = 60
@@ -316,6 +318,38 @@ def find_prices(
     )
     more = len(found) > page.size
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
+
+
+_PRICES = PRICES.shelf(
+    "WHERE (%(parties)s::text[] IS NULL OR seller = ANY(%(parties)s)"
+    " OR authorizer = ANY(%(parties)s) OR authority = ANY(%(parties)s))"
+    " AND (state IN ('published', 'replaced') OR %(all)s)",
+    {
+        "product": "product",
+        "seller": "seller",
+        "basis": "basis",
+        "permitted": "permitted",
+        "ceiling": "ceiling",
+        "fee": "(fees::jsonb ->> 'unit_price_minor')::bigint",
+        "state": "state",
+    },
+)
+
+
+def look_through_prices(
+    tx: Tx, *, look: Look, parties: Sequence[trust.PartyId] | None
+) -> Looked[Price]:
+    """This will look through the fees of these parties, or of all (None).
+
+    Published ones are public, others for those in them. Columns: product, seller, basis, permitted,
+    ceiling, fee, state.
+    """
+    every = all(
+        trust.is_allowed(tx, trust.Action.READ, trust.Kind.PRICE, owner=one)
+        for one in ((None,) if parties is None else parties)
+    )
+    own = None if parties is None else list(parties)
+    return PRICES.look(tx, _PRICES, look, parties=own, all=every)
 
 
 def review_income(tx: Tx, price: PriceId, *, actual: int) -> PriceReview:

@@ -31,7 +31,7 @@ from lingqu.rights.operation.agreements import (
     revise_agreement,
     sign_agreement,
 )
-from lingqu.rights.operation.papers import agreement_sheet, scheme_sheet
+from lingqu.rights.operation.papers import agreement_paper, scheme_paper
 from lingqu.rights.operation.schemes import (
     Consent,
     ConsentMissing,
@@ -85,7 +85,7 @@ __all__ = (
     "SelectionId",
     "SelectionState",
     "Way",
-    "agreement_sheet",
+    "agreement_paper",
     "choose_operator",
     "draft_agreement",
     "draft_scheme",
@@ -102,6 +102,6 @@ __all__ = (
     "open_selection",
     "revise_agreement",
     "revise_scheme",
-    "scheme_sheet",
+    "scheme_paper",
     "sign_agreement",
 )

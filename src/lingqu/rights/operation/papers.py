@@ -14,14 +14,13 @@ from lingqu.rights.operation.schemes import (
     SchemeId,
     get_scheme,
 )
-from lingqu.rights.sheets import Sheet
 from lingqu.rights.statements import cite, headed
-from lingqu.runtime import Tx
+from lingqu.runtime import Tx, documents
 from lingqu.runtime.calendar import local_day, shift_months
 from lingqu.trust import rulebook
 
 
-def scheme_sheet(tx: Tx, scheme: SchemeId) -> Sheet:
+def scheme_paper(tx: Tx, scheme: SchemeId) -> documents.Paper:
     """This will give what a scheme's document is written from. Raises SchemeNotFound."""
     held = get_scheme(tx, scheme)
     modes = {one.code: one.zh for one in rulebook.of(tx).items("operation.modes")}
@@ -39,10 +38,12 @@ def scheme_sheet(tx: Tx, scheme: SchemeId) -> Sheet:
         "clauses": _clauses(headed(tx, SCHEME_ITEMS, held.statements())) or ["（尚未填写）"],
         "digest": held.digest.hex(),
     }
-    return Sheet(template="scheme", data=MappingProxyType(data))
+    return documents.Paper(
+        template="scheme", data=MappingProxyType(data), subject=scheme, sealers=(held.body,)
+    )
 
 
-def agreement_sheet(tx: Tx, agreement: AgreementId) -> Sheet:
+def agreement_paper(tx: Tx, agreement: AgreementId) -> documents.Paper:
     """This will give what an agreement's document is written from. Raises AgreementNotFound.
 
     Before it took effect, its period is shown as it would be if it took effect today.
@@ -68,7 +69,12 @@ def agreement_sheet(tx: Tx, agreement: AgreementId) -> Sheet:
         "digest": held.digest.hex(),
     }
     known: dict[str, object] = {name: value for name, value in data.items() if value is not None}
-    return Sheet(template="agreement", data=MappingProxyType(known))
+    return documents.Paper(
+        template="agreement",
+        data=MappingProxyType(known),
+        subject=agreement,
+        sealers=(held.body, held.operator),
+    )
 
 
 def _clauses(parts: tuple[tuple[str, str], ...]) -> list[str]:

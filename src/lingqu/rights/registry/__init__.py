@@ -24,7 +24,7 @@ from lingqu.rights.registry.applying import (
 from lingqu.rights.registry.certificates import (
     NotCoded,
     PublicEntry,
-    certificate_sheet,
+    certificate_paper,
     public_entry,
 )
 from lingqu.rights.registry.changes import (
@@ -58,9 +58,13 @@ from lingqu.rights.registry.registrations import (
     RegistrationState,
     find_by_code,
     find_by_subject,
+    find_filed,
     find_published,
     find_registrations,
     get_registration,
+    look_through_published,
+    look_through_registrations,
+    read_standing,
 )
 from lingqu.trust import procedures
 
@@ -92,19 +96,23 @@ __all__ = (
     "Registry",
     "apply_change",
     "apply_registration",
-    "certificate_sheet",
+    "certificate_paper",
     "code_registration",
     "end_registrar",
     "find_by_code",
     "find_by_subject",
     "find_changes",
+    "find_filed",
     "find_published",
     "find_registrars",
     "find_registrations",
     "get_registration",
+    "look_through_published",
+    "look_through_registrations",
     "name_registrar",
     "object_to_registration",
     "public_entry",
+    "read_standing",
     "record_change",
     "renew_registration",
     "supplement_registration",

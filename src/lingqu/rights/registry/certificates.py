@@ -15,9 +15,8 @@ from lingqu.rights.registry.registrations import (
     RegistrationKind,
     get_registration,
 )
-from lingqu.rights.sheets import Sheet
 from lingqu.rights.statements import cite
-from lingqu.runtime import Tx
+from lingqu.runtime import Tx, documents
 from lingqu.runtime.calendar import local_day, shift_days
 
 _SCOPE_MAX = 300
@@ -60,7 +59,7 @@ def public_entry(tx: Tx, registration: Registration) -> PublicEntry:
     )
 
 
-def certificate_sheet(tx: Tx, registration: RegistrationId, *, link: str) -> Sheet:
+def certificate_paper(tx: Tx, registration: RegistrationId, *, link: str) -> documents.Paper:
     """This will give what a certificate is written from; `link` goes into its QR code.
 
     Raises RegistrationNotFound, NotCoded.
@@ -70,9 +69,10 @@ def certificate_sheet(tx: Tx, registration: RegistrationId, *, link: str) -> She
     if held.code is None or valid is None or valid.end is None:
         raise NotCoded(registration=registration)
     identity, _ = identity_of(tx, held.applicant)
+    keeper = REGISTRARS.get(tx, held.registrar).party
     summary = " ".join(held.summary.split())
     data: dict[str, object] = {
-        "issuer": name_of(tx, REGISTRARS.get(tx, held.registrar).party),
+        "issuer": name_of(tx, keeper),
         "number": held.code,
         "dated_on": local_day(valid.start).isoformat(),
         "link": link,
@@ -87,4 +87,9 @@ def certificate_sheet(tx: Tx, registration: RegistrationId, *, link: str) -> She
     }
     if identity is not None:
         data["identity"] = identity
-    return Sheet(template="certificate", data=MappingProxyType(data))
+    return documents.Paper(
+        template="certificate",
+        data=MappingProxyType(data),
+        subject=registration,
+        sealers=(keeper,),
+    )

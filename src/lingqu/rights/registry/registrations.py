@@ -9,7 +9,7 @@ two configurations.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 
@@ -23,6 +23,7 @@ from lingqu.rights.registry.registrars import REGISTRARS, RegistrarId, Registry
 from lingqu.rights.standing import find_states, get_state
 from lingqu.rights.statements import Statement, read_statements
 from lingqu.runtime import Tx
+from lingqu.runtime.looking import Look, Looked
 from lingqu.trust import procedures
 
 
@@ -305,6 +306,71 @@ def find_published(
     word = None if kind is None else kind.value
     found = REGISTRATIONS.find(tx, _PUBLIC, (word, word, page.key, page.key, page.size + 1))
     return _page(tx, found, page)
+
+
+_LOOKED = {
+    "title": "title",
+    "code": "code",
+    "kind": "kind",
+    "applicant": "applicant",
+    "state": "kind || ' ' || (SELECT p.state FROM trust.pub_procedure p WHERE p.id = procedure)",
+    "until": "valid_until",
+    "applied": "applied_at",
+    "coded": "CASE WHEN code IS NULL THEN 'no' ELSE 'yes' END",
+}
+_OF_PARTIES = REGISTRATIONS.shelf(
+    "WHERE (%(parties)s::text[] IS NULL OR applicant = ANY(%(parties)s) OR registrar IN ("
+    "SELECT id FROM rights.registrar WHERE party = ANY(%(parties)s)))",
+    _LOOKED,
+)
+_OF_PUBLIC = REGISTRATIONS.shelf(
+    "WHERE (code IS NOT NULL OR procedure IN (SELECT id FROM trust.pub_procedure"
+    " WHERE state IN ('published', 'rechecking', 'investigating')))",
+    _LOOKED,
+)
+
+
+def look_through_registrations(
+    tx: Tx, *, look: Look, parties: Sequence[trust.PartyId] | None
+) -> Looked[Registration]:
+    """This will look through what these parties applied for or keep, or all (None).
+
+    Columns: title, code, kind, applicant, state (for `read_standing`), until, applied,
+    coded (yes, no). Raises
+    AccessDenied.
+    """
+    for one in (None,) if parties is None else parties:
+        if not trust.is_allowed(tx, trust.Action.READ, trust.Kind.REGISTRATION, owner=one):
+            raise trust.AccessDenied(
+                action=trust.Action.READ.value, kind=trust.Kind.REGISTRATION.value
+            )
+    own = None if parties is None else list(parties)
+    found = REGISTRATIONS.look(tx, _OF_PARTIES, look, parties=own)
+    return Looked(items=_stated(tx, found.items), total=found.total)
+
+
+def look_through_published(tx: Tx, *, look: Look) -> Looked[Registration]:
+    """This will look through what is in publicity or was coded; open to everyone.
+
+    Columns as of `look_through_registrations`.
+    """
+    found = REGISTRATIONS.look(tx, _OF_PUBLIC, look)
+    return Looked(items=_stated(tx, found.items), total=found.total)
+
+
+def read_standing(said: str) -> RegistrationState:
+    """This will give the state that a value of the column `state` of a list stands for."""
+    kind, _, state = said.partition(" ")
+    return state_in(RegistrationKind(kind), state)
+
+
+def find_filed(tx: Tx, *, subjects: Sequence[str]) -> frozenset[str]:
+    """This will say for which of these resources and products somebody applied."""
+    rows = tx.all(
+        "SELECT DISTINCT subject FROM rights.registration WHERE subject = ANY(%s)",
+        (list(subjects),),
+    )
+    return frozenset(row["subject"] for row in rows)
 
 
 def _page(tx: Tx, found: tuple[RegistrationRecord, ...], page: PageRequest) -> Page[Registration]:

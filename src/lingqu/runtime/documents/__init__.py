@@ -4,18 +4,16 @@
 A template declares its fields. `render` checks plain data against them, puts the words into place
 once, and has the same letter drawn as DOCX or PDF; the same data give the same bytes, so that a
 fact can hold their digest. What somebody typed is text everywhere and never part of a template.
+A `Paper` is what the platform says under its signature: `draw` puts the mark of a seal on it, and
+`check_file` tells whether a file is one, to the last byte.
 `write_sheet` and `read_sheet` keep tables with official column names, out and in again.
 """
 
 from __future__ import annotations
 
-import enum
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-
 from lingqu.runtime.documents.amounts import format_amount, spell_amount
+from lingqu.runtime.documents.checking import DrawingDiffers, check_file
+from lingqu.runtime.documents.drawing import Document, Format, draw, preview, render
 from lingqu.runtime.documents.fields import (
     BadCharacter,
     BadField,
@@ -27,14 +25,11 @@ from lingqu.runtime.documents.fields import (
 from lingqu.runtime.documents.fonts import FontMissing, Fonts, find_fonts
 from lingqu.runtime.documents.letters import (
     Form,
-    Template,
     TemplateMissing,
-    fill,
     find_templates,
     get_template,
-    sealed,
 )
-from lingqu.runtime.documents.pdf import GlyphMissing, write_pages, write_pdf
+from lingqu.runtime.documents.pdf import GlyphMissing
 from lingqu.runtime.documents.qr import QRTooLong, draw_png, draw_svg
 from lingqu.runtime.documents.sheets import (
     BadCell,
@@ -51,8 +46,7 @@ from lingqu.runtime.documents.sheets import (
     read_sheet,
     write_sheet,
 )
-from lingqu.runtime.documents.word import write_docx
-from lingqu.runtime.seals import PLACE_FOR_SEAL, Seal
+from lingqu.runtime.seals import Paper
 
 __all__ = (
     "BadCell",
@@ -64,6 +58,7 @@ __all__ = (
     "ColumnMissing",
     "ColumnUnknown",
     "Document",
+    "DrawingDiffers",
     "Field",
     "FieldKind",
     "FieldMissing",
@@ -74,13 +69,15 @@ __all__ = (
     "Format",
     "GlyphMissing",
     "NotASheet",
+    "Paper",
     "QRTooLong",
     "SheetColumn",
     "SheetLimits",
     "SheetReading",
     "SheetTooLarge",
-    "Template",
     "TemplateMissing",
+    "check_file",
+    "draw",
     "draw_png",
     "draw_svg",
     "find_fonts",
@@ -93,64 +90,3 @@ __all__ = (
     "spell_amount",
     "write_sheet",
 )
-
-
-class Format(enum.Enum):
-    """The file a document becomes."""
-
-    DOCX = "docx"
-    PDF = "pdf"
-
-
-_MEDIA_TYPES = {
-    Format.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    Format.PDF: "application/pdf",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """A file that was made: its bytes, their SHA-256 in hexadecimal, and what it is."""
-
-    template: str
-    title: str
-    format: Format
-    media_type: str
-    sha256: str
-    content: bytes
-
-
-def render(
-    template: str,
-    data: Mapping[str, object],
-    *,
-    to: Format,
-    fonts: Path | None = None,
-    seal: Seal = PLACE_FOR_SEAL,
-) -> Document:
-    """This will make a document from a template and plain data; the same input, the same bytes.
-
-    `seal` says what is printed under the text besides the place for the physical one, `fonts` is a
-    folder of further fonts for PDF. Raises TemplateMissing, FieldMissing, FieldUnknown, BadField,
-    BadCharacter; for PDF also FontMissing and GlyphMissing.
-    """
-    letter = sealed(fill(get_template(template), data), seal.mark(template, data))
-    content = write_pdf(letter, fonts=fonts) if to is Format.PDF else write_docx(letter)
-    return Document(
-        template=template,
-        title=letter.title,
-        format=to,
-        media_type=_MEDIA_TYPES[to],
-        sha256=hashlib.sha256(content).hexdigest(),
-        content=content,
-    )
-
-
-def preview(
-    template: str, data: Mapping[str, object], *, fonts: Path | None = None, dots: int = 96
-) -> tuple[bytes, ...]:
-    """This will draw each page of a document as PNG, to be shown before it is issued.
-
-    Raises as `render` for PDF.
-    """
-    return write_pages(fill(get_template(template), data), fonts=fonts, dots=dots)

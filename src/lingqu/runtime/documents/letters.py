@@ -19,6 +19,7 @@ from typing import Any
 
 from lingqu.kernel import errors
 from lingqu.runtime.documents.fields import Field, FieldKind, Filling, check_data
+from lingqu.runtime.seals import Mark
 
 _FOLDER = Path(__file__).parent / "templates"
 _PLACE = re.compile(r"\{([a-z_]+)(?:\.([a-z]+))?\}")
@@ -55,7 +56,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One piece of the body: `paragraph`, `heading`, `item`, `note`, `pairs` or `table`."""
+    """One piece of the body: `paragraph`, `heading`, `item`, `note`, `pairs`, `table` or `mark`."""
 
     kind: str
     text: str = ""
@@ -76,7 +77,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A document with every word in place, before it is drawn."""
+    """A document with every word in place, before it is drawn; `enclosed` travels in the file."""
 
     form: Form
     title: str
@@ -90,6 +91,7 @@ class Letter:
     copies: str
     link: str
     caption: str
+    enclosed: str = ""
 
 
 def _field(name: str, kind: str, zh: str, en: str, *, optional: bool = False) -> Field:
@@ -189,11 +191,12 @@ def fill(template: Template, data: Mapping[str, object]) -> Letter:
     )
 
 
-def sealed(letter: Letter, mark: str) -> Letter:
-    """This will put the words of a seal under the text of a letter; none change nothing."""
-    if not mark:
+def sealed(letter: Letter, mark: Mark) -> Letter:
+    """This will put the mark of a seal on a letter: words under its text, and what it encloses."""
+    if mark == Mark():
         return letter
-    return replace(letter, blocks=(*letter.blocks, Block(kind="note", text=mark)))
+    said = Block(kind="mark", text=mark.words)
+    return replace(letter, blocks=(*letter.blocks, said), enclosed=mark.enclosed.decode())
 
 
 def count_in_characters(number: int) -> str:

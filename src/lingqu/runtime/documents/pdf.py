@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A letter as PDF/A-2u, set by typst from one layout that reads nothing but its input."""
+"""A letter as PDF/A, set by typst from one layout that reads nothing but its input.
+
+PDF/A-2u; where the letter encloses its signed content as an attachment, PDF/A-3u, which is the
+same but for being allowed to.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ class GlyphMissing(errors.Rejected):
 
 
 def write_pdf(letter: Letter, *, fonts: Path | None = None) -> bytes:
-    """This will set the letter as PDF/A-2u; the same letter and fonts give the same bytes.
+    """This will set the letter as PDF/A; the same letter and fonts give the same bytes.
 
     Raises FontMissing or GlyphMissing.
     """
@@ -65,7 +69,7 @@ def _compile(
                 format=form,
                 ppi=dots,
                 sys_inputs={"letter": json.dumps(data, ensure_ascii=False)},
-                pdf_standards="a-2u" if form == "pdf" else [],
+                pdf_standards=_standard(letter) if form == "pdf" else [],
                 timestamp=0,
             )
     except typst.TypstError as error:
@@ -75,6 +79,10 @@ def _compile(
         raise GlyphMissing(character=f"U+{ord(found[1]):04X}") from None
     pages = made if isinstance(made, list) else [made]
     return tuple(page for page in pages if page is not None)
+
+
+def _standard(letter: Letter) -> Literal["a-2u", "a-3u"]:
+    return "a-3u" if letter.enclosed else "a-2u"
 
 
 def _object(plain: object) -> dict[str, object]:

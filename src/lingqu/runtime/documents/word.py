@@ -7,6 +7,7 @@ machine; the styles name those that an office has.
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import zipfile
@@ -36,6 +37,14 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _AWAY = str.maketrans({"{": "\ufdd0", "}": "\ufdd1"})
 _BACK = (("\ufdd0".encode(), b"{"), ("\ufdd1".encode(), b"}"))
 _CORE = "docProps/core.xml"
+ENCLOSED = "customXml/item1.xml"
+"""The part that holds the signed content, and what stands around it."""
+ENCLOSED_FORM = '<paper xmlns="urn:lingqu:paper:1">{}</paper>'
+_RELATIONS = "word/_rels/document.xml.rels"
+_RELATION = (
+    '<Relationship Id="rIdPaper" Type="http://schemas.openxmlformats.org/officeDocument/2006/'
+    'relationships/customXml" Target="../customXml/item1.xml"/></Relationships>'
+)
 
 
 def write_docx(letter: Letter) -> bytes:
@@ -90,7 +99,12 @@ def _settled(drawn: bytes, letter: Letter) -> bytes:
             elif name.endswith(".xml"):
                 for away, back in _BACK:
                     content = content.replace(away, back)
+            elif name == _RELATIONS and letter.enclosed:
+                content = content.replace(b"</Relationships>", _RELATION.encode())
             package.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+        if letter.enclosed:
+            held = ENCLOSED_FORM.format(base64.b64encode(letter.enclosed.encode()).decode())
+            package.writestr(zipfile.ZipInfo(ENCLOSED, _EPOCH), held)
     return out.getvalue()
 
 

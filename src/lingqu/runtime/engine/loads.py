@@ -93,9 +93,22 @@ class EntityByte:
 
     def sql(self) -> str:
         """This will write the expression with both pads to be bound."""
+        return self.byte_of(self.digest())
+
+    def digest(self) -> str:
+        """This will write the keyed hash itself, in hex, with both pads to be bound."""
         text = f"nullif(upper(trim({quoted(self.source)})), '')"
-        digest = f"sha256(?::BLOB || unhex(sha256(?::BLOB || encode({text}))))"
+        return f"sha256(?::BLOB || unhex(sha256(?::BLOB || encode({text}))))"
+
+    @staticmethod
+    def byte_of(digest: str) -> str:
+        """This will write the byte, given the expression of the keyed hash."""
         return f"CAST(CAST('0x' || {digest}[1:15] AS BIGINT) % 63 AS TINYINT)"
+
+    @staticmethod
+    def number_of(digest: str) -> str:
+        """This will write 60 other bits of the keyed hash as a BIGINT: who it is, to be counted."""
+        return f"CAST('0x' || {digest}[16:30] AS BIGINT)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

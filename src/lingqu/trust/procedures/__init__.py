@@ -53,9 +53,11 @@ from lingqu.trust.procedures.reads import (
     ProcedureView,
     Todo,
     Urgency,
+    find_procedure_codes,
     find_procedures,
     find_todos,
     get_procedure,
+    look_through_procedures,
 )
 from lingqu.trust.procedures.records import (
     Attachment,
@@ -96,6 +98,7 @@ __all__ = (
     "document_data",
     "find_charts",
     "find_documents",
+    "find_procedure_codes",
     "find_procedures",
     "find_todos",
     "fire_due_timers",
@@ -103,6 +106,7 @@ __all__ = (
     "forget_person",
     "get_procedure",
     "guard",
+    "look_through_procedures",
     "move_procedure",
     "name_participant",
     "open_procedure",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -29,18 +29,16 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """One document of a procedure, ready to be rendered: its template and the data for it.
+class Paper(documents.Paper):
+    """One document of a procedure: a paper, and which step of the procedure produced it.
 
-    `is_story` says that business time came from a demonstration clock; the letter says so too.
+    `is_story` says that business time came from a demonstration clock.
     """
 
     name: str
     label: Label
-    template: str
     procedure: ProcedureId
     step: str
-    data: Mapping[str, Plain]
     is_story: bool
 
 
@@ -56,7 +54,8 @@ def document_data(tx: Tx, *, procedure: ProcedureId, document: str) -> Paper:
     if known is None or not steps:
         raise DocumentNotFound(document=document[:60])
     step = steps[-1]
-    told = _Told(tx, view, table, step).all()
+    telling = _Told(tx, view, table, step)
+    told = telling.all()
     fields = documents.get_template(known.template).fields
     named = [field.name for field in fields if told.get(field.name) is not None]
     return Paper(
@@ -66,6 +65,8 @@ def document_data(tx: Tx, *, procedure: ProcedureId, document: str) -> Paper:
         procedure=procedure,
         step=step.id,
         data=MappingProxyType({name: told[name] for name in named}),
+        subject=procedure,
+        sealers=(telling.issuer(),),
         is_story=tx.clock == "story",
     )
 
@@ -94,7 +95,7 @@ class _Told:
         rule = rule_of(self._table, self._table.moves[step.move])
         opinion, reason = _lines(step.opinion), _lines(step.reason)
         told: dict[str, Plain] = {
-            "issuer": self._issuer(),
+            "issuer": self._name(self.issuer()),
             "number": f"{held.id[-8:]}-{step.ordinal}",
             "addressee": self._addressee(),
             "dated_on": _day(step.day),
@@ -113,7 +114,6 @@ class _Told:
             "findings": [*opinion] or None,
             "demands": [*(reason or opinion)] or None,
             "remedy": self._remedy(),
-            "contact": "演示时钟所制，不具效力" if self._tx.clock == "story" else None,
         }
         return told | self._deadline(_first(opinion) or held.title)
 
@@ -157,30 +157,30 @@ class _Told:
         earlier = [one for one in self._view.steps if one.ordinal < self._step.ordinal]
         return earlier[-1].day if earlier else local_day(self._view.procedure.opened_at)
 
-    def _issuer(self) -> str:
+    def issuer(self) -> PartyId:
         """Whose letter it is: the office that made the step; for a clock the one that was late."""
         if self._step.party is not None:
-            return self._name(self._step.party)
+            return self._step.party
         turn = self._table.states[self._step.source].turn
-        return self._player(turn) or self._name(self._view.procedure.owner)
+        return self._player(turn) or self._view.procedure.owner
 
     def _addressee(self) -> str:
         """Whom it concerns: whoever must act now, where that is somebody else; else the owner."""
         turn = self._table.states[self._step.target].turn
         if turn is not None and turn != self._step.role:
             found = self._player(turn)
-            if found is not None and found != self._issuer():
-                return found
+            if found is not None and found != self.issuer():
+                return self._name(found)
         return self._name(self._view.procedure.owner)
 
     def _remedy(self) -> str:
         above = {timer.escalates for timer in self._table.timers.values() if timer.escalates}
-        found = _first([name for role in sorted(above) if (name := self._player(role))])
-        return f"如有异议，可在收到本通知后向{found or self._issuer()}提出。"
+        found = _first([party for role in sorted(above) if (party := self._player(role))])
+        return f"如有异议，可在收到本通知后向{self._name(found or self.issuer())}提出。"
 
-    def _player(self, role: str | None) -> str | None:
+    def _player(self, role: str | None) -> PartyId | None:
         parts = [one for one in self._view.participants if one.role == role]
-        return _first([self._name(one.party) for one in parts if one.party is not None])
+        return _first([one.party for one in parts if one.party is not None])
 
     def _name(self, party: PartyId) -> str:
         return PARTIES.get(self._tx, party).name or party

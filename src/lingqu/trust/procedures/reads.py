@@ -13,6 +13,7 @@ from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx
 from lingqu.runtime.calendar import Calendar, local_day
+from lingqu.runtime.looking import Look, Looked
 from lingqu.trust.access import Action, Kind, PartyId, holdings, is_allowed
 from lingqu.trust.procedures import deadlines
 from lingqu.trust.procedures.charts import compiled_chart
@@ -260,15 +261,54 @@ def find_procedures(
             "subject": subject,
             "running": only_running,
             "moved_after": moved_after,
-            "all": is_allowed(tx, Action.READ, Kind.PROCEDURE),
-            "parties": _own_parties(tx, Action.READ),
-            "account": tx.caller.account,
+            **_sight(tx),
             "limit": page.size + 1,
         },
     )
     found = tuple(PROCEDURES.value(row) for row in rows[: page.size])
     more = len(rows) > page.size
     return Page(items=found, next=cursor(found[-1].id) if more else None)
+
+
+_SHELF = PROCEDURES.shelf(
+    """
+    WHERE (%(all)s OR owner = ANY(%(parties)s) OR EXISTS (
+        SELECT FROM trust.procedure_participant p
+        WHERE p.procedure = trust.procedure.id AND p.ended_at IS NULL
+            AND (p.account = %(account)s OR p.account IS NULL AND p.party = ANY(%(parties)s))))
+    """,
+    {
+        "title": "title",
+        "chart": "code",
+        "owner": "owner",
+        "state": "code || ' ' || state",
+        "standing": "CASE WHEN ended_at IS NULL THEN 'running' ELSE 'ended' END",
+        "opened": "opened_at",
+        "moved": "moved_at",
+    },
+)
+
+
+def look_through_procedures(tx: Tx, *, look: Look) -> Looked[Procedure]:
+    """This will look through the procedures the caller may see.
+
+    Columns: title, chart (its code), owner, state (code and state), standing (running, ended),
+    opened, moved.
+    """
+    return PROCEDURES.look(tx, _SHELF, look, **_sight(tx))
+
+
+def find_procedure_codes(tx: Tx) -> tuple[str, ...]:
+    """This will give the codes of the charts on which the caller may see a procedure."""
+    return _SHELF.values(tx, "chart", **_sight(tx))
+
+
+def _sight(tx: Tx) -> dict[str, object]:
+    return {
+        "all": is_allowed(tx, Action.READ, Kind.PROCEDURE),
+        "parties": _own_parties(tx, Action.READ),
+        "account": tx.caller.account,
+    }
 
 
 def _own_parties(tx: Tx, action: Action) -> list[str]:

@@ -13,6 +13,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from lingqu import gate, market, rights, trust
+from lingqu.errands import issue_paper
 from lingqu.gate import lists
 from lingqu.kernel.values import to_plain
 from lingqu.market import CommitmentKind
@@ -218,12 +219,12 @@ def _files(desk: Desk, tx: Tx, held: Listing) -> Iterator[tuple[str, bytes]]:
     """Each document that there is for a product, under its official name."""
     if held.certificate is not None:
         paper = market.certificate_paper(tx, held.id, link=f"{desk.base}{LISTINGS_PATH}/{held.id}")
-        yield "产品登记证书.pdf", _drawn(paper.template, paper.data)
+        yield "产品登记证书.pdf", _printed(desk, paper)
     registration = registry.find_by_code(tx, held.code)
-    sheet = registry.certificate_sheet(
+    proof = registry.certificate_paper(
         tx, registration.id, link=f"{desk.base}/rights/registry?code={held.code}"
     )
-    yield "公共数据资源登记凭证.pdf", _drawn(sheet.template, sheet.data)
+    yield "公共数据资源登记凭证.pdf", _printed(desk, proof)
     price = market.prices.find_price(tx, held.product)
     if price is not None and price.schedule is not None:
         plan = {
@@ -277,14 +278,13 @@ def _agreement(desk: Desk, held: Listing) -> dict[str, bytes]:
         for one in (held.grant_id, *reversed(grant.ancestors)):
             found = operation.find_agreement_of_grant(tx, one)
             if found is not None:
-                sheet = operation.agreement_sheet(tx, found.id)
-                return {"公共数据授权运营协议.pdf": _drawn(sheet.template, sheet.data)}
+                paper = operation.agreement_paper(tx, found.id)
+                return {"公共数据授权运营协议.pdf": _printed(desk, paper)}
     return {}
 
 
-def _drawn(template: str, data: object) -> bytes:
-    made: documents.Document = documents.render(template, data, to=documents.Format.PDF)  # type: ignore[arg-type]  # a mapping of plain values
-    return made.content
+def _printed(desk: Desk, paper: documents.Paper) -> bytes:
+    return issue_paper(desk.platform, paper, to=documents.Format.PDF).content
 
 
 SAMPLE = Act(

@@ -129,7 +129,9 @@ def console_page(desk: FromDesk, contract: FromPath[str]) -> Response[str]:
 
 
 @post(f"{CONTRACTS_PATH}/{{contract:str}}/console", sync_to_thread=True)
-def ask(desk: FromDesk, form: FromForm, contract: FromPath[str]) -> Response[str] | Response[bytes]:
+def ask(
+    desk: FromDesk, form: FromForm, contract: FromPath[str]
+) -> Response[str] | Response[bytes] | Redirect:
     """This will explain how a call would be decided, or make it: metered first, then answered."""
     desk.require()
     wanted = ContractId(contract)
@@ -151,6 +153,16 @@ def ask(desk: FromDesk, form: FromForm, contract: FromPath[str]) -> Response[str
         return _console(desk, wanted, refusal=refusal, **shown)
     shown["asked"] = request.subjects
     return _console(desk, wanted, **shown)
+
+
+@get(f"{CONTRACTS_PATH}/{{contract:str}}/console/{{call:str}}", sync_to_thread=True)
+def asked_page(desk: FromDesk, contract: FromPath[str], call: FromPath[str]) -> Response[str]:
+    """This will show a query that was asked: its place, how far it is, or its answer."""
+    desk.require()
+    with desk.reading() as tx:
+        held = market.get_contract(tx, ContractId(contract))
+        product = gate.get_product(tx, gate.ProductId(held.product))
+    return querying.show_asked(desk, held, product, gate.CallId(call))
 
 
 def _request(form: Form, held: market.Contract) -> gate.CallRequest:

@@ -49,10 +49,8 @@ def _about(desk: Desk, about: str, *fields: Field, danger: bool = False) -> Aske
     """An act about one contract, beside its present terms."""
     with desk.reading() as tx:
         held = market.get_contract(tx, ContractId(about))
-        names = desk.names(tx, {held.buyer, held.seller})
-    between = desk.text("ui.contract.between", buyer=names[held.buyer], seller=names[held.seller])
     return Asked(
-        trail=((PATH, desk.text("ui.contracts.title")), (f"{PATH}/{about}", between)),
+        trail=((PATH, desk.text("ui.contracts.title")), (f"{PATH}/{about}", held.title)),
         fields=fields,
         shown=(
             (desk.text("ui.contract.quota"), f"{held.quota:,}"),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -17,14 +18,15 @@ from lingqu.kernel.paging import PageRequest
 from lingqu.market import Contract, ContractId, ContractState, bills, settlement
 from lingqu.market.settlement import ChargeLine
 from lingqu.rights import quantities
-from lingqu.runtime import Tx, documents
+from lingqu.runtime import Tx
 from lingqu.runtime.calendar import local_day, parse_day
 from lingqu.ui import tables
 from lingqu.ui.forms import Form
 from lingqu.ui.pages.contract_acts import contract_links
 from lingqu.ui.pages.market import fee_lines, own_parties
+from lingqu.ui.papers import check_ending, paper_answer, papers_card
 from lingqu.ui.provided import FromDesk, FromForm
-from lingqu.ui.refusals import PageNotFound, status_of
+from lingqu.ui.refusals import status_of
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
 
@@ -68,12 +70,12 @@ def contract_list(desk: FromDesk) -> Response[Any]:
 def _columns(names: Mapping[str, str]) -> tuple[Column[Contract], ...]:
     return (
         Column[Contract](
-            name="id",
-            label="ui.contract.id",
-            value=lambda one: one.id,
-            show=Show.ID,
+            name="product",
+            label="ui.listing.product",
+            value=lambda one: one.title,
             href=lambda one: f"{PATH}/{one.id}",
         ),
+        Column[Contract](name="id", label="ui.contract.id", value=lambda one: one.id, show=Show.ID),
         Column[Contract](
             name="seller",
             label="ui.contract.seller",
@@ -168,14 +170,13 @@ def close(desk: FromDesk, form: FromForm, contract: FromPath[str]) -> Response[s
 
 @get(f"{PATH}/{{contract:str}}/document/{{ending:str}}", sync_to_thread=True)
 def document(desk: FromDesk, contract: FromPath[str], ending: FromPath[str]) -> Response[bytes]:
-    """This will print the contract as Word or PDF."""
+    """This will print the contract, or give its signed content."""
     desk.require()
-    wanted, to = ContractId(contract), _format(ending)
+    wanted = ContractId(contract)
+    check_ending(ending)
     with desk.reading() as tx:
         paper = market.contract_paper(tx, wanted)
-    made = documents.render(paper.template, paper.data, to=to)
-    name = f"合约-{wanted[-8:]}.{ending}"
-    return tables.file_answer(made.content, name=name, media_type=made.media_type)
+    return paper_answer(desk, paper, ending, name=f"合约-{wanted[-8:]}")
 
 
 @get(f"{PATH}/{{contract:str}}/bill/{{ending:str}}", sync_to_thread=True)
@@ -185,12 +186,13 @@ def bill(desk: FromDesk, contract: FromPath[str], ending: FromPath[str]) -> Resp
     wanted = ContractId(contract)
     with desk.reading() as tx:
         begins, ends = _period(desk, local_day(tx.now))
-        name = f"对账单-{wanted[-8:]}-{begins:%Y%m%d}.{ending}"
+        name = f"对账单-{wanted[-8:]}-{begins:%Y%m%d}"
         if ending == "xlsx":
             content = bills.write_calls(tx, contract=wanted, begins=begins, ends=ends)
-            return tables.file_answer(content, name=name, media_type=tables.XLSX)
-        made = bills.draw_bill(tx, contract=wanted, begins=begins, ends=ends, to=_format(ending))
-    return tables.file_answer(made.content, name=name, media_type=made.media_type)
+            return tables.file_answer(content, name=f"{name}.xlsx", media_type=tables.XLSX)
+        check_ending(ending)
+        paper = bills.bill_paper(tx, contract=wanted, begins=begins, ends=ends)
+    return paper_answer(desk, paper, ending, name=name)
 
 
 @post(f"{PATH}/{{contract:str}}/reconcile", sync_to_thread=True)
@@ -212,12 +214,6 @@ def reconcile(desk: FromDesk, form: FromForm, contract: FromPath[str]) -> Respon
         name = f"对账差异-{wanted[-8:]}.xlsx"
         return tables.file_answer(bills.write_differences(found), name=name, media_type=tables.XLSX)
     return _show(desk, wanted, reconciled=found)
-
-
-def _format(ending: str) -> documents.Format:
-    if ending not in {one.value for one in documents.Format}:
-        raise PageNotFound
-    return documents.Format(ending)
 
 
 def _period(desk: Desk, today: date) -> tuple[date, date]:
@@ -261,6 +257,7 @@ def _show(
     reconciled: bills.Reconciliation | None = None,
 ) -> Response[str]:
     mine = desk.require()
+    ask = dataclasses.replace(tables.ask_of(desk, _charge_columns()), words="", as_file=False)
     with desk.reading() as tx:
         held = market.get_contract(tx, contract)
         signatures = market.find_signatures(tx, contract)
@@ -271,7 +268,10 @@ def _show(
             if one.tree is rights.TreeName.PURPOSES
         }
         tally = settlement.get_tally(tx, contract)
-        charges = settlement.find_charges(tx, contract=contract, page=PageRequest(size=500)).items
+        rules = {one.value: desk.text(f"ui.charge_rule.{one.value}") for one in settlement.Rule}
+        charges = settlement.look_through_charges(
+            tx, contract=contract, look=tables.look_of(ask, said={"rule": rules})
+        )
         quotas = _quotas(tx, held)
         calls = _calls(tx, held)
         today = local_day(tx.now)
@@ -279,6 +279,8 @@ def _show(
             tx, trust.Action.OPERATE, trust.Kind.GRANT, owner=held.buyer
         )
         todo = contract_links(desk, tx, held)
+        paper = (f"{PATH}/{contract}/document/", desk.text("ui.contract.paper"))
+        papers = papers_card(desk, tx, contract, paper)
         sides = _sides(held, own_parties(tx, mine, trust.Kind.CONTRACT))
         bill = bills.get_bill(
             tx, contract=contract, begins=today.replace(day=1), ends=_next_month(today)
@@ -297,14 +299,11 @@ def _show(
         calls=calls,
         bill=bill,
         yuan=lambda minor: f"{tables.minor_units(minor, 2):,}",
-        view=tables.list_table(
-            desk,
-            tuple(reversed(charges)),
-            columns=_charge_columns(),
-            is_searched=False,
-            has_file=False,
+        view=tables.looked_table(
+            desk, charges, columns=_charge_columns(), ask=ask, is_searched=False, has_file=False
         ),
         sides=sides,
+        papers=papers,
         acts=todo,
         may_call=may_call,
         reconciled=reconciled,

@@ -50,6 +50,12 @@ class UnknownFieldKind(errors.Rejected):
     code = "ui.describe.unknown_kind"
 
 
+class NoDutyYet(errors.Conflict):
+    """A resource is described under a duty of its body, and there is none yet."""
+
+    code = "ui.describe.no_duty"
+
+
 @dataclass(slots=True, kw_only=True)
 class Typed:
     """What somebody typed or sent: the words, the rows of the fields, and what is wrong in which.
@@ -288,7 +294,9 @@ def _show(
 ) -> Response[Any]:
     duties = () if held is not None else describable(desk)
     if held is None and not duties:
-        raise PageNotFound
+        with desk.reading() as tx:
+            may = bool(desk.reach(tx, trust.Kind.RESOURCE, trust.Action.CREATE))
+        raise NoDutyYet if may else PageNotFound
     blank = dict.fromkeys((*_CELLS, "personal", "key"), "") | {"kind": FieldKind.TEXT.value}
     status = 422 if typed.problems else 200 if refusal is None else status_of(refusal)
     return desk.show(
@@ -323,7 +331,7 @@ def describable(desk: Desk) -> tuple[tuple[str, str], ...]:
                 )
         held = [one for one in found if mine[one.body]]
         names = desk.names(tx, {one.body for one in held})
-    return tuple((one.id, f"{one.item}（{names[one.body]}）") for one in held)
+    return tuple((one.id, desk.aside(one.item, names[one.body])) for one in held)
 
 
 def _options(desk: Desk, kinds: Any, label: str) -> tuple[tuple[str, str], ...]:

@@ -27,12 +27,10 @@ def edition_page(desk: FromDesk, contract: FromPath[str]) -> Response[str]:
     with desk.reading() as tx:
         held = market.get_contract(tx, wanted)
         found = market.find_editions(tx, wanted)
-        names = desk.names(tx, {held.buyer, held.seller})
-    between = desk.text("ui.contract.between", buyer=names[held.buyer], seller=names[held.seller])
     pairs = pairwise(found)
     return desk.show(
         "market/editions.html",
-        between=between,
+        name=held.title,
         base=f"{PATH}/{wanted}",
         editions=found,
         changes=tuple(

@@ -12,8 +12,7 @@ from lingqu import gate, market, trust
 from lingqu.gate.governance import Mode, QueryPolicy
 from lingqu.kernel import errors
 from lingqu.rights import registry
-from lingqu.runtime import Tx, documents
-from lingqu.ui import tables
+from lingqu.runtime import Tx
 from lingqu.ui.asking import find_resources
 from lingqu.ui.navigation import TRADING
 from lingqu.ui.pages import admission, product_acts
@@ -21,9 +20,9 @@ from lingqu.ui.pages.evidence import reason
 from lingqu.ui.pages.market import PATH, fee_lines, schedule_of
 from lingqu.ui.pages.offers import offer_acts
 from lingqu.ui.pages.querying import offered_modes
+from lingqu.ui.papers import check_ending, paper_answer, papers_card
 from lingqu.ui.policies import length_of, policy_words
 from lingqu.ui.provided import FromDesk
-from lingqu.ui.refusals import PageNotFound
 from lingqu.ui.rendering import Desk
 from lingqu.ui.terms import reader
 
@@ -53,6 +52,8 @@ def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
         schedule = schedule_of(tx, held.product)
         todo, waits = offer_acts(desk, tx, held)
         service = _service(desk, tx, others)
+        paper = (f"{PATH}/{held.id}/certificate/", held.certificate or "")
+        papers = None if held.certificate is None else papers_card(desk, tx, held.id, paper)
         words = (
             ()
             if policy is None
@@ -66,6 +67,7 @@ def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
         held=held,
         chain=admission.disclosed_chain(desk, held),
         service=service,
+        papers=papers,
         reveals=words,
         length=functools.partial(length_of, desk),
         acts=todo,
@@ -90,15 +92,12 @@ def listing_page(desk: FromDesk, listing: FromPath[str]) -> Response[str]:
 @get(f"{PATH}/{{listing:str}}/certificate/{{ending:str}}", sync_to_thread=True)
 def certificate(desk: FromDesk, listing: FromPath[str], ending: FromPath[str]) -> Response[bytes]:
     """This will print the product's certificate."""
-    if ending not in {one.value for one in documents.Format}:
-        raise PageNotFound
+    check_ending(ending)
     wanted = market.listings.ListingId(listing)
     with desk.reading() as tx:
         link = f"{desk.base}{PATH}/{wanted}"
         paper = market.certificate_paper(tx, wanted, link=link)
-    made = documents.render(paper.template, paper.data, to=documents.Format(ending))
-    name = f"产品登记证书-{wanted[-8:]}.{ending}"
-    return tables.file_answer(made.content, name=name, media_type=made.media_type)
+    return paper_answer(desk, paper, ending, name=f"产品登记证书-{wanted[-8:]}")
 
 
 def _service(desk: Desk, tx: Tx, resources: set[str]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from lingqu.runtime import Tx
 from lingqu.ui import tables
 from lingqu.ui.pages.ledger import amount
 from lingqu.ui.provided import FromDesk
-from lingqu.ui.rendering import Desk
+from lingqu.ui.rendering import Desk, clip
 from lingqu.ui.tables import Column, Filter, Option, Show
 
 PATH = "/market/listings"
@@ -55,7 +55,7 @@ def listing_list(desk: FromDesk) -> Response[Any]:
             label="ui.listing.title",
             value=lambda one: one.title,
             href=lambda one: f"{PATH}/{one.id}",
-            sub=lambda one: one.summary[:90],
+            sub=lambda one: clip(one.summary, 90),
         ),
         Column[market.listings.Listing](
             name="form",

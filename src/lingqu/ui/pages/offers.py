@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,14 +17,14 @@ from lingqu.market.listings import Listing, ListingId, ListingState, ObjectionId
 from lingqu.rights import registry
 from lingqu.runtime import Tx
 from lingqu.ui import tables
-from lingqu.ui.acts import Act, Asked, Field, Given, Input
+from lingqu.ui.acts import Act, Asked, Field, Given, Input, narrowed
 from lingqu.ui.asking import opinion_field, reason_field
 from lingqu.ui.pages.market import PATH as LISTINGS_PATH
 from lingqu.ui.pages.market import fee_lines, schedule_of
 from lingqu.ui.provided import FromDesk
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
-from lingqu.ui.things import Link, gather_own, my_party, parties_to_see, todo_of
+from lingqu.ui.things import Link, my_party, reach_of, todo_of
 
 PATH = "/market/offers"
 TONES = {
@@ -40,18 +41,6 @@ _OPEN = frozenset({ListingState.PUBLICIZED})
 def offer_list(desk: FromDesk) -> Response[Any]:
     """This will list the listings of the visitor's parties as seller or venue, in every state."""
     mine = desk.require()
-    with desk.reading() as tx:
-        found, is_cut = gather_own(
-            parties_to_see(tx, mine, trust.Kind.LISTING),
-            lambda page, party: listings.find_own_listings(tx, page=page, party=party),
-            key=lambda one: one.id,
-        )
-        names = desk.names(tx, {p for one in found for p in (one.seller, one.venue)})
-        may_apply = any(
-            trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.LISTING, owner=trust.PartyId(one))
-            for one in mine.parties or (mine.party,)
-        )
-    columns = _columns(names)
     filters = (
         Filter[Listing](
             name="state",
@@ -60,12 +49,27 @@ def offer_list(desk: FromDesk) -> Response[Any]:
                 Option(value=one.value, words=desk.text(f"ui.listing_state.{one.value}"))
                 for one in ListingState
             ),
-            of=lambda one: one.state.value,
         ),
     )
+    ask = tables.ask_of(desk, _columns({}), filters)
+    with desk.reading() as tx:
+        parties = functools.partial(desk.names, tx)
+        found = listings.look_through_listings(
+            tx,
+            look=tables.look_of(
+                ask, said={"seller": parties, "venue": parties, **tables.said_of(filters)}
+            ),
+            parties=reach_of(tx, mine, trust.Kind.LISTING),
+        )
+        names = parties({p for one in found.items for p in (one.seller, one.venue)})
+        may_apply = any(
+            trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.LISTING, owner=trust.PartyId(one))
+            for one in mine.parties or (mine.party,)
+        )
+    columns = _columns(names)
     title = desk.text("ui.offers.title")
     if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=title)
+        return tables.sheet(desk, found.items, columns=columns, name=title)
     return desk.show(
         "list.html",
         title=title,
@@ -73,7 +77,7 @@ def offer_list(desk: FromDesk) -> Response[Any]:
         trail=((LISTINGS_PATH, desk.text("ui.listings.title")),),
         rule="market.paradigm",
         actions=((*APPLY.link(desk), "btn-primary"),) if may_apply else (),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
+        view=tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
         none_title=desk.text("ui.offers.none"),
         none_text=desk.text("ui.offers.none_text"),
     )
@@ -159,16 +163,14 @@ def offer_acts(desk: Desk, tx: Tx, held: Listing) -> tuple[tuple[Link, ...], str
 def _ask_application(desk: Desk, _: str) -> Asked:
     with desk.reading() as tx:
         sellers = my_party(desk, tx, trust.Action.CREATE, trust.Kind.LISTING)
-        found, _cut = gather_own(
-            [trust.PartyId(one) for one, _ in sellers],
-            lambda page, party: registry.find_registrations(
-                tx, page=page, party=party, kind=registry.RegistrationKind.PRODUCT
-            ),
-            key=lambda one: one.id,
+        look = tables.look_for(desk, kind=registry.RegistrationKind.PRODUCT.value, coded="yes")
+        found = registry.look_through_registrations(
+            tx, look=look, parties=[trust.PartyId(one) for one, _ in sellers]
         )
         venues = tuple((str(one.party), one.name) for one in market.find_venues(tx))
-    coded = [one for one in found if one.code]
+    coded = found.items
     return Asked(
+        narrowed=narrowed(look, found),
         trail=((PATH, desk.text("ui.offers.title")),),
         fields=(
             Field(

@@ -22,13 +22,13 @@ from lingqu.rights.operation import (
     SelectionId,
     SelectionState,
 )
-from lingqu.runtime import Tx, documents
+from lingqu.runtime import Tx
 from lingqu.ui import tables
 from lingqu.ui.asking import find_resources, statement_rows
 from lingqu.ui.pages import operation_acts as acts
 from lingqu.ui.pages.procedures import PROCEDURES_PATH
+from lingqu.ui.papers import paper_answer, papers_card
 from lingqu.ui.provided import FromDesk
-from lingqu.ui.refusals import PageNotFound
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Show
 from lingqu.ui.terms import reader
@@ -38,7 +38,6 @@ from lingqu.ui.things import (
     Link,
     Step,
     Thing,
-    files_of,
     gather_own,
     id_cell,
     parties_to_see,
@@ -192,6 +191,10 @@ def scheme_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
         items = statement_rows(desk, tx, "operation.scheme_items", held.statements())
         resources = find_resources(tx, held.resources)
         todo = _scheme_acts(desk, tx, held, selections)
+        papers = papers_card(
+            desk, tx, wanted,
+            (f"{PATH}/schemes/{wanted}/document/", desk.text("ui.operation.scheme")),
+        )  # fmt: skip
     return show_thing(
         desk,
         Thing(
@@ -229,8 +232,8 @@ def scheme_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
                             id_cell(held.root, f"/rights/grants/{held.root}"),
                         ),
                     ),
-                    links=files_of(f"{PATH}/schemes/{held.id}/document", "docx", "pdf"),
                 ),
+                papers,
                 Card(
                     name="resources",
                     title=desk.text("ui.ask.resources"),
@@ -325,6 +328,10 @@ def agreement_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
         reading = reader(desk, tx, forms=(form,), parties=names)
         items = statement_rows(desk, tx, "operation.agreement_items", held.statements())
         todo, waits = _agreement_acts(desk, tx, held)
+        papers = papers_card(
+            desk, tx, held.id,
+            (f"{PATH}/agreements/{held.id}/document/", desk.text("ui.operation.agreement")),
+        )  # fmt: skip
     signed = tuple(
         Step(words=names.get(one.party, one.party), when=desk.when(one.at), tone="good",
              badge=desk.text("ui.thing.signed"))
@@ -367,8 +374,8 @@ def agreement_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
                     name="about-it",
                     title=desk.text("ui.thing.about"),
                     rows=tuple(rows),
-                    links=files_of(f"{PATH}/agreements/{held.id}/document", "docx", "pdf"),
                 ),
+                papers,
                 Card(name="terms", title=desk.text("ui.operation.terms"), rows=reading.parts(form)),
                 Card(
                     name="signatures",
@@ -410,8 +417,8 @@ def scheme_document(desk: FromDesk, about: FromPath[str], ending: FromPath[str])
     """This will print a scheme as Word or PDF."""
     desk.require()
     with desk.reading() as tx:
-        sheet = operation.scheme_sheet(tx, SchemeId(about))
-    return paper(sheet, ending, f"实施方案-{about[-8:]}")
+        paper = operation.scheme_paper(tx, SchemeId(about))
+    return paper_answer(desk, paper, ending, name=f"实施方案-{about[-8:]}")
 
 
 @get(f"{PATH}/agreements/{{about:str}}/document/{{ending:str}}", sync_to_thread=True)
@@ -421,16 +428,8 @@ def agreement_document(
     """This will print an agreement as Word or PDF."""
     desk.require()
     with desk.reading() as tx:
-        sheet = operation.agreement_sheet(tx, AgreementId(about))
-    return paper(sheet, ending, f"运营协议-{about[-8:]}")
-
-
-def paper(sheet: rights.Sheet, ending: str, name: str) -> Response[bytes]:
-    """This will draw a sheet as a file. Raises PageNotFound for an ending that is none."""
-    if ending not in {one.value for one in documents.Format}:
-        raise PageNotFound
-    made = documents.render(sheet.template, sheet.data, to=documents.Format(ending))
-    return tables.file_answer(made.content, name=f"{name}.{ending}", media_type=made.media_type)
+        paper = operation.agreement_paper(tx, AgreementId(about))
+    return paper_answer(desk, paper, ending, name=f"运营协议-{about[-8:]}")
 
 
 HANDLERS = (

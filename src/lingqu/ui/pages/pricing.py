@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from litestar import Response, get
@@ -15,6 +16,7 @@ from lingqu.kernel.paging import PageRequest
 from lingqu.market import prices
 from lingqu.market.prices import Price, PriceBasis, PriceId, PriceState
 from lingqu.runtime import Tx
+from lingqu.runtime.looking import Said
 from lingqu.trust import rulebook
 from lingqu.ui import tables
 from lingqu.ui.acts import Act, Asked, Field, Given, Input, Preview
@@ -27,10 +29,9 @@ from lingqu.ui.things import (
     Card,
     Cell,
     Thing,
-    gather_own,
     my_party,
     organizations,
-    parties_to_see,
+    reach_of,
     show_thing,
     todo_of,
 )
@@ -45,32 +46,15 @@ _TONES = {
 _COSTS = ("platform", "processing", "people", "acquisition", "period", "subsidies")
 
 
-def titles_of(tx: Tx, products: Any) -> Mapping[str, str]:
-    """This will give the titles of products by their ids, where the visitor may know them."""
-    found = {}
-    for one in {*products}:
-        try:
-            found[one] = gate.get_product(tx, gate.ProductId(one)).title
-        except errors.LingquError:
-            continue
-    return found
+def titles_of(tx: Tx, products: Iterable[str]) -> Mapping[str, str]:
+    """This will name products, as far as they are known here."""
+    return gate.find_titles(tx, products=sorted({*products}))
 
 
 @get(PATH, sync_to_thread=True)
 def price_list(desk: FromDesk) -> Response[Any]:
     """This will list the fees the visitor's parties propose, decide on or may see."""
     mine = desk.require()
-    with desk.reading() as tx:
-        parties = parties_to_see(tx, mine, trust.Kind.PRICE)
-        found, is_cut = gather_own(
-            parties or (None,),
-            lambda page, party: prices.find_prices(tx, page=page, party=party),
-            key=lambda one: one.id,
-        )
-        names = desk.names(tx, {one.seller for one in found})
-        titles = titles_of(tx, (one.product for one in found))
-        may_apply = _may_apply(tx, mine)
-    columns = _columns(desk, names, titles)
     filters = (
         Filter[Price](
             name="state",
@@ -79,12 +63,27 @@ def price_list(desk: FromDesk) -> Response[Any]:
                 Option(value=one.value, words=desk.text(f"ui.price_state.{one.value}"))
                 for one in PriceState
             ),
-            of=lambda one: one.state.value,
         ),
     )
+    ask = tables.ask_of(desk, _columns(desk, {}, {}), filters)
+    with desk.reading() as tx:
+        said: dict[str, Said] = {
+            "product": functools.partial(titles_of, tx),
+            "seller": functools.partial(desk.names, tx),
+            "basis": {one.value: desk.text(f"ui.price_basis.{one.value}") for one in PriceBasis},
+        }
+        found = prices.look_through_prices(
+            tx,
+            look=tables.look_of(ask, said=said | tables.said_of(filters)),
+            parties=reach_of(tx, mine, trust.Kind.PRICE) or None,
+        )
+        names = desk.names(tx, {one.seller for one in found.items})
+        titles = titles_of(tx, (one.product for one in found.items))
+        may_apply = _may_apply(tx, mine)
+    columns = _columns(desk, names, titles)
     title = desk.text("ui.prices.title")
     if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=title)
+        return tables.sheet(desk, found.items, columns=columns, name=title)
     apply = tuple(
         (*act.link(desk), css)
         for act, css in ((APPLY_TRIAL, "btn-primary"), (APPLY_FORMAL, "btn-quiet"))
@@ -96,7 +95,7 @@ def price_list(desk: FromDesk) -> Response[Any]:
         trail=(),
         rule="price.trial_until_full_year",
         actions=apply if may_apply else (),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
+        view=tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
         none_title=desk.text("ui.prices.none"),
         none_text=desk.text("ui.prices.none_text"),
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,12 +14,14 @@ from litestar.response import Redirect
 from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.kernel.charts import Chart, Timer, compile_chart
-from lingqu.runtime import Tx, documents, new_id
+from lingqu.runtime import Tx, new_id
 from lingqu.runtime.calendar import local_day
+from lingqu.runtime.looking import Said
 from lingqu.trust import procedures, rulebook
 from lingqu.trust.procedures import ParticipantId, Procedure, ProcedureId, ProcedureView
 from lingqu.ui import flows, tables
 from lingqu.ui.forms import Form
+from lingqu.ui.papers import check_ending, paper_answer, papers_card
 from lingqu.ui.provided import FromDesk, FromForm
 from lingqu.ui.refusals import FormIncomplete, PageNotFound, status_of
 from lingqu.ui.rendering import Desk, shorten
@@ -26,10 +29,9 @@ from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.uploads import ACCEPTED, keep_uploads, read_kept
 
 PROCEDURES_PATH = "/trust/procedures"
-_SIGNED = "json"
-"""The ending of a paper's content with its signature."""
 SUBJECT_PAGES = {
     "pty": "/trust/parties/{}",
+    "prc": "/trust/procedures/{}",
     "res": "/supply/resources/{}",
     "dty": "/supply/duties",
     "grt": "/rights/grants/{}",
@@ -68,15 +70,21 @@ def procedure_list(desk: FromDesk) -> Response[Any]:
     """This will list the procedures the visitor plays in or may see."""
     desk.require()
     with desk.reading() as tx:
-        found, is_cut = tables.gather(lambda page: procedures.find_procedures(tx, page=page))
         charts = {one.code: one for one in procedures.find_charts(tx)}
-        names = desk.names(tx, {one.owner for one in found})
-
-    columns, filters = _columns(desk, charts, names), _filters(desk, charts, found)
-    rows = tuple(reversed(found))
+        filters = _filters(desk, charts, procedures.find_procedure_codes(tx))
+        ask = tables.ask_of(desk, _columns(desk, charts, {}), filters)
+        said: dict[str, Said] = {
+            "owner": functools.partial(desk.names, tx),
+            "state": lambda there: {one: _state(desk, charts, *one.split(" ")) for one in there},
+        }
+        look = tables.look_of(ask, said=tables.said_of(filters) | said)
+        found = procedures.look_through_procedures(tx, look=look)
+        names = desk.names(tx, {one.owner for one in found.items})
+    columns = _columns(desk, charts, names)
     if tables.wants_file(desk):
-        name = desk.text("ui.procedures.title")
-        return tables.listed_sheet(desk, rows, columns=columns, filters=filters, name=name)
+        return tables.sheet(
+            desk, found.items, columns=columns, name=desk.text("ui.procedures.title")
+        )
     return desk.show(
         "list.html",
         title=desk.text("ui.procedures.title"),
@@ -84,7 +92,7 @@ def procedure_list(desk: FromDesk) -> Response[Any]:
         trail=(),
         rule=None,
         actions=((f"{PROCEDURES_PATH}/new", desk.text("ui.filing.title"), "btn-primary"),),
-        view=tables.list_table(desk, rows, columns=columns, filters=filters, is_cut=is_cut),
+        view=tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
         none_title=desk.text("ui.procedures.none"),
         none_text=desk.text("ui.procedures.none_text"),
     )
@@ -93,10 +101,6 @@ def procedure_list(desk: FromDesk) -> Response[Any]:
 def _columns(
     desk: Desk, charts: Mapping[str, Chart], names: Mapping[str, str]
 ) -> tuple[Column[Procedure], ...]:
-    def state(one: Procedure) -> str:
-        known = charts[one.code].states
-        return next((desk.label(s.label) for s in known if s.name == one.state), one.state)
-
     return (
         Column[Procedure](
             name="title",
@@ -113,7 +117,7 @@ def _columns(
         Column[Procedure](
             name="state",
             label="ui.party.state",
-            value=state,
+            value=lambda one: _state(desk, charts, one.code, one.state),
             tone=lambda one: "" if one.ended_at is None else "good",
         ),
         Column[Procedure](
@@ -131,18 +135,21 @@ def _columns(
     )
 
 
+def _state(desk: Desk, charts: Mapping[str, Chart], code: str, state: str) -> str:
+    known = charts[code].states
+    return next((desk.label(one.label) for one in known if one.name == state), state)
+
+
 def _filters(
-    desk: Desk, charts: Mapping[str, Chart], found: Sequence[Procedure]
+    desk: Desk, charts: Mapping[str, Chart], codes: Sequence[str]
 ) -> tuple[Filter[Procedure], ...]:
     return (
         Filter[Procedure](
             name="chart",
             label=desk.text("ui.procedure.chart"),
             options=tuple(
-                Option(value=code, words=desk.label(charts[code].label))
-                for code in sorted({one.code for one in found})
+                Option(value=code, words=desk.label(charts[code].label)) for code in codes
             ),
-            of=lambda one: one.code,
         ),
         Filter[Procedure](
             name="standing",
@@ -151,7 +158,6 @@ def _filters(
                 Option(value="running", words=desk.text("ui.procedure.running")),
                 Option(value="ended", words=desk.text("ui.procedure.ended")),
             ),
-            of=lambda one: "running" if one.ended_at is None else "ended",
         ),
     )
 
@@ -222,24 +228,10 @@ def document(
 ) -> Response[bytes]:
     """This will give a paper of the procedure as Word or PDF, or its content as it is signed."""
     desk.require()
-    if ending not in {_SIGNED, *(one.value for one in documents.Format)}:
-        raise PageNotFound
+    check_ending(ending)
     with desk.reading() as tx:
         paper = procedures.document_data(tx, procedure=ProcedureId(procedure), document=document)
-    seal = desk.platform.seal
-    if ending == _SIGNED:
-        name = f"{paper.label.zh}-{paper.procedure[-8:]}.{_SIGNED}"
-        content = seal.sign(paper.template, paper.data)
-        return tables.file_answer(content, name=name, media_type="application/json")
-    made = documents.render(
-        paper.template,
-        paper.data,
-        to=documents.Format(ending),
-        fonts=desk.platform.settings.fonts_dir,
-        seal=seal,
-    )
-    name = f"{paper.label.zh}-{paper.procedure[-8:]}.{ending}"
-    return tables.file_answer(made.content, name=name, media_type=made.media_type)
+    return paper_answer(desk, paper, ending, name=f"{paper.label.zh}-{paper.procedure[-8:]}")
 
 
 @get(f"{PROCEDURES_PATH}/{{procedure:str}}/files/{{attachment:str}}", sync_to_thread=True)
@@ -267,7 +259,13 @@ def show_procedure(
     """This will show one procedure whole, with what was refused and what was typed."""
     with desk.reading() as tx:
         view = procedures.get_procedure(tx, procedure)
-        papers = procedures.find_documents(tx, procedure=procedure)
+        papers = papers_card(
+            desk, tx, procedure,
+            *(
+                (f"{PROCEDURES_PATH}/{procedure}/documents/{one.name}/", desk.label(one.label))
+                for one in procedures.find_documents(tx, procedure=procedure)
+            ),
+        )  # fmt: skip
         parties = {one.party for one in view.participants} | {one.party for one in view.steps}
         names = desk.names(tx, {view.procedure.owner, *parties})
         nameable, people = _nameable(tx, view)
@@ -296,7 +294,7 @@ def show_procedure(
         papers=papers,
         terms={one.name: lengths(chart, one.target) for one in view.choices},
         nameable=tuple(
-            (f"{role}/{party}", f"{_role(desk, chart, role)}（{names.get(party, party)}）")
+            (f"{role}/{party}", desk.aside(_role(desk, chart, role), names.get(party, party)))
             for role, party in nameable
         ),
         people=people,

@@ -3,23 +3,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
 from lingqu import gate, rights, supply, trust
 from lingqu.gate import Form, ProductId
 from lingqu.gate.governance import QueryPolicy
 from lingqu.kernel import errors
+from lingqu.kernel.values import Plain, to_plain
 from lingqu.runtime import Tx
-from lingqu.ui.acts import Act, Asked, Field, Given, Input, Preview
+from lingqu.runtime.yamls import read_yaml, write_yaml
+from lingqu.ui.acts import Act, Asked, Edited, Editor, Field, Given, Input, Preview
 from lingqu.ui.asking import resources_of
 from lingqu.ui.drafting import draft_policy
-from lingqu.ui.policies import policy_text, policy_words
+from lingqu.ui.editing import rows_of
+from lingqu.ui.policies import policy_words, try_questions
+from lingqu.ui.policy_forms import (
+    EDITED,
+    TEXT,
+    Sections,
+    make_editor,
+    read_edited,
+    rework,
+    sections_of,
+)
 from lingqu.ui.rendering import Desk
 
 PATH = "/gate/products"
-_QUESTIONS = 2
 _POLICY_MOST = 60_000
 
 
@@ -43,11 +52,11 @@ def _form_of(desk: Desk) -> Form:
         return Form.VERIFICATION
 
 
-def _columns(tx: Tx, grant: rights.Grant) -> tuple[tuple[str, str], ...]:
+def _columns(desk: Desk, tx: Tx, grant: rights.Grant) -> tuple[tuple[str, str], ...]:
     form = rights.read_form(grant.effective)
     allowed = form.fields
     return tuple(
-        (f"{one.id}.{column.name}", f"{one.title} · {column.label}（{column.name}）")
+        (f"{one.id}.{column.name}", f"{one.title} · {desk.aside(column.label, column.name)}")
         for one in resources_of(tx, form)
         for column in supply.read_fields(one)
         if allowed is None or f"{one.id}.{column.name}" in allowed
@@ -61,32 +70,22 @@ def _draft(tx: Tx, grant: rights.Grant) -> gate.Policy | None:
 
 
 def _policy_fields(
-    desk: Desk, form: Form, columns: tuple[tuple[str, str], ...], known: gate.Policy | None
+    form: Form, columns: tuple[tuple[str, str], ...], known: gate.Policy | None
 ) -> tuple[Field, ...]:
+    """The fields of a policy, where it is simple enough to have no editor of its own."""
+    if form in EDITED:
+        return ()
+    found = _count_fields(columns)
+    if form is Form.OPEN_FILE:
+        found = (
+            Field(name="columns", show=Input.SEVERAL, label="ui.ask.open_columns",
+                  options=columns, refusals=("gate.policy", "gate.product.outside")),
+        )  # fmt: skip
     values = {} if known is None else _values(known)
-    match form:
-        case Form.VERIFICATION:
-            found = _verification_fields(desk, columns)
-        case Form.COUNT:
-            found = _count_fields(columns)
-        case Form.OPEN_FILE:
-            found = (
-                Field(name="columns", show=Input.SEVERAL, label="ui.ask.open_columns",
-                      options=columns, refusals=("gate.policy", "gate.product.outside")),
-            )  # fmt: skip
-        case Form.QUERY:
-            found = ()
-    is_query = form is Form.QUERY
     underneath = Field(
-        name="policy",
-        show=Input.CODE,
-        required=is_query,
-        rows=24 if is_query else 6,
-        most=_POLICY_MOST,
-        hint="ui.ask.policy_query.hint" if is_query else "ui.ask.policy.hint",
-        value="" if known is None or _is_plain(known) else policy_text(known),
-        refusals=("gate.policy",),
-    )
+        name=TEXT, show=Input.CODE, required=False, rows=6, most=_POLICY_MOST,
+        hint="ui.ask.policy.hint", refusals=("gate.policy", "runtime.yaml"),
+    )  # fmt: skip
     return (*(_valued(one, values) for one in found), underneath)
 
 
@@ -98,62 +97,6 @@ def _valued(one: Field, values: Mapping[str, str]) -> Field:
         value=values[one.name], required=one.required, most=one.most, rows=one.rows,
         refusals=one.refusals, plain=one.plain,
     )  # fmt: skip
-
-
-def _verification_fields(desk: Desk, columns: tuple[tuple[str, str], ...]) -> tuple[Field, ...]:
-    kinds = tuple((one.value, desk.text(f"ui.characters.{one.value}")) for one in gate.Characters)
-    ways = tuple((one.value, desk.text(f"ui.matching.{one.value}")) for one in gate.Matching)
-    found = [
-        Field(name="characters", show=Input.CHOICE, options=kinds),
-        Field(name="shortest", show=Input.NUMBER, most=4, value="6", refusals=("gate.policy.bad",)),
-        Field(name="longest", show=Input.NUMBER, most=4, value="18"),
-    ]
-    for number in range(_QUESTIONS):
-        found += [
-            Field(
-                name=f"question_{number}",
-                label="ui.ask.question",
-                hint="ui.ask.question.hint",
-                required=number == 0,
-                most=60,
-                value="valid" if number == 0 else "",
-            ),
-            Field(
-                name=f"key_{number}",
-                show=Input.CHOICE,
-                label="ui.ask.key_column",
-                required=number == 0,
-                options=columns,
-                refusals=("gate.product.outside",) if number == 0 else (),
-            ),
-            Field(
-                name=f"value_{number}",
-                show=Input.CHOICE,
-                label="ui.ask.value_column",
-                hint="ui.ask.value_column.hint",
-                required=False,
-                options=columns,
-            ),
-            Field(
-                name=f"matching_{number}",
-                show=Input.CHOICE,
-                label="ui.ask.matching",
-                options=ways,
-                required=False,
-                value=gate.Matching.EXACT.value,
-            ),
-        ]
-    found += [
-        Field(name="once", show=Input.CHOICE, required=False, hint="ui.ask.once.hint",
-              options=columns),
-        Field(name="tells_unknown", show=Input.CHECK, required=False),
-        Field(name="limit_values", show=Input.NUMBER, required=False, most=6, value="3"),
-        Field(name="limit_days", show=Input.NUMBER, required=False, most=4, value="30"),
-        Field(name="sample_least", show=Input.NUMBER, required=False, most=6, value="20"),
-        Field(name="sample_most", show=Input.NUMBER, required=False, most=6, value="200"),
-        Field(name="sample_altogether", show=Input.NUMBER, required=False, most=6, value="400"),
-    ]  # fmt: skip
-    return tuple(found)
 
 
 def _count_fields(columns: tuple[tuple[str, str], ...]) -> tuple[Field, ...]:
@@ -173,69 +116,14 @@ def _pair(given: Given, name: str) -> tuple[str, str]:
     return resource, column
 
 
-def read_form(given: Given, form: Form) -> gate.Policy:
-    """This will read a policy: the JSON underneath where it was written, else the fields."""
-    written = given.maybe("policy")
+def read_form(given: Given, form: Form, sections: Sections) -> gate.Policy:
+    """This will read a policy: the text underneath where it was written, else the inputs."""
+    if form in EDITED:
+        return read_edited(given.desk, form, sections, given.form.fields)
+    written = given.maybe(TEXT)
     if written is not None:
-        try:
-            plain = json.loads(written)
-        except (ValueError, RecursionError):
-            raise given.refused("policy") from None
-        return gate.parse_policy(form, plain)
-    match form:
-        case Form.VERIFICATION:
-            return _read_verification(given)
-        case Form.COUNT:
-            return _read_count(given)
-        case Form.OPEN_FILE:
-            return _read_open_file(given)
-        case Form.QUERY:
-            # Roles and grids are told by the policy's text alone.
-            raise given.refused("policy")
-
-
-def _read_verification(given: Given) -> gate.VerificationPolicy:
-    predicates = []
-    for number in range(_QUESTIONS):
-        name = given.maybe(f"question_{number}")
-        if name is None:
-            continue
-        resource, key = _pair(given, f"key_{number}")
-        value = given.maybe(f"value_{number}")
-        once = given.maybe("once") if number == 0 else None
-        if value is not None and value.partition(".")[0] != resource:
-            raise given.refused(f"value_{number}")
-        column = None if value is None else value.partition(".")[2]
-        predicates.append(
-            gate.Predicate(
-                name=name,
-                yes=(gate.Relation(resource=resource, key=key, value=column),),
-                once=()
-                if once is None
-                else (gate.Relation(resource=once.partition(".")[0], key=once.partition(".")[2]),),
-                matching=given.choice(f"matching_{number}", gate.Matching),
-            )
-        )
-    values, least = given.number_or_none("limit_values"), given.number_or_none("sample_least")
-    return gate.VerificationPolicy(
-        subject=gate.SubjectShape(
-            characters=given.choice("characters", gate.Characters),
-            shortest=given.number("shortest"),
-            longest=given.number("longest"),
-        ),
-        predicates=tuple(predicates),
-        tells_unknown=given.maybe("tells_unknown") is not None,
-        enumeration=None
-        if not values
-        else gate.Enumeration(values=values, days=given.number("limit_days")),
-        sample=None
-        if not least
-        else gate.Sample(
-            least=least,
-            most=given.number("sample_most"),
-            altogether=given.number("sample_altogether"),
-        ),
-    )
+        return gate.parse_policy(form, read_yaml(written))
+    return _read_count(given) if form is Form.COUNT else _read_open_file(given)
 
 
 def _read_count(given: Given) -> gate.CountPolicy:
@@ -274,55 +162,51 @@ def _values(known: gate.Policy) -> dict[str, str]:
         }
     if isinstance(known, gate.OpenFilePolicy):
         return {"columns": " ".join(f"{known.resource}.{one}" for one in known.columns)}
-    if isinstance(known, QueryPolicy):
-        return {}
-    found: dict[str, Any] = {
-        "characters": known.subject.characters.value,
-        "shortest": str(known.subject.shortest),
-        "longest": str(known.subject.longest),
-        "tells_unknown": "yes" if known.tells_unknown else "",
-        "limit_values": "" if known.enumeration is None else str(known.enumeration.values),
-        "limit_days": "" if known.enumeration is None else str(known.enumeration.days),
-        "sample_least": "" if known.sample is None else str(known.sample.least),
-        "sample_most": "" if known.sample is None else str(known.sample.most),
-        "sample_altogether": "" if known.sample is None else str(known.sample.altogether),
-    }
-    for number, one in enumerate(known.predicates[:_QUESTIONS]):
-        first = one.yes[0]
-        found[f"question_{number}"] = one.name
-        found[f"key_{number}"] = f"{first.resource}.{first.key}"
-        found[f"matching_{number}"] = one.matching.value
-        if first.value is not None:
-            found[f"value_{number}"] = f"{first.resource}.{first.value}"
-        if number == 0 and one.once:
-            found["once"] = f"{one.once[0].resource}.{one.once[0].key}"
-    return found
-
-
-def _is_plain(known: gate.Policy) -> bool:
-    """Whether the fields can say all of a policy; else the JSON underneath is edited."""
-    if not isinstance(known, gate.VerificationPolicy):
-        return not isinstance(known, QueryPolicy)
-    if known.combined or known.personal or len(known.predicates) > _QUESTIONS:
-        return False
-    if known.enumeration is not None and known.enumeration.subjects is not None:
-        return False
-    return all(
-        len(one.yes) == 1
-        and not one.yes[0].prefix
-        and not one.evidence
-        and one.separator == "/"
-        and one.measure is None
-        and len(one.once) <= (1 if number == 0 else 0)
-        and not any(was.prefix or was.value for was in one.once)
-        for number, one in enumerate(known.predicates)
-    )
+    return {}
 
 
 def _told(desk: Desk, policy: gate.Policy) -> Preview:
     with desk.reading() as tx:
         lines = policy_words(desk, policy, column_words(tx, policy))
-    return Preview(lines=lines, code=policy_text(policy))
+    tried = () if not isinstance(policy, QueryPolicy) else try_questions(desk, policy)
+    return Preview(lines=lines, code=write_yaml(gate.tell_policy(policy)), tried=tried)
+
+
+def _sections(desk: Desk, tx: Tx, form: Form, grant: rights.Grant) -> Sections:
+    terms = rights.read_form(grant.effective)
+    return sections_of(
+        desk,
+        form,
+        resources=tuple((str(one.id), one.title) for one in resources_of(tx, terms)),
+        columns=_columns(desk, tx, grant),
+    )
+
+
+def _reworked(
+    desk: Desk, form: Form, grant: rights.Grant, fields: Mapping[str, str], what: str
+) -> Mapping[str, str]:
+    with desk.reading() as tx:
+        sections = _sections(desk, tx, form, grant)
+
+        def missing(typed: Mapping[str, str], path: str) -> tuple[Mapping[str, Plain], ...]:
+            return _missing(tx, grant, typed, path)
+
+        return rework(form, sections, fields, what, missing)
+
+
+def _missing(
+    tx: Tx, grant: rights.Grant, typed: Mapping[str, str], path: str
+) -> tuple[Mapping[str, Plain], ...]:
+    """The columns a table's resource has and the form does not name yet, the strictest roles."""
+    resource = typed.get(f"{path.rpartition('.')[0]}.resource", "")
+    known = {typed.get(f"{path}.{number}.name", "") for number in rows_of(typed, path)}
+    terms = rights.read_form(grant.effective)
+    mine = [one for one in resources_of(tx, terms) if one.id == resource]
+    drafted = draft_policy(tx, mine, terms.fields)
+    if drafted is None:
+        return ()
+    rows = [to_plain(one) for one in drafted.tables[0].columns if one.name not in known]
+    return tuple(one for one in rows if isinstance(one, dict))
 
 
 # -- acts -----------------------------------------------------------------------------------------
@@ -332,23 +216,38 @@ def _ask_definition(desk: Desk, about: str) -> Asked:
     form = _form_of(desk)
     with desk.reading() as tx:
         grant = rights.get_grant(tx, rights.GrantId(about))
-        columns = _columns(tx, grant)
-        draft = _draft(tx, grant) if form is Form.QUERY else None
+        columns = _columns(desk, tx, grant)
         names = desk.names(tx, {grant.holder})
-    others = tuple(
+    kinds = tuple(
         (f"{DEFINE.href(about)}?form={one.value}", desk.text(f"ui.product_form.{one.value}"))
         for one in Form
     )
+    grant_page = (
+        f"/rights/grants/{about}",
+        desk.text(
+            "ui.grant.of",
+            holder=names[grant.holder],
+            kind=desk.text(f"rights.kind.{grant.kind.value}"),
+        ),
+    )
     return Asked(
         about=desk.text(f"ui.product_form.{form.value}"),
-        trail=((PATH, desk.text("ui.products.title")), *others),
+        trail=((PATH, desk.text("ui.products.title")), grant_page),
+        kinds=kinds,
         shown=((desk.text("ui.listing.seller"), names[grant.holder]),),
         fields=(
             Field(name="title", refusals=("gate.product.bad",)),
             Field(name="summary", show=Input.AREA, most=1000),
-            *_policy_fields(desk, form, columns, draft),
+            *_policy_fields(form, columns, None),
         ),
     )
+
+
+def _read_new(desk: Desk, given: Given, about: str) -> gate.Policy:
+    form = _form_of(desk)
+    with desk.reading() as tx:
+        sections = _sections(desk, tx, form, rights.get_grant(tx, rights.GrantId(about)))
+    return read_form(given, form, sections)
 
 
 def _define(desk: Desk, command: trust.CommandId, given: Given, about: str) -> str:
@@ -361,43 +260,86 @@ def _define(desk: Desk, command: trust.CommandId, given: Given, about: str) -> s
         form=form,
         title=given.text("title"),
         summary=given.text("summary"),
-        policy=read_form(given, form),
+        policy=_read_new(desk, given, about),
     )
     return f"{PATH}/{product}"
 
 
-def _preview_definition(desk: Desk, given: Given, _: str) -> Preview:
-    return _told(desk, read_form(given, _form_of(desk)))
+def _preview_definition(desk: Desk, given: Given, about: str) -> Preview:
+    return _told(desk, _read_new(desk, given, about))
 
 
-def _product(desk: Desk, about: str) -> gate.Product:
+def _edit_definition(desk: Desk, about: str, edited: Edited) -> Editor | None:
+    form = _form_of(desk)
+    if form not in EDITED:
+        return None
     with desk.reading() as tx:
-        return gate.get_product(tx, ProductId(about))
+        grant = rights.get_grant(tx, rights.GrantId(about))
+        sections = _sections(desk, tx, form, grant)
+        known = _draft(tx, grant) if form is Form.QUERY else None
+    return make_editor(form, sections, edited, known)
+
+
+def _rework_definition(
+    desk: Desk, about: str, fields: Mapping[str, str], what: str
+) -> Mapping[str, str]:
+    with desk.reading() as tx:
+        grant = rights.get_grant(tx, rights.GrantId(about))
+    return _reworked(desk, _form_of(desk), grant, fields, what)
+
+
+def _product(desk: Desk, about: str) -> tuple[gate.Product, rights.Grant]:
+    with desk.reading() as tx:
+        held = gate.get_product(tx, ProductId(about))
+        return held, rights.get_grant(tx, held.grant_id)
 
 
 def _ask_revision(desk: Desk, about: str) -> Asked:
+    held, grant = _product(desk, about)
     with desk.reading() as tx:
-        held = gate.get_product(tx, ProductId(about))
-        columns = _columns(tx, rights.get_grant(tx, held.grant_id))
+        columns = _columns(desk, tx, grant)
     return Asked(
         about=held.title,
         trail=((PATH, desk.text("ui.products.title")), (f"{PATH}/{about}", held.title)),
-        fields=_policy_fields(desk, held.form, columns, gate.policy_of(held)),
+        fields=_policy_fields(held.form, columns, gate.policy_of(held)),
     )
 
 
+def _read_next(desk: Desk, given: Given, about: str) -> gate.Policy:
+    held, grant = _product(desk, about)
+    with desk.reading() as tx:
+        sections = _sections(desk, tx, held.form, grant)
+    return read_form(given, held.form, sections)
+
+
 def _revise(desk: Desk, command: trust.CommandId, given: Given, about: str) -> str:
-    policy = read_form(given, _product(desk, about).form)
+    policy = _read_next(desk, given, about)
     desk.execute(command, gate.revise_product, product=ProductId(about), policy=policy)
     return f"{PATH}/{about}"
 
 
 def _preview_revision(desk: Desk, given: Given, about: str) -> Preview:
-    return _told(desk, read_form(given, _product(desk, about).form))
+    return _told(desk, _read_next(desk, given, about))
+
+
+def _edit_revision(desk: Desk, about: str, edited: Edited) -> Editor | None:
+    held, grant = _product(desk, about)
+    if held.form not in EDITED:
+        return None
+    with desk.reading() as tx:
+        sections = _sections(desk, tx, held.form, grant)
+    return make_editor(held.form, sections, edited, gate.policy_of(held))
+
+
+def _rework_revision(
+    desk: Desk, about: str, fields: Mapping[str, str], what: str
+) -> Mapping[str, str]:
+    held, grant = _product(desk, about)
+    return _reworked(desk, held.form, grant, fields, what)
 
 
 def _ask_withdrawal(desk: Desk, about: str) -> Asked:
-    held = _product(desk, about)
+    held, _ = _product(desk, about)
     return Asked(
         about=held.title,
         trail=((PATH, desk.text("ui.products.title")), (f"{PATH}/{about}", held.title)),
@@ -419,6 +361,8 @@ DEFINE = Act(
     ask=_ask_definition,
     do=_define,
     preview=_preview_definition,
+    edit=_edit_definition,
+    rework=_rework_definition,
 )
 REVISE = Act(
     name="revise_product",
@@ -428,6 +372,8 @@ REVISE = Act(
     ask=_ask_revision,
     do=_revise,
     preview=_preview_revision,
+    edit=_edit_revision,
+    rework=_rework_revision,
 )
 WITHDRAW = Act(
     name="withdraw_product",

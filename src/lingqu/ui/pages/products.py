@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,11 +11,12 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from lingqu import gate, rights, trust
-from lingqu.gate import Product, ProductId, publishing
+from lingqu import gate, rights, supply, trust
+from lingqu.gate import Product, ProductId, publishing, reveals
 from lingqu.kernel.paging import PageRequest
 from lingqu.rights import registry
 from lingqu.runtime import Tx, new_id
+from lingqu.runtime.looking import Said
 from lingqu.trust import jobs
 from lingqu.ui import tables
 from lingqu.ui.pages import product_acts as acts
@@ -23,9 +25,9 @@ from lingqu.ui.pages.works import PATH as WORKS_PATH
 from lingqu.ui.pages.works import TONES
 from lingqu.ui.policies import policy_text, policy_words
 from lingqu.ui.provided import FromDesk, FromForm
-from lingqu.ui.rendering import Desk, shorten
+from lingqu.ui.rendering import Desk, clip, shorten
 from lingqu.ui.tables import Column, Show
-from lingqu.ui.things import Card, Cell, Link, Step, Thing, gather_own, id_cell, show_thing
+from lingqu.ui.things import Card, Cell, Link, Step, Thing, id_cell, show_thing
 
 PATH = "/gate/products"
 _GRANTS = PageRequest(size=200)
@@ -39,19 +41,17 @@ def product_list(desk: FromDesk) -> Response[Any]:
     """This will list the products the visitor's parties offer, and the rights to make one under."""
     mine = desk.require()
     own = [trust.PartyId(one) for one in mine.parties or (mine.party,)]
+    ask = tables.ask_of(desk, _columns({}))
     with desk.reading() as tx:
         sees_all = trust.is_allowed(tx, trust.Action.READ, trust.Kind.GRANT)
-        found, is_cut = gather_own(
-            [None] if sees_all else list(own),
-            lambda page, party: gate.find_products(tx, page=page, owner=party),
-            key=lambda one: one.id,
-        )
-        names = desk.names(tx, {one.owner for one in found})
-        grounds = _grants_to_define(desk, tx, own, {one.grant_id for one in found})
+        look = tables.look_of(ask, said=_said(desk) | {"owner": functools.partial(desk.names, tx)})
+        found = gate.look_through_products(tx, look=look, owners=None if sees_all else own)
+        names = desk.names(tx, {one.owner for one in found.items})
+        grounds = _grants_to_define(desk, tx, own)
     columns = _columns(names)
     title = desk.text("ui.products.title")
     if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, name=title)
+        return tables.sheet(desk, found.items, columns=columns, name=title)
     return show_thing(
         desk,
         Thing(
@@ -62,7 +62,7 @@ def product_list(desk: FromDesk) -> Response[Any]:
                 Card(
                     name="products",
                     title=title,
-                    view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
+                    view=tables.looked_table(desk, found, columns=columns, ask=ask),
                     none=desk.text("ui.products.none"),
                 ),
                 Card(
@@ -77,6 +77,18 @@ def product_list(desk: FromDesk) -> Response[Any]:
     )
 
 
+def _said(desk: Desk) -> dict[str, Said]:
+    """How the columns of products read that hold codes."""
+    return {
+        "form": {one.value: desk.text(f"ui.product_form.{one.value}") for one in gate.Form},
+        "level": {str(one): desk.text(f"ui.level.{one}") for one in range(1, 6)},
+        "snapshot": {
+            "answers": desk.text("ui.product.answers"),
+            "none": desk.text("ui.product.no_snapshot"),
+        },
+    }
+
+
 def _columns(names: Mapping[str, str]) -> tuple[Column[Product], ...]:
     return (
         Column[Product](
@@ -84,7 +96,7 @@ def _columns(names: Mapping[str, str]) -> tuple[Column[Product], ...]:
             label="ui.listing.title",
             value=lambda one: one.title,
             href=lambda one: f"{PATH}/{one.id}",
-            sub=lambda one: one.summary[:90],
+            sub=lambda one: clip(one.summary, 90),
         ),
         Column[Product](
             name="form",
@@ -117,15 +129,14 @@ def _columns(names: Mapping[str, str]) -> tuple[Column[Product], ...]:
     )  # fmt: skip
 
 
-def _grants_to_define(
-    desk: Desk, tx: Tx, own: list[trust.PartyId], used: set[rights.GrantId]
-) -> tuple[Step, ...]:
+def _grants_to_define(desk: Desk, tx: Tx, own: list[trust.PartyId]) -> tuple[Step, ...]:
     """Living operating rights of the visitor's parties, those without a product first."""
     found = []
     for party in own:
         if not trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.PRODUCT, owner=party):
             continue
         grants = rights.find_grants(tx, page=_GRANTS, holder=party).items
+        used = gate.find_used_grants(tx, grants=[one.id for one in grants])
         lives = rights.find_lives(tx, grants=grants)
         for grant, life in zip(grants, lives, strict=True):
             if grant.kind is rights.GrantKind.OPERATING and life.alive:
@@ -188,11 +199,63 @@ def product_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
                     title=desk.text("ui.product.reveals"),
                     lead=desk.text("ui.product.reveals_text"),
                     lines=words,
+                    links=((f"{PATH}/{held.id}/reveals", desk.text("ui.reveals.link")),),
                 ),
                 Card(name="policy", title=desk.text("ui.product.policy"), code=policy_text(policy)),
             ),
             right=(*_beside(desk, held, names, snapshots), *_builds(desk, builds)),
             acts=tuple(todo),
+        ),
+    )
+
+
+@get(f"{PATH}/{{about:str}}/reveals", sync_to_thread=True)
+def reveals_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
+    """This will say what can be learnt from a product, alone and by all buyers together."""
+    desk.require()
+    with desk.reading() as tx:
+        held = gate.get_product(tx, ProductId(about))
+        told = reveals.reveal_product(tx, product=held.id, folder=desk.platform.asking.folder)
+        words = dict(acts.column_words(tx, gate.policy_of(held)))
+        names = {
+            one.resource: supply.get_resource(tx, supply.ResourceId(one.resource)).title
+            for one in told.datasets
+        }
+    said = reveals.explain_reveal(told, desk.visit.language, words)
+    return show_thing(
+        desk,
+        Thing(
+            title=desk.text("ui.reveals.title", title=held.title),
+            lead=desk.text("ui.reveals.lead"),
+            trail=((PATH, desk.text("ui.products.title")), (f"{PATH}/{held.id}", held.title)),
+            rule="market.paradigm",
+            left=tuple(
+                Card(
+                    name=f"{part}-{number}",
+                    title=desk.text(f"ui.reveals.{part}", resource=names[resource]),
+                    lines=lines,
+                )
+                for number, (resource, *both) in enumerate(said)
+                for part, lines in zip(("alone", "all"), both, strict=True)
+            ),
+            right=tuple(
+                Card(
+                    name=f"products-{number}",
+                    title=desk.text("ui.reveals.products", resource=names[one.resource]),
+                    steps=tuple(
+                        Step(
+                            words=product.title,
+                            when=desk.text(f"ui.product_form.{product.form.value}"),
+                            said=""
+                            if product.holders is None
+                            else desk.text("ui.reveals.holders", holders=product.holders),
+                            href=f"{PATH}/{product.product}",
+                        )
+                        for product in one.products
+                    ),
+                )
+                for number, one in enumerate(told.datasets)
+            ),
         ),
     )
 
@@ -288,4 +351,4 @@ def publish(desk: FromDesk, form: FromForm, about: FromPath[str]) -> Redirect:
     return desk.go(f"{WORKS_PATH}/{work}")
 
 
-HANDLERS = (product_list, product_page, publish_page, publish)
+HANDLERS = (product_list, product_page, reveals_page, publish_page, publish)

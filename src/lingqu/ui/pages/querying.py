@@ -8,24 +8,17 @@ same answer again, and free.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from litestar import Response
+from litestar.response import Redirect
 
 from lingqu import gate, market, rights
-from lingqu.gate import answers, sql
-from lingqu.gate.governance import (
-    Function,
-    GovernedColumn,
-    GovernedTable,
-    GridKind,
-    Mode,
-    QueryPolicy,
-    Role,
-)
+from lingqu.gate import answers, sql, underway
+from lingqu.gate.governance import GovernedTable, Mode, QueryPolicy
 from lingqu.gate.queries import GroupOf
 from lingqu.kernel import errors
 from lingqu.runtime import Tx, documents, new_id
@@ -33,13 +26,16 @@ from lingqu.ui import tables
 from lingqu.ui.acts import FieldRefused
 from lingqu.ui.asking import codes
 from lingqu.ui.forms import Form
+from lingqu.ui.pages.contracts import PATH as CONTRACTS_PATH
 from lingqu.ui.pages.product_acts import column_words
+from lingqu.ui.policies import column_uses, draw_example
 from lingqu.ui.refusals import status_of
 from lingqu.ui.rendering import Desk
 
+PATIENCE_MS = 1_000
+"""So long a page waits for an answer before the query goes on alone."""
 _RHO_DIGITS = 12
 _SCALE_MOST = 9
-_LISTED_MOST = 12
 _FIELDS = (
     ("gate.query.mode", "mode"),
     ("gate.noise.budget", "rho"),
@@ -81,8 +77,11 @@ class _Shown:
 
 def ask_query(
     desk: Desk, form: Form, held: market.Contract, product: gate.Product
-) -> Response[str] | Response[bytes]:
-    """This will explain a query, stop it, answer it, or give its answer as an Excel file."""
+) -> Response[str] | Response[bytes] | Redirect:
+    """This will explain a query, stop it, answer it, or give its answer as an Excel file.
+
+    One that takes longer than a moment goes on alone, and its own page says how far it is.
+    """
     asking, act = desk.platform.asking, form.maybe("act") or "ask"
     try:
         request = _request(desk, form, held)
@@ -94,7 +93,9 @@ def ask_query(
         if act == "stop":
             stopped = asker.may_call and asking.cancel(request)
             return show_console(desk, held, product, typed=form.fields, stopped=stopped)
-        answer = asking.ask(request, asker)
+        answer = _answered(asking, request, asker)
+        if answer is None:
+            return desk.go(f"{CONTRACTS_PATH}/{held.id}/console/{request.call}")
         shown = _shown(desk, product, request, answer)
     except errors.LingquError as refusal:
         return show_console(desk, held, product, typed=form.fields, refusal=refusal)
@@ -103,6 +104,46 @@ def ask_query(
     return show_console(
         desk, held, product, typed=form.fields, answer=answer, shown=shown, asked=request
     )
+
+
+def _answered(
+    asking: gate.Asking, request: gate.CallRequest, asker: gate.Asker
+) -> gate.CallAnswer | None:
+    """Ask, and wait for a moment; None where it goes on alone. Raises what refuses it."""
+    if not asker.may_call:
+        return asking.ask(request, asker)
+    asking.underway.begin(request, asker)
+    asking.underway.wait(request.grant, request.call, wait_ms=PATIENCE_MS)
+    return asking.underway.answer(request.grant, request.call)
+
+
+def show_asked(
+    desk: Desk, held: market.Contract, product: gate.Product, call: gate.CallId
+) -> Response[str]:
+    """This will show a query that was asked: how far it is, or what came of it.
+
+    Raises QueryNotHere.
+    """
+    queries = desk.platform.asking.underway
+    if held.grant_id is None:
+        raise underway.QueryNotHere(call=call)
+    with desk.reading() as tx:
+        if not gate.find_asker(tx, held.grant_id).may_call:
+            raise underway.QueryNotHere(call=call)
+    request = queries.request_of(held.grant_id, call)
+    typed = {
+        "query": request.query, "mode": request.mode, "purpose": request.purpose,
+        "rho": str(request.rho or ""),
+    }  # fmt: skip
+    try:
+        answer = queries.answer(held.grant_id, call)
+        if answer is None:
+            standing = queries.find(held.grant_id, call)
+            return show_console(desk, held, product, typed=typed, standing=standing, asked=request)
+        shown = _shown(desk, product, request, answer)
+    except errors.LingquError as refusal:
+        return show_console(desk, held, product, typed=typed, refusal=refusal)
+    return show_console(desk, held, product, typed=typed, answer=answer, shown=shown, asked=request)
 
 
 def show_console(
@@ -124,6 +165,7 @@ def show_console(
     example = draw_example(policy)
     values: dict[str, Any] = {
         "told": None, "answer": None, "shown": None, "asked": None, "stopped": None,
+        "standing": None,
     }  # fmt: skip
     return desk.show(
         "market/query.html",
@@ -146,34 +188,6 @@ def show_console(
 def offered_modes(policy: QueryPolicy) -> tuple[Mode, ...]:
     """This will give the modes in which a product answers, in the order of its policy."""
     return tuple(one for one in policy.modes if one in answers.OFFERED)
-
-
-def draw_example(policy: QueryPolicy) -> str:
-    """This will write a small query that the policy understands: lines and a sum by one group."""
-    table = next(
-        (one for one in policy.tables if any(c.grid is not None for c in one.columns)),
-        policy.tables[0],
-    )
-    by = next((one for one in table.columns if one.grid is not None), None)
-    sums = [
-        f", sum({one.name}) AS total"
-        for one in table.columns
-        if one.measure is not None and Function.SUM in one.measure.functions
-    ]
-    figures = "count(*) AS n" + "".join(sums[:1])
-    if by is None:
-        return f"SELECT {figures}\nFROM {table.name}"
-    step = _step(by)
-    named = by.name if step == by.name else f"{step} AS period"
-    return f"SELECT {named}, {figures}\nFROM {table.name}\nGROUP BY {step}"
-
-
-def _step(column: GovernedColumn) -> str:
-    """How a query groups by a column on its grid."""
-    assert column.grid is not None, "it is on the grid"
-    if column.grid.kind is GridKind.MONTH:
-        return f"date_trunc('month', {column.name})"
-    return f"year({column.name})" if column.grid.kind is GridKind.YEAR else column.name
 
 
 def _request(desk: Desk, form: Form, held: market.Contract) -> gate.CallRequest:
@@ -225,37 +239,11 @@ def _table(
             _Column(
                 name=one.name,
                 words=label(one.name),
-                uses=tuple(_uses(desk, one, modes)),
+                uses=tuple(column_uses(desk, one, modes)),
             )
             for one in table.columns
         ),
     )
-
-
-def _uses(desk: Desk, column: GovernedColumn, modes: tuple[Mode, ...]) -> Iterator[str]:
-    """What a query can do with a column, in words."""
-    if column.role is Role.KEY:
-        yield desk.text("ui.query.use.key", name=column.name)
-        return
-    grid = column.grid
-    if grid is not None:
-        listed = grid.edges or grid.values
-        shown = ", ".join(listed[:_LISTED_MOST]) + ("…" if len(listed) > _LISTED_MOST else "")
-        code = "listed" if grid.values else grid.kind.value
-        yield desk.text(f"ui.query.use.{code}", step=_step(column), values=shown)
-    if column.measure is not None:
-        told = column.measure
-        functions = [one.value for one in told.functions if one in {Function.SUM, Function.COUNT}]
-        yield desk.text(
-            "ui.query.use.measure",
-            functions=", ".join(functions),
-            lower=f"{Decimal(told.lower).scaleb(-told.scale):f}",
-            upper=f"{Decimal(told.upper).scaleb(-told.scale):f}",
-        )
-    if Mode.DP in modes and grid is None:
-        yield desk.text("ui.query.use.noise")
-    elif grid is None and column.measure is None:
-        yield desk.text("ui.query.use.never")
 
 
 def _shown(

@@ -12,14 +12,15 @@ from lingqu import trust
 from lingqu.kernel import errors
 from lingqu.rights import registry
 from lingqu.rights.registry import Registration, RegistrationId, RegistrationState
-from lingqu.runtime import Tx, documents
+from lingqu.runtime import Tx
 from lingqu.ui import tables
 from lingqu.ui.asking import statement_rows
 from lingqu.ui.pages import registry_acts
 from lingqu.ui.pages.procedures import PROCEDURES_PATH, subject_href
-from lingqu.ui.pages.registry_acts import registration_columns
+from lingqu.ui.pages.registry_acts import registration_columns, registration_words
+from lingqu.ui.papers import check_ending, paper_answer, papers_card
 from lingqu.ui.provided import FromDesk
-from lingqu.ui.refusals import PageNotFound, status_of
+from lingqu.ui.refusals import status_of
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.things import todo_of
@@ -33,24 +34,39 @@ def registry_page(desk: FromDesk) -> Response[Any]:
     code = desk.argument("code")
     entry: registry.PublicEntry | None = None
     refusal: errors.LingquError | None = None
+    until = Column[Registration](
+        name="until",
+        label="ui.registry.until",
+        value=lambda one: one.valid_until,
+        show=Show.INSTANT,
+    )
+    filters = _filters(desk)
+    ask = tables.ask_of(desk, registration_columns({}, until), filters)
     with desk.reading() as tx:
         if code:
             try:
                 entry = registry.public_entry(tx, registry.find_by_code(tx, code))
             except errors.NotFound as unknown:
                 refusal = unknown
-        found, is_cut = tables.gather(lambda page: registry.find_published(tx, page=page))
-        names = desk.names(tx, {one.applicant for one in found})
-    columns = registration_columns(
-        names,
-        Column[Registration](
-            name="until",
-            label="ui.registry.until",
-            value=lambda one: one.valid_until,
-            show=Show.INSTANT,
-        ),
+        look = tables.look_of(ask, said=registration_words(desk, tx))
+        found = registry.look_through_published(tx, look=look)
+        names = desk.names(tx, {one.applicant for one in found.items})
+    columns = registration_columns(names, until)
+    if tables.wants_file(desk):
+        name = desk.text("ui.registry.title")
+        return tables.sheet(desk, found.items, columns=columns, name=name)
+    return desk.show(
+        "rights/registry.html",
+        status=200 if refusal is None else status_of(refusal),
+        code=code,
+        entry=entry,
+        refusal=desk.explain(refusal),
+        view=tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
     )
-    filters = (
+
+
+def _filters(desk: Desk) -> tuple[Filter[Registration], ...]:
+    return (
         Filter[Registration](
             name="kind",
             label=desk.text("ui.registry.kind"),
@@ -58,20 +74,7 @@ def registry_page(desk: FromDesk) -> Response[Any]:
                 Option(value=one.value, words=desk.text(f"ui.registration_kind.{one.value}"))
                 for one in registry.RegistrationKind
             ),
-            of=lambda one: one.kind.value,
         ),
-    )
-    if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, filters=filters, name=desk.text("ui.registry.title")
-        )
-    return desk.show(
-        "rights/registry.html",
-        status=200 if refusal is None else status_of(refusal),
-        code=code,
-        entry=entry,
-        refusal=desk.explain(refusal),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
     )
 
 
@@ -84,6 +87,8 @@ def registration_page(desk: FromDesk, registration: FromPath[str]) -> Response[s
         entry = registry.public_entry(tx, held)
         todo, waits = _acts(desk, tx, held)
         changes = registry.find_changes(tx, registration=wanted)
+        paper = (f"{PATH}/{wanted}/certificate/", desk.text("ui.registry.certificate"))
+        papers = None if held.code is None else papers_card(desk, tx, wanted, paper)
         stated = statement_rows(
             desk, tx, registry_acts.materials_rule(held.kind), held.statements()
         )
@@ -92,6 +97,7 @@ def registration_page(desk: FromDesk, registration: FromPath[str]) -> Response[s
         acts=todo,
         waits_for=waits,
         changes=changes,
+        papers=papers,
         held=held,
         entry=entry,
         stated=stated,
@@ -135,13 +141,10 @@ def certificate(
     desk: FromDesk, registration: FromPath[str], ending: FromPath[str]
 ) -> Response[bytes]:
     """This will print the certificate with its code as QR."""
-    if ending not in {one.value for one in documents.Format}:
-        raise PageNotFound
+    check_ending(ending)
     wanted = RegistrationId(registration)
     with desk.reading() as tx:
         held = registry.get_registration(tx, wanted)
         link = f"{desk.base}{PATH}?code={held.code or ''}"
-        paper = registry.certificate_sheet(tx, wanted, link=link)
-    made = documents.render(paper.template, paper.data, to=documents.Format(ending))
-    name = f"登记凭证-{wanted[-8:]}.{ending}"
-    return tables.file_answer(made.content, name=name, media_type=made.media_type)
+        paper = registry.certificate_paper(tx, wanted, link=link)
+    return paper_answer(desk, paper, ending, name=f"登记凭证-{wanted[-8:]}")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -21,12 +22,14 @@ from lingqu.rights.registry import (
     RegistrationState,
 )
 from lingqu.runtime import Tx
+from lingqu.runtime.looking import Said
 from lingqu.ui import tables
 from lingqu.ui.acts import Act, Asked, Field, Given, Input
 from lingqu.ui.asking import (
     files_field,
+    named_resources,
+    objection_fields,
     opinion_field,
-    reason_field,
     statement_fields,
     statement_rows,
     statements,
@@ -39,10 +42,9 @@ from lingqu.ui.things import (
     Card,
     Step,
     Thing,
-    gather_own,
     my_party,
     organizations,
-    parties_to_see,
+    reach_of,
     require_any,
     show_thing,
 )
@@ -62,26 +64,25 @@ def materials_rule(kind: RegistrationKind) -> str:
 def own_list(desk: FromDesk) -> Response[Any]:
     """This will list what the visitor's parties applied for or keep, and what could be applied."""
     mine = desk.require()
-    with desk.reading() as tx:
-        found, is_cut = gather_own(
-            parties_to_see(tx, mine, trust.Kind.REGISTRATION),
-            lambda page, party: registry.find_registrations(tx, page=page, party=party),
-            key=lambda one: one.id,
-        )
-        names = desk.names(tx, {one.applicant for one in found})
-        subjects = _subjects(desk, tx, mine, {one.subject for one in found})
-    columns = registration_columns(
-        names,
-        Column[Registration](
-            name="applied",
-            label="ui.registry.applied",
-            value=lambda one: one.applied_at,
-            show=Show.INSTANT,
-        ),
+    applied = Column[Registration](
+        name="applied",
+        label="ui.registry.applied",
+        value=lambda one: one.applied_at,
+        show=Show.INSTANT,
     )
+    ask = tables.ask_of(desk, registration_columns({}, applied))
+    with desk.reading() as tx:
+        found = registry.look_through_registrations(
+            tx,
+            look=tables.look_of(ask, said=registration_words(desk, tx)),
+            parties=reach_of(tx, mine, trust.Kind.REGISTRATION),
+        )
+        names = desk.names(tx, {one.applicant for one in found.items})
+        subjects = _subjects(desk, tx, mine)
+    columns = registration_columns(names, applied)
     title = desk.text("ui.registrations.title")
     if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, name=title)
+        return tables.sheet(desk, found.items, columns=columns, name=title)
     apply = Card(
         name="apply",
         title=desk.text("ui.registrations.apply"),
@@ -100,13 +101,27 @@ def own_list(desk: FromDesk) -> Response[Any]:
                 Card(
                     name="own",
                     title=title,
-                    view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
+                    view=tables.looked_table(desk, found, columns=columns, ask=ask),
                     none=desk.text("ui.registry.none"),
                 ),
                 apply,
             ),
         ),
     )
+
+
+def registration_words(desk: Desk, tx: Tx) -> dict[str, Said]:
+    """This gives how the columns of registrations read that hold codes."""
+    return {
+        "kind": {
+            one.value: desk.text(f"ui.registration_kind.{one.value}") for one in RegistrationKind
+        },
+        "applicant": functools.partial(desk.names, tx),
+        "state": lambda there: {
+            one: desk.text(f"ui.registration_state.{registry.read_standing(one).value}")
+            for one in there
+        },
+    }
 
 
 def registration_columns(
@@ -143,7 +158,7 @@ def registration_columns(
     )
 
 
-def _subjects(desk: Desk, tx: Tx, mine: trust.Identity, known: set[str]) -> tuple[Step, ...]:
+def _subjects(desk: Desk, tx: Tx, mine: trust.Identity) -> tuple[Step, ...]:
     """Resources and products of the visitor's parties that nobody has applied for."""
     found: dict[str, Step] = {}
     for one in mine.parties or (mine.party,):
@@ -156,15 +171,15 @@ def _subjects(desk: Desk, tx: Tx, mine: trust.Identity, known: set[str]) -> tupl
         resources = {*(r.id for r in supply.find_resources(tx, page=_FIRST, body=party).items)}
         for grant in held:
             if grant.kind is rights.GrantKind.HOLDING:
-                fields = rights.read_form(grant.effective).fields or ()
-                resources |= {supply.ResourceId(name.partition(".")[0]) for name in fields}
+                resources |= {*named_resources(rights.read_form(grant.effective))}
         for resource in sorted(resources):
             try:
                 title = supply.get_resource(tx, resource).title
             except errors.NotFound:
                 continue
             found[resource] = _subject(desk, resource, title, "resource")
-    return tuple(step for key, step in found.items() if key not in known)
+    filed = registry.find_filed(tx, subjects=list(found))
+    return tuple(step for key, step in found.items() if key not in filed)
 
 
 def _subject(desk: Desk, subject: str, title: str, kind: str) -> Step:
@@ -315,17 +330,8 @@ def _supplement(desk: Desk, command: trust.CommandId, given: Given, about: str) 
 def _ask_objection(desk: Desk, about: str) -> Asked:
     held, shown, trail = _read(desk, about)
     with desk.reading() as tx:
-        sides = my_party(desk, tx, trust.Action.CREATE, trust.Kind.OBJECTION)
-    return Asked(
-        about=held.title,
-        trail=trail,
-        shown=shown,
-        fields=(
-            Field(name="party", show=Input.CHOICE, options=sides),
-            reason_field(),
-            files_field(required=True),
-        ),
-    )
+        fields = objection_fields(desk, tx)
+    return Asked(about=held.title, trail=trail, shown=shown, fields=fields)
 
 
 def _object(desk: Desk, command: trust.CommandId, given: Given, about: str) -> str:

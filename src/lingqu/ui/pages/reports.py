@@ -9,14 +9,13 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from lingqu import supervision, trust
-from lingqu.runtime import documents
 from lingqu.runtime.calendar import local_day, shift_days
 from lingqu.supervision import Report, ReportId
 from lingqu.ui import tables
 from lingqu.ui.acts import Act, Asked, Field, Given, Input
 from lingqu.ui.navigation import RUNNING, WATCHING
+from lingqu.ui.papers import paper_answer, papers_card
 from lingqu.ui.provided import FromDesk
-from lingqu.ui.refusals import PageNotFound
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Show
 from lingqu.ui.things import Card, Cell, Thing, id_cell, show_thing
@@ -67,12 +66,17 @@ def report_list(desk: FromDesk) -> Response[Any]:
 
 @get(f"{REPORTS_PATH}/{{about:str}}", sync_to_thread=True)
 def report_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
-    """This will show a month's figures, and whether the records still give the same."""
+    """This will show a month's figures as they were made.
+
+    Asked to, it adds the records up again and says whether they still give the same.
+    """
     desk.require(*_SEES, kind=trust.Kind.REPORT)
     with desk.reading() as tx:
         held = supervision.get_report(tx, ReportId(about))
-        again = supervision.is_reproduced(tx, held)
+        again = supervision.is_reproduced(tx, held) if desk.argument("check") else None
         names = desk.names(tx, {held.issuer})
+        paper = (f"{REPORTS_PATH}/{about}/", desk.text("ui.report.paper"))
+        papers = papers_card(desk, tx, about, paper)
     columns = (
         Column[supervision.Figure](
             name="code",
@@ -88,12 +92,15 @@ def report_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
             title=desk.text("ui.report.of", month=f"{held.month:%Y-%m}"),
             lead=desk.text("ui.report.lead"),
             trail=((REPORTS_PATH, desk.text("ui.reports.title")),),
-            badges=(
+            badges=()
+            if again is None
+            else (
                 Cell(
                     words=desk.text("ui.report.same" if again else "ui.report.differs"),
                     tone="good" if again else "bad",
                 ),
             ),
+            acts=((f"{REPORTS_PATH}/{about}?check=records", desk.text("ui.report.check")),),
             left=(
                 Card(
                     name="figures",
@@ -117,11 +124,9 @@ def report_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
                         (desk.text("ui.report.made"), desk.when(held.made_at)),
                         (desk.text("ui.thing.digest"), id_cell(held.digest)),
                     ),
-                    links=tuple(
-                        (f"{REPORTS_PATH}/{about}/{one}", one.upper())
-                        for one in ("xlsx", "docx", "pdf")
-                    ),
+                    links=((f"{REPORTS_PATH}/{about}/xlsx", "XLSX"),),
                 ),
+                papers,
             ),
         ),
     )
@@ -144,14 +149,12 @@ def report_file(desk: FromDesk, about: FromPath[str], ending: FromPath[str]) -> 
     desk.require(*_SEES, kind=trust.Kind.REPORT)
     with desk.reading() as tx:
         held = supervision.get_report(tx, ReportId(about))
-        name = f"监管月报-{held.month:%Y%m}.{ending}"
+        name = f"监管月报-{held.month:%Y%m}"
         if ending == "xlsx":
             content = supervision.write_report(held)
-            return tables.file_answer(content, name=name, media_type=tables.XLSX)
-        if ending not in {one.value for one in documents.Format}:
-            raise PageNotFound
-        made = supervision.draw_report(tx, held, to=documents.Format(ending))
-    return tables.file_answer(made.content, name=name, media_type=made.media_type)
+            return tables.file_answer(content, name=f"{name}.xlsx", media_type=tables.XLSX)
+        paper = supervision.report_paper(tx, held)
+    return paper_answer(desk, paper, ending, name=name)
 
 
 def _ask_report(desk: Desk, _: str) -> Asked:

@@ -16,7 +16,7 @@ from lingqu.trust import rulebook
 from lingqu.trust.rulebook import Difference, Kind, Rule, Rulebook, State
 from lingqu.ui import tables
 from lingqu.ui.provided import FromDesk
-from lingqu.ui.rendering import Desk
+from lingqu.ui.rendering import Desk, clip
 from lingqu.ui.tables import Column, Filter, Option, Show
 
 PATH = "/trust/rules"
@@ -69,7 +69,7 @@ def compare_rules(desk: FromDesk) -> Response[str]:
         after=after,
         profiles=tuple((one.name, _title(desk, one)) for one in rulebook.profiles()),
         found=sorted(rulebook.diff(before, after), key=lambda one: "rule" in one.fields),
-        said=lambda one: _cut(_said(desk, one)),
+        said=lambda one: clip(_said(desk, one), _SAID_MAX),
         changed=lambda one: _changed(desk, one),
         title=lambda one: _title(desk, one),
     )
@@ -135,10 +135,6 @@ def _said(desk: Desk, one: Rule | None) -> str:
     return number if words == code else words
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SAID_MAX else f"{text[:_SAID_MAX]}…"
-
-
 def _changed(desk: Desk, one: Difference) -> str:
     return ", ".join(desk.text(f"ui.rule_part.{name}") for name in one.fields)
 
@@ -157,7 +153,7 @@ def _columns(desk: Desk, book: Rulebook) -> tuple[Column[Rule], ...]:
         Column[Rule](
             name="value",
             label="ui.rule.value",
-            value=lambda one: _cut(_said(desk, one)),
+            value=lambda one: clip(_said(desk, one), _SAID_MAX),
             sortable=False,
         ),
         Column[Rule](name="citation", label="ui.rule.citation", value=lambda one: one.citation),

@@ -20,15 +20,15 @@ from lingqu.market.distribution import (
     SettlementId,
     Share,
 )
-from lingqu.runtime import Tx, documents
+from lingqu.runtime import Tx
 from lingqu.runtime.calendar import local_day, parse_day
 from lingqu.ui import tables
 from lingqu.ui.navigation import SETTLING
 from lingqu.ui.pages import settling_acts
 from lingqu.ui.pages.pricing import yuan
 from lingqu.ui.pages.settling_acts import PATH, PAYABLES_PATH
+from lingqu.ui.papers import ENDINGS, check_ending, paper_answer, paper_links, papers_card
 from lingqu.ui.provided import FromDesk
-from lingqu.ui.refusals import PageNotFound
 from lingqu.ui.rendering import Desk
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.things import (
@@ -36,7 +36,6 @@ from lingqu.ui.things import (
     Cell,
     Link,
     Thing,
-    files_of,
     gather_own,
     id_cell,
     parties_to_see,
@@ -308,6 +307,12 @@ def payable_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
     with desk.reading() as tx:
         held = distribution.get_payable(tx, PayableId(about))
         names = desk.names(tx, {held.venue, held.treasury})
+        papers = papers_card(
+            desk,
+            tx,
+            about,
+            (f"{PAYABLES_PATH}/{about}/notice/", desk.text("ui.payable.notice")),
+        )
         may_close = held.receipt is None and trust.is_allowed(
             tx, trust.Action.END, trust.Kind.PAYABLE, owner=held.treasury
         )
@@ -351,13 +356,7 @@ def payable_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
                     ),
                 ),
             ),
-            right=(
-                Card(
-                    name="notice",
-                    title=desk.text("ui.payable.notice"),
-                    links=files_of(f"{PAYABLES_PATH}/{about}/notice", "pdf", "docx"),
-                ),
-            ),
+            right=(papers,),
             acts=todo,
         ),
     )
@@ -367,18 +366,10 @@ def payable_page(desk: FromDesk, about: FromPath[str]) -> Response[str]:
 def notice(desk: FromDesk, about: FromPath[str], ending: FromPath[str]) -> Response[bytes]:
     """This will print the 缴款通知书 of a payable."""
     desk.require()
-    to = _format(ending)
+    check_ending(ending)
     with desk.reading() as tx:
-        made = distribution.draw_notice(tx, PayableId(about), to=to)
-    return tables.file_answer(
-        made.content, name=f"缴款通知书-{about[-8:]}.{ending}", media_type=made.media_type
-    )
-
-
-def _format(ending: str) -> documents.Format:
-    if ending not in {one.value for one in documents.Format}:
-        raise PageNotFound
-    return documents.Format(ending)
+        paper = distribution.notice_paper(tx, PayableId(about))
+    return paper_answer(desk, paper, ending, name=f"缴款通知书-{about[-8:]}")
 
 
 @get(CONTRIBUTIONS_PATH, sync_to_thread=True)
@@ -393,12 +384,10 @@ def contribution_page(desk: FromDesk) -> Response[Any]:
         ]
         lines = [line for one in found for line in one.lines]
         names = desk.names(tx, {one.body for one in lines})
-        if venues and desk.argument("format") in {"docx", "pdf"}:
-            made = distribution.draw_contribution(
-                tx, venue=venues[0], begins=begins, ends=ends, to=_format(desk.argument("format"))
-            )
-            name = f"贡献度报告-{begins:%Y%m}.{desk.argument('format')}"
-            return tables.file_answer(made.content, name=name, media_type=made.media_type)
+        if venues and desk.argument("format") in ENDINGS:
+            paper = distribution.contribution_paper(tx, venue=venues[0], begins=begins, ends=ends)
+            name = f"贡献度报告-{begins:%Y%m}"
+            return paper_answer(desk, paper, desk.argument("format"), name=name)
         if venues and tables.wants_file(desk):
             content = distribution.write_contribution(tx, venue=venues[0], begins=begins, ends=ends)
             name = f"贡献度报告-{begins:%Y%m}.xlsx"
@@ -424,7 +413,7 @@ def contribution_page(desk: FromDesk) -> Response[Any]:
                     links=(
                         (f"{CONTRIBUTIONS_PATH}?begins={_before(begins).isoformat()}",
                          desk.text("ui.contributions.before")),
-                        (f"{query}xlsx", "XLSX"), (f"{query}docx", "DOCX"), (f"{query}pdf", "PDF"),
+                        (f"{query}xlsx", "XLSX"), *paper_links(desk, query),
                     ),
                 ),
             ),

@@ -7,10 +7,11 @@ from lingqu import ledger, market, trust
 from lingqu.market import distribution
 from lingqu.market.distribution import PayableId, PlanId, SettlementId, Share
 from lingqu.market.listings import ListingId, ListingState
-from lingqu.ui.acts import Act, Asked, Field, Given, Input, Preview
+from lingqu.ui import tables
+from lingqu.ui.acts import Act, Asked, Field, Given, Input, Preview, narrowed
 from lingqu.ui.pages.pricing import yuan
 from lingqu.ui.rendering import Desk
-from lingqu.ui.things import gather_own, my_party, organizations, require_any
+from lingqu.ui.things import my_party, organizations, require_any
 
 PATH = "/market/settlements"
 PAYABLES_PATH = "/market/payables"
@@ -30,10 +31,12 @@ def _trail(desk: Desk) -> tuple[tuple[str, str], ...]:
 def _ask_plan(desk: Desk, _: str) -> Asked:
     venues = _settling(desk)
     with desk.reading() as tx:
-        found, _cut = gather_own(
-            [trust.PartyId(one) for one, _ in venues],
-            lambda page, party: market.listings.find_own_listings(tx, page=page, party=party),
-            key=lambda one: one.id,
+        look = tables.look_for(desk)
+        found = market.listings.look_through_listings(
+            tx,
+            look=look,
+            parties=[trust.PartyId(one) for one, _ in venues],
+            states=(ListingState.LISTED, ListingState.CERTIFIED),
         )
         parties = organizations(tx)
     shares = tuple((one.value, desk.text(f"ui.share.{one.value}")) for one in Share)
@@ -42,11 +45,7 @@ def _ask_plan(desk: Desk, _: str) -> Asked:
             name="listing",
             show=Input.CHOICE,
             label="ui.listing.title",
-            options=tuple(
-                (one.id, one.title)
-                for one in found
-                if one.state in {ListingState.LISTED, ListingState.CERTIFIED}
-            ),
+            options=tuple((one.id, one.title) for one in found.items),
         ),
         Field(name="steps", show=Input.HEADING, hint="ui.ask.steps.hint"),
     ]
@@ -83,7 +82,7 @@ def _ask_plan(desk: Desk, _: str) -> Asked:
         Field(name="account", most=60, required=False),
         Field(name="working_days", show=Input.NUMBER, most=3, required=False, value="10"),
     ]
-    return Asked(trail=_trail(desk), fields=tuple(fields))
+    return Asked(trail=_trail(desk), fields=tuple(fields), narrowed=narrowed(look, found))
 
 
 def _steps(given: Given) -> tuple[distribution.Step, ...]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get
@@ -26,10 +28,30 @@ _SEES = (trust.Role.REGULATOR, trust.Role.FINANCIAL_REGULATOR, trust.Role.ADMINI
 def flow_list(desk: FromDesk) -> Response[Any]:
     """This will list every use as a flow, newest first."""
     desk.require(*_SEES, kind=trust.Kind.FACT)
+    ask = tables.ask_of(desk, _flow_columns({}))
     with desk.reading() as tx:
-        found, is_cut = tables.gather(lambda page: supervision.find_flows(tx, page=page))
-        names = desk.names(tx, {one.holder for one in found})
-    columns = (
+        said = {"holder": functools.partial(desk.names, tx)}
+        found = supervision.look_through_flows(tx, look=tables.look_of(ask, said=said))
+        names = desk.names(tx, {one.holder for one in found.items})
+    columns = _flow_columns(names)
+    if tables.wants_file(desk):
+        return tables.sheet(desk, found.items, columns=columns, name=desk.text("ui.flows.title"))
+    return desk.show(
+        "list.html",
+        title=desk.text("ui.flows.title"),
+        lead=desk.text("ui.flows.lead"),
+        trail=(),
+        rule="market.purpose_and_quantity",
+        actions=((ATTEMPTS_PATH, desk.text("ui.attempts.title"), "btn-quiet"),),
+        view=tables.looked_table(desk, found, columns=columns, ask=ask),
+        none_title=desk.text("ui.flows.none"),
+        none_text=desk.text("ui.flows.none_text"),
+        live=True,
+    )
+
+
+def _flow_columns(names: Mapping[str, str]) -> tuple[Column[Flow], ...]:
+    return (
         Column[Flow](
             name="at",
             label="ui.charge.at",
@@ -64,20 +86,6 @@ def flow_list(desk: FromDesk) -> Response[Any]:
             show=Show.MONEY,
         ),
     )
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, name=desk.text("ui.flows.title"))
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.flows.title"),
-        lead=desk.text("ui.flows.lead"),
-        trail=(),
-        rule="market.purpose_and_quantity",
-        actions=((ATTEMPTS_PATH, desk.text("ui.attempts.title"), "btn-quiet"),),
-        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
-        none_title=desk.text("ui.flows.none"),
-        none_text=desk.text("ui.flows.none_text"),
-        live=True,
-    )
 
 
 @get(f"{PATH}/{{batch:str}}", sync_to_thread=True)
@@ -102,14 +110,21 @@ def flow_page(desk: FromDesk, batch: FromPath[str]) -> Response[str]:
 def attempt_list(desk: FromDesk) -> Response[Any]:
     """This will list refused attempts with the code and article they were refused by."""
     desk.require(*_SEES, kind=trust.Kind.REFUSAL)
+    ask = tables.ask_of(desk, _attempt_columns(desk, {}))
     with desk.reading() as tx:
-        found, is_cut = tables.gather(lambda page: supervision.find_refused(tx, page=page))
-        names = desk.names(tx, {one.party for one in found})
+        look = tables.look_of(
+            ask,
+            said={
+                "party": functools.partial(desk.names, tx),
+                "reason": lambda codes: {one: reason(desk, one) for one in codes},
+            },
+        )
+        found = supervision.look_through_attempts(tx, look=look)
+        names = desk.names(tx, {one.party for one in found.items})
     columns = _attempt_columns(desk, names)
     if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, name=desk.text("ui.attempts.title")
-        )
+        title = desk.text("ui.attempts.title")
+        return tables.sheet(desk, found.items, columns=columns, name=title)
     return desk.show(
         "list.html",
         title=desk.text("ui.attempts.title"),
@@ -117,7 +132,7 @@ def attempt_list(desk: FromDesk) -> Response[Any]:
         trail=((PATH, desk.text("ui.flows.title")),),
         rule=None,
         actions=(),
-        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
+        view=tables.looked_table(desk, found, columns=columns, ask=ask),
         none_title=desk.text("ui.refusals.none"),
         none_text=desk.text("ui.refusals.none_text"),
         live=True,

@@ -18,6 +18,7 @@ from lingqu.ui.pages import (
     offers,
     operation,
     operation_acts,
+    papers,
     pricing,
     product_acts,
     products,
@@ -31,12 +32,13 @@ from lingqu.ui.pages import (
 ACTS = (
     *operation_acts.ACTS, *grant_acts.ACTS, *registry_acts.ACTS, *product_acts.ACTS,
     *pricing.ACTS, *offers.ACTS, *venue.ACTS, *admission.ACTS, *contract_acts.ACTS,
-    *settling_acts.ACTS, *cases.ACTS, *reports.ACTS,
+    *settling_acts.ACTS, *cases.ACTS, *reports.ACTS, *papers.ACTS,
 )  # fmt: skip
 """Every act that is a page of its own."""
 HANDLERS: tuple[Any, ...] = (
     *operation.HANDLERS, registry_acts.own_list, *products.HANDLERS, *pricing.HANDLERS,
     *offers.HANDLERS, *venue.HANDLERS, *admission.HANDLERS, *editions.HANDLERS,
-    *settling.HANDLERS, *cases.HANDLERS, *reports.HANDLERS, *acts.handlers(*ACTS),
+    *settling.HANDLERS, *cases.HANDLERS, *reports.HANDLERS,
+    *papers.HANDLERS, *acts.handlers(*ACTS),
 )  # fmt: skip
 UPLOAD_PATHS = acts.upload_paths(*ACTS)
