@@ -18,6 +18,7 @@ from lingqu.gate import answers, reveals
 from lingqu.gate.governance import Mode
 from lingqu.gate.turns import QueueFull, Turns
 from lingqu.kernel.errors import LingquError
+from lingqu.runtime import new_id
 from lingqu.runtime.engine import Cancel, Job, Limits
 
 BY_TOWN = "SELECT town, count(*) AS n, sum(amount) AS s FROM visit GROUP BY town"
@@ -290,6 +291,26 @@ def test_no_contract_waits_for_all_the_queries_of_another():
     full = Turns(most=0, waiting=0)
     with pytest.raises(QueueFull), full.taken("one", Cancel()):
         pass
+
+
+def test_one_text_under_one_grant_is_judged_by_the_policy_of_the_product_asked(
+    world, made, resource, product
+):
+    grant, strict = world.buy(product), new_id(gate.ProductId)
+    world.do(
+        gate.define_product,
+        world.operating,
+        product=strict,
+        grant=product.grant_id,
+        form=FORM,
+        title="只答即席",
+        summary="同一授权下的另一产品",
+        policy=policy(resource, Mode.AD_HOC),
+    )
+    other = world.publish(strict)
+    assert other.version == product.version
+    assert ask(world, made, product, grant, BY_TOWN, mode="cube").units == 1
+    assert refused(world, made, other, grant, BY_TOWN, mode="cube").code == "gate.query.mode"
 
 
 WHOLE = (
