@@ -9,6 +9,8 @@ from datetime import timedelta
 
 import pytest
 from gate_world import CREDIT, shape
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from lingqu import gate
 from lingqu.gate import (
@@ -98,6 +100,24 @@ def ask(world, desk, product, grant, predicate, *subjects, **changes):
 def told(answer):
     letters = {Answer.YES: "y", Answer.NO: "n", Answer.UNKNOWN: "u"}
     return "".join(one.band or letters[one.answer] for one in getattr(answer, "answers", answer))
+
+
+TEXTS = st.text(st.sampled_from("甲乙aé\u0301 \u3000１ﬁ\0"), max_size=4)
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4))
+@example([(" 甲", "乙"), ("乙", "甲")])
+@example([("甲", "乙"), ("乙", "甲 ")])
+@example([("甲", "e"), ("乙", "\u0301")])
+def test_many_subjects_are_read_as_each_alone(told):
+    found = Predicate(name="is", yes=(Relation(resource="res", key="id", value="name"),))
+    question = Question(name="is", parts=(found,))
+    shape = gate.SubjectShape(characters=gate.Characters.TEXT, shortest=1, longest=3)
+    subjects = [Subject(key=key, value=value) for key, value in told]
+    alone = [question.read(shape, [one]) for one in subjects]
+    bad = next((row for row, (_, is_bad) in enumerate(alone, 1) if is_bad), 0)
+    wanted = [] if bad else [asked for one, _ in alone for asked in one]
+    assert question.read(shape, subjects) == (wanted, bad)
 
 
 ALL = ("1000001", "1000002", "1000003", "1000004", "9999999")

@@ -21,6 +21,7 @@ BUDGETS = {
 SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "cli/story",
+    "gate/answers",
     "gate/consents",
     "gate/lists",
     "gate/governance",
@@ -29,6 +30,9 @@ SUB_FACES = (
     "gate/syntax",
     "gate/predicates",
     "gate/publishing",
+    "gate/reveals",
+    "gate/trials",
+    "gate/underway",
     "market/bills",
     "market/distribution",
     "market/settlement",

@@ -299,10 +299,16 @@ class Asking:
         admitted = begun.admitted
         rules = answers.protections(query, policy)
         proven = answers.find_proven(query) if admitted.is_whole else ()
-        statement = answers.print_certified(query, policy, rules, proven=proven)
-        source = answers.as_source(
-            self.folder / answers.COPIES, opened.cube.table, opened.copies[admitted.whole]
+        files = opened.copies[admitted.whole]
+        statement = answers.print_certified(
+            query,
+            policy,
+            rules,
+            proven=proven,
+            complete=answers.find_complete(opened.cube, admitted),
+            masked=answers.is_hashed(files),
         )
+        source = answers.as_source(self.folder / answers.COPIES, opened.cube.table, files)
         job = self._job(statement.sql, statement.values, source)
         lines = statement.read(self._run(request, ready, stand, job, progress))
         told = answers.release(

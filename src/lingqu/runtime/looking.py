@@ -132,5 +132,5 @@ class Shelf:
             words = said[look.order]
             ranked = sorted(words, key=lambda code: words[code])
             values["look_ranks"] = json.dumps({code: rank for rank, code in enumerate(ranked)})
-            column = f"(%(look_ranks)s::jsonb -> {column})"
+            column = f"(%(look_ranks)s::jsonb -> ({column}))"
         return f"{column} {way}, {newest}"

@@ -162,8 +162,7 @@ def call_product(
 ) -> shapes.AnswerView:
     """This will answer a call under a grant once it is metered; the same id again is free."""
     request = shapes.read_call(data)
-    with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
+    asker = _asker(platform, visit, request.grant)
     return shapes.answer_view(platform.desk.ask(request, asker))
 
 
@@ -173,8 +172,8 @@ def explain_call(
 ) -> shapes.ExplanationView:
     """This will say how a call would be decided now, rule by rule, without doing it."""
     request = shapes.read_call(data)
+    asker = _asker(platform, visit, request.grant)
     with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
         told = platform.desk.explain(tx, request, may_call=asker.may_call)
     return shapes.explanation_view(told)
 
@@ -185,8 +184,7 @@ def ask_query(
 ) -> shapes.AnswerView:
     """This will answer a query under a grant once it is metered; the same id again is free."""
     request = shapes.read_query(data)
-    with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
+    asker = _asker(platform, visit, request.grant)
     return shapes.answer_view(platform.asking.ask(request, asker))
 
 
@@ -196,8 +194,8 @@ def explain_query(
 ) -> shapes.ExplanationView:
     """This will say how a query would be decided now, rule by rule, without running it."""
     request = shapes.read_query(data)
+    asker = _asker(platform, visit, request.grant)
     with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
         told = platform.asking.explain(tx, request, may_call=asker.may_call)
     return shapes.explanation_view(told)
 
@@ -263,9 +261,14 @@ def stop_query(
 ) -> shapes.StoppedView:
     """This will stop one's own query while it runs here; it is metered as refused."""
     request = shapes.read_query(data)
-    with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
+    asker = _asker(platform, visit, request.grant)
     return shapes.StoppedView(stopped=asker.may_call and platform.asking.cancel(request))
+
+
+def _asker(platform: FromPlatform, visit: FromVisit, grant: rights.GrantId) -> gate.Asker:
+    """Who asks, and whether they may; no transaction is open while an answer is made."""
+    with platform.database.reading(visit.caller) as tx:
+        return gate.find_asker(tx, grant)
 
 
 @reads("/calls", "List metered calls")

@@ -19,6 +19,7 @@ from lingqu.gate.answers.budgets import (
 )
 from lingqu.gate.answers.copies import (
     as_source,
+    is_hashed,
 )
 from lingqu.gate.answers.cube import (
     OpenCube,
@@ -50,6 +51,7 @@ from lingqu.gate.answers.noise import (
     read_noisy,
 )
 from lingqu.gate.answers.published import (
+    find_complete,
     find_published,
 )
 from lingqu.gate.answers.releasing import (
@@ -105,6 +107,7 @@ __all__ = (
     "build_cube",
     "check_budget",
     "find_admitted",
+    "find_complete",
     "find_datasets",
     "find_groups",
     "find_noisy",
@@ -112,6 +115,7 @@ __all__ = (
     "find_published",
     "find_spent",
     "is_additive",
+    "is_hashed",
     "keep_noisy",
     "load_noise",
     "new_key",

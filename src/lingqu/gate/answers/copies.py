@@ -2,8 +2,9 @@
 """Governed copies: the columns a policy names of one version of a table, ready to be counted.
 
 Beside the columns stand each measure in clamped units, each dimension's published bucket, and the
-entity byte. No key is there: in its place stand 60 bits of its hash under the one key of the entity
-domain, so that equal keys stay equal. A copy never changes; a worker is given nothing else.
+entity byte, once more as the bit at its place. No key is there: in its place stand 60 bits of its
+hash under the one key of the entity domain, so that equal keys stay equal. A copy never changes; a
+worker is given nothing else.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lingqu.gate.answers.grid import STEPS, grid_columns, print_bucket
-from lingqu.gate.answers.rows import BIGINT_DIGITS, BUCKET, ENTITY_BYTE, UNITS
+from lingqu.gate.answers.rows import BIGINT_DIGITS, BUCKET, ENTITY_BYTE, MASK, UNITS
 from lingqu.gate.governance import GovernedColumn, GovernedTable, Role
 from lingqu.gate.queries import Step, write_node
 from lingqu.runtime.engine import (
@@ -45,6 +46,8 @@ def copy_columns(table: GovernedTable, *, hashed: bool = True) -> tuple[Column, 
     found += [Column(name=UNITS + one.name, type=_unit_type(one)) for one in _measures(table)]
     if table.entity is not None:
         found.append(Column(name=ENTITY_BYTE, type="TINYINT"))
+        if hashed:
+            found.append(Column(name=ENTITY_BYTE + MASK, type="BIGINT"))
     return tuple(found)
 
 
@@ -125,7 +128,9 @@ def _print_copy(table: GovernedTable, key: bytes) -> tuple[str, tuple[Any, ...]]
         ]
         inner[0] = f"* REPLACE ({', '.join(numbers)})"
     if table.entity is not None:
-        inner.append(f"{EntityByte.byte_of(f'{_HASH}{keys.index(table.entity)}')} AS {ENTITY_BYTE}")
+        byte = EntityByte.byte_of(f"{_HASH}{keys.index(table.entity)}")
+        inner.append(f"{byte} AS {ENTITY_BYTE}")
+        inner.append(f"CAST(1 AS BIGINT) << {byte} AS {ENTITY_BYTE}{MASK}")
     pads = tuple(pad for one in hashed for pad in one.pads())
     return f"SELECT {', '.join(inner)} FROM {origin}", pads  # noqa: S608  # quoted names
 

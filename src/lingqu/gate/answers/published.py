@@ -40,6 +40,18 @@ def find_published(query: Query, cube: OpenCube, admitted: Admitted) -> Told | N
     return cube.once(name, lambda: _answer(query, cube, admitted, found))
 
 
+def find_complete(cube: OpenCube, admitted: Admitted) -> tuple[str, ...]:
+    """This will give the measures that every row of the version has that is read."""
+    if not cube.stands_as_of(admitted.whole):
+        return ()
+    names = (one.name for one in cube.table.columns if one.measure is not None)
+    return tuple(
+        name
+        for name in names
+        if (place := cube.measure_of(name)) is not None and cube.is_never_missing(place)
+    )
+
+
 def _kind(aggregate: Aggregate, cube: OpenCube) -> _Kind | None:
     function = aggregate.function
     if function is Function.COUNT and not aggregate.columns:

@@ -32,6 +32,8 @@ BUCKET = "lingqu_d_"
 """Before the name of a dimension: the column with its published bucket."""
 ENTITY_BYTE = "lingqu_entity"
 """The column that holds the entity byte; no policy can name it."""
+MASK = "_m"
+"""After the name of such a byte: the column with one bit at its place, which is quicker to join."""
 
 
 class Rows:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from lingqu.gate.answers.cells import Protection
 from lingqu.gate.answers.grid import coordinate
 from lingqu.gate.answers.releasing import Crowd, Line, Part, Share
-from lingqu.gate.answers.rows import ENTITY_BYTE, Rows
+from lingqu.gate.answers.rows import ENTITY_BYTE, MASK, Rows
 from lingqu.gate.governance import Function, QueryPolicy
 from lingqu.gate.queries import ALWAYS, Aggregate, Predicate, Query, Scan
 
@@ -77,13 +77,16 @@ def print_certified(
     rules: Sequence[Protection],
     *,
     proven: Collection[int] = (),
+    complete: Collection[str] = (),
+    masked: bool = False,
 ) -> Statement:
     """This will print the statement of a question; `rules` are those of `protected_scans`.
 
     `proven` are the sums of which it is known beforehand that nobody dominates them: where whole
-    blocks are added up, the rule holds because it holds in each of them.
+    blocks are added up, the rule holds because it holds in each of them. `complete` are measures
+    that every row has, as it is published; `masked` says that the copies hold bits beside bytes.
     """
-    return _Printer(query, policy, rules, proven).statement()
+    return _Printer(query, policy, rules, proven, complete, masked=masked).statement()
 
 
 def protected_scans(query: Query, policy: QueryPolicy) -> tuple[Scan, ...]:
@@ -106,7 +109,7 @@ def protections(query: Query, policy: QueryPolicy) -> tuple[Protection, ...]:
 
 
 class _Printer:
-    """Prints one statement; names: d groups, g guards, x amounts, e entities, b their bytes."""
+    """Prints one statement; d groups, g guards, x amounts, e entities, b their bytes, y bits."""
 
     def __init__(
         self,
@@ -114,8 +117,12 @@ class _Printer:
         policy: QueryPolicy,
         rules: Sequence[Protection],
         proven: Collection[int],
+        complete: Collection[str],
+        *,
+        masked: bool,
     ) -> None:
         self._query, self._rules, self._proven = query, rules, proven
+        self._complete, self._masked = complete, masked
         self._rows = Rows(query, policy)
         self._scans = protected_scans(query, policy)
         self._keys = [f"d{at}" for at in range(len(query.groups))]
@@ -150,7 +157,9 @@ class _Printer:
             entity = rows.table(scan).entity
             assert entity is not None, "it is protected"
             self._cells.append(f"{rows.plain(scan, entity)} AS e{at}")
-            self._cells.append(f"{rows.plain(scan, ENTITY_BYTE)} AS b{at}")
+            byte = rows.plain(scan, ENTITY_BYTE)
+            bit = rows.plain(scan, ENTITY_BYTE + MASK) if self._masked else f"1::BIGINT << {byte}"
+            self._cells += [f"{byte} AS b{at}", f"{bit} AS y{at}"]
         cells, source = ", ".join(self._cells), rows.source()
         where = f" WHERE {rows.predicate(query.filter)}" if query.filter != ALWAYS else ""
         return f"src AS NOT MATERIALIZED (SELECT {cells} FROM {source}{where})"  # noqa: S608  # printed from the closed query
@@ -178,7 +187,7 @@ class _Printer:
                 condition.sums.append(at)
                 if is_signed:
                     self._negative.add(at)
-        elif aggregate.function is Function.COUNT:
+        elif aggregate.columns[0].name not in self._complete:
             beside = "" if condition.guard is None else f"{condition.guard} AND "
             self._conditions.append(_Condition(f"{beside}x{at} IS NOT NULL"))
             self._conditions.append(_Condition(f"{beside}x{at} IS NULL"))
@@ -204,7 +213,7 @@ class _Printer:
         for number, one in enumerate(self._conditions):
             cells.append(f"count(*){_kept(one.guard)} AS r{number}")
             cells += [
-                f"bit_or(CAST(1 AS UBIGINT) << b{at}){_kept(one.guard)} AS m{number}_{at}"
+                f"bit_or(y{at}){_kept(one.guard)} AS m{number}_{at}"
                 for at in range(len(self._scans))
             ]
         for at, aggregate in enumerate(self._query.aggregates):

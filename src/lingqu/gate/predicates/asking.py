@@ -367,9 +367,9 @@ def _read_clean(shape: SubjectShape, subjects: Sequence[Named]) -> list[Asked]:
     lengths = {*map(len, values)}
     if min(lengths) == 0 or max(lengths) > VALUE_LONGEST or any(map(_VALUES, subjects)):
         return []
-    # Nothing composes across a NUL, and no text with a blank at its end has one word only.
+    # Nothing composes across a NUL, and a text with a blank in it has other words than itself.
     told = "\0".join((*keys, *values))
-    if not unicodedata.is_normalized("NFKC", told) or len(told.split()) != 1:
+    if not unicodedata.is_normalized("NFKC", told) or told.split() != [told]:
         return []
     return [*zip(keys, zip(values, strict=True), strict=True)] if shape.admits_all(keys) else []
 

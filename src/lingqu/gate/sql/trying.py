@@ -12,6 +12,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.values import from_plain
 
 ANSWERED = "answered"
+"""What is said of a question that no rule refuses."""
 CASES_MOST = 10_000
 
 
