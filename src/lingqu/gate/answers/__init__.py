@@ -59,8 +59,6 @@ from lingqu.gate.answers.releasing import (
     release,
 )
 from lingqu.gate.answers.sizes import (
-    TooManyGroups,
-    TooManyRows,
     refuse_size,
 )
 from lingqu.gate.answers.statement import (
@@ -70,8 +68,6 @@ from lingqu.gate.answers.statement import (
 from lingqu.gate.answers.telling import (
     Admitted,
     Memory,
-    NotWhole,
-    Together,
     ToldMeanwhile,
     admit_query,
     find_admitted,
@@ -93,14 +89,10 @@ __all__ = (
     "Dataset",
     "LoadedSource",
     "Memory",
-    "NotWhole",
     "OpenCube",
     "Rounding",
-    "Together",
     "Told",
     "ToldMeanwhile",
-    "TooManyGroups",
-    "TooManyRows",
     "add_noise",
     "admit_query",
     "as_source",
