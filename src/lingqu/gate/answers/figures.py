@@ -25,6 +25,7 @@ from lingqu.gate.answers.releasing import (
     told_number,
 )
 from lingqu.gate.answers.telling import Admitted, find_guards
+from lingqu.gate.answers.wide import about_whom
 from lingqu.gate.governance import Function, GovernedTable, Mode, QueryPolicy
 from lingqu.gate.queries import (
     Aggregate,
@@ -36,6 +37,7 @@ from lingqu.gate.queries import (
     Query,
     Quotient,
     Relation,
+    Scan,
     Some,
     write_node,
 )
@@ -56,9 +58,8 @@ def refuse_extremes(query: Query) -> None:
             raise Extreme(aggregate=at + 1)
 
 
-def table_of(query: Query, policy: QueryPolicy) -> GovernedTable:
-    """This will give the one table a question is about."""
-    (scan,) = query.scans
+def table_of(scan: Scan, policy: QueryPolicy) -> GovernedTable:
+    """This will give the table a scan of a question is of."""
     table = policy.table(scan.table)
     assert table is not None, "the query was decided under this policy"
     return table
@@ -112,9 +113,9 @@ def step_of(aggregate: Aggregate, policy: QueryPolicy) -> int:
     threshold: two of them never differ by the one who is in the second part alone.
     """
     if aggregate.function is Function.ENTITIES:
-        table = policy.table(aggregate.columns[0].scan.table)
-        assert table is not None, "the query was decided under this policy"
-        return max(policy.rounding, table.threshold)
+        (column,) = aggregate.columns
+        whom = {one.column: one for one in about_whom(table_of(column.scan, policy))}
+        return max(policy.rounding, whom[column.name].threshold)
     if policy.rounding == 1:
         return 1
     return policy.rounding * max(1, bound_of(aggregate, policy))
