@@ -123,7 +123,7 @@ def served(app: App) -> Iterator[str]:
     thread = threading.Thread(target=serve.serve, args=(app, stop), kwargs={"started": said.put})
     thread.start()
     try:
-        yield said.get(timeout=60)
+        yield said.get(timeout=300)
     finally:
         stop.set()
         thread.join()

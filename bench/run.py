@@ -3,7 +3,8 @@
 
 `run.py [name ...] [--rounds N] [--write]`: without names all benches run. Each pair is measured in
 interleaved rounds; the ratio is the median of the rounds' ratios. Nothing is asserted: a figure
-below its bar is printed as such.
+below its bar is printed as such. With names `--write` replaces their parts of docs/benchmarks.md
+and keeps the others.
 """
 
 from __future__ import annotations
@@ -77,7 +78,13 @@ def main() -> int:
         print("\n".join(text_lines(reading)), flush=True)
         sections.append(reading)
     if options.write:
-        REPORT.write_text(document(where, sections, rounds), encoding="utf-8")
+        whole = len(sections) == len(BENCHES)
+        text = (
+            document(where, sections, rounds)
+            if whole
+            else replaced(REPORT.read_text(encoding="utf-8"), where, sections, rounds)
+        )
+        REPORT.write_text(text, encoding="utf-8")
         print(f"\nwritten: {REPORT.name}")
     return 0
 
@@ -111,21 +118,39 @@ def document(where: list[tuple[str, str]], readings: list[Reading], rounds: int)
         "",
         *(f"- {name}: {value}" for name, value in where),
     ]
-    for reading in readings:
-        lines += ["", f"## {reading.title}", "", reading.method, ""]
-        if reading.pairs:
-            lines += ["| What | Lingqu | Baseline | Ratio | Bar |", "|---|---|---|---|---|"]
-        for pair in reading.pairs:
-            ours, baseline = spread(pair.ours, pair.unit), spread(pair.baseline, pair.unit)
-            bar = f"{pair.bar:g}x" if pair.bar is not None else ""
-            cells = (pair.name, ours, f"{baseline}: {pair.against}", f"{pair.ratio:.2f}x", bar)
-            lines.append(f"| {' | '.join(cells)} |")
-        if reading.figures:
-            lines += ["", "| What | Lingqu | Bar |", "|---|---|---|"]
-        for figure in reading.figures:
-            bar = f"below {figure.bar:g} {figure.unit}" if figure.bar is not None else ""
-            lines.append(f"| {figure.name} | {spread(figure.values, figure.unit)} | {bar} |")
+    return "\n".join(lines) + "\n" + "".join(map(section, readings))
+
+
+def section(reading: Reading, note: str = "") -> str:
+    """This will write the figures of one bench, with a `note` behind how they were measured."""
+    lines = ["", f"## {reading.title}", "", f"{reading.method}{note}", ""]
+    if reading.pairs:
+        lines += ["| What | Lingqu | Baseline | Ratio | Bar |", "|---|---|---|---|---|"]
+    for pair in reading.pairs:
+        ours, baseline = spread(pair.ours, pair.unit), spread(pair.baseline, pair.unit)
+        bar = f"{pair.bar:g}x" if pair.bar is not None else ""
+        cells = (pair.name, ours, f"{baseline}: {pair.against}", f"{pair.ratio:.2f}x", bar)
+        lines.append(f"| {' | '.join(cells)} |")
+    if reading.pairs and reading.figures:
+        lines.append("")
+    if reading.figures:
+        lines += ["| What | Lingqu | Bar |", "|---|---|---|"]
+    for figure in reading.figures:
+        bar = f"below {figure.bar:g} {figure.unit}".rstrip() if figure.bar is not None else ""
+        lines.append(f"| {figure.name} | {spread(figure.values, figure.unit)} | {bar} |")
     return "\n".join(lines) + "\n"
+
+
+def replaced(old: str, where: list[tuple[str, str]], readings: list[Reading], rounds: int) -> str:
+    """This will put the figures of some benches into the page of all, which keeps the others."""
+    known = dict(where)
+    note = f" Measured at commit {known['commit']} on {known['date']} with {rounds} rounds."
+    head, *parts = old.split("\n## ")
+    kept = {part.partition("\n")[0]: f"\n## {part}" for part in parts}
+    kept |= {reading.title: section(reading, note) for reading in readings}
+    return "\n".join(
+        one.rstrip("\n") + "\n" for one in (head, *(part.lstrip("\n") for part in kept.values()))
+    )
 
 
 def spread(values: tuple[float, ...], unit: str) -> str:

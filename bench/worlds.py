@@ -55,6 +55,7 @@ _POSTED = """
     SELECT transfer FROM market.charge_batch
     WHERE contract = u.contract AND transfer IS NOT NULL LIMIT 1
 """
+_METERED = "SELECT min(fact) FROM supervision.flow WHERE contract = u.contract"
 _FIRST_NUMBER = 8192 * 1000
 """Far behind the story's own transfers."""
 _PLACES = f"""
@@ -160,12 +161,19 @@ _COPIES: dict[str, tuple[str, str, dict[str, str]]] = {
             "phase": "'posted'", "pending": "NULL",
         },
     ),
+    "trust.fact": (
+        "batches", _from("trust.fact", f"t.id = ({_METERED})"), {"id": _numbered("s.id", "g")},
+    ),
+    "trust.log_leaf": (
+        "batches", _from("trust.log_leaf", f"t.fact = ({_METERED})"),
+        {"origin": "'bench.copies/log'", "index": "g", "fact": _numbered("s.fact", "g")},
+    ),
     "supervision.refusal": (
         "refusals", "(SELECT * FROM supervision.refusal WHERE act <> 'gate.call' LIMIT 1) AS s",
         {"fact": _numbered("s.fact", "g"), "at": f"s.at - {_DAY.format('g')} * interval '1 day'"},
     ),
     "supervision.flow": (
-        "batches", _from("supervision.flow", "t.contract = u.contract"),
+        "batches", _from("supervision.flow", f"t.fact = ({_METERED})"),
         {
             "batch": _numbered("s.batch", "g"), "fact": _numbered("s.fact", "g"),
             "contract": _numbered("s.contract", _MINE), "product": _numbered("s.product", _MINE),

@@ -121,6 +121,7 @@ def screenshots() -> int:
     status = console.run_openly(
         pytest(
             "tests/ui/test_portal.py",
+            "tests/ui/test_query_console.py",
             "tests/ui/test_trade_story.py",
             "-q",
             "--timeout=1800",

@@ -20,7 +20,9 @@ from lingqu.gate import lists, publishing
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant
 from lingqu.market import bills, distribution, settlement
+from lingqu.market import telling as deals
 from lingqu.rights import obligations, operation, quantities, registry
+from lingqu.rights import telling as grants
 from lingqu.runtime import REAL_TIME, Caller, Database, Tx, migrate, new_id, seals
 from lingqu.runtime.blobs import BlobStore
 from lingqu.runtime.calendar import local_day, shift_days
@@ -31,8 +33,9 @@ from lingqu.runtime.observability import CheckResult, Readiness, fine, get_logge
 from lingqu.runtime.openid import Provider
 from lingqu.runtime.postgres import PostgresServer, open_postgres
 from lingqu.runtime.settings import BadSetting, Settings, key_location, read_secret, source_location
+from lingqu.supervision import telling as cases
 from lingqu.supply import collection, handing, opening
-from lingqu.trust import identity, procedures, rulebook
+from lingqu.trust import identity, notices, procedures, rulebook
 from lingqu.trust import jobs as works
 from lingqu.trust import log as logs
 from lingqu_verify import notes
@@ -44,7 +47,7 @@ DOMAINS = (
     settlement, distribution, bills, gate, supervision, interop,
 )  # fmt: skip
 """Every domain: with them come their commands, facts and tables."""
-FOLLOWERS = (supervision.FOLLOWER,)
+FOLLOWERS = (supervision.FOLLOWER, notices.follower(deals.TELLERS, grants.TELLERS, cases.TELLERS))
 """Who follows the log, each in transactions of its own."""
 FOLLOWING_INTERVAL_S = 0.2
 """How long a fact in the log waits at most before its followers are given it."""
@@ -142,8 +145,7 @@ class App:
     @property
     def seal(self) -> seals.KeySeal:
         """What papers of this installation are marked with: a signature by a key of ours."""
-        remark = seals.STORY_REMARK if self.installation.clock == "story" else ""
-        return seals.KeySeal(key=self._key_for(seals.PURPOSE), remark=remark)
+        return seals.KeySeal(key=self._key_for(seals.PURPOSE), clock=self.installation.clock)
 
     def _key_for(self, purpose: str) -> SigningKey:
         """The key in force for a purpose, made when it is first asked for."""

@@ -9,10 +9,7 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,35 +17,32 @@ import time
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
+from served import (
+    CREDIT,
+    KINDS,
+    PATH,
+    PERSONS,
+    QUERIES,
+    QUERY,
+    QUOTA,
+    ROWS,
+    Served,
+    engine_workers,
+)
 
-from killing import children, kill
-from lingqu import errands, gate, ledger, rights, supply, trust
-from lingqu.gate import governance
-from lingqu.kernel.lattice import TermsForm
-from lingqu.kernel.values import Hidden
+from killing import kill
+from lingqu import gate, rights, trust
 from lingqu.runtime import new_id
-from lingqu.runtime.postgres import discard_postgres, open_postgres
-from lingqu.runtime.settings import load_settings
-from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
 from lingqu.trust.audit import Audit
-from lingqu.wiring import initialize, open_app
+from lingqu.wiring import open_app
 
 pytestmark = pytest.mark.crash
 
-ORIGIN = "lingqu.test/calls"
-CREDIT = "industry.finance.credit"
-PATH, QUERIES = "/api/v1/gate/calls", "/api/v1/gate/queries"
-QUERY = "SELECT kind, count(*) AS n, sum(amount) AS s FROM visit WHERE kind <> '{}' GROUP BY kind"
-ROWS, KINDS = 200, ("甲", "乙")
 KILLED = ("hot", "web", "hot database", "web database", "workers")
 """What is killed in a round, in turn."""
-PROGRAM = Path(sys.executable).with_name("lingqu")
-QUOTA = 10_000_000
 CALLERS = 4
 WORKERS_KILLED = 3
-STARTS_WITHIN_S = 90
 METERED = """
     SELECT call, batch, digest, units FROM gate.call WHERE grant_id = ANY(%s) AND refusal IS NULL
 """
@@ -60,142 +54,12 @@ FACTS = """
 REFUSED = "SELECT DISTINCT refusal FROM gate.call WHERE refusal IS NOT NULL AND units = 0"
 
 
-class World:
-    """One data folder for all rounds, with a product, a buyer's grant and a key for it."""
+class World(Served):
+    """What was tried and told in all rounds."""
 
     def __init__(self, base, rng):
-        self.base, self.data, self.rng = base, base / "data", rng
-        self.settings = load_settings({}, overrides={"data_dir": self.data, "origin": ORIGIN})
-        initialize(self.settings, origin=ORIGIN)
-        self.server = open_postgres(data_dir=self.data)
-        self.tried, self.told = [], {}
-        with open_app(self.settings) as app:
-            self._found(app)
-
-    def _found(self, app):
-        def do(what, **values):
-            caller = trust.LOCAL_ADMINISTRATOR
-            return trust.execute(app.database, what, caller, new_id(trust.CommandId), **values)
-
-        party, ground, root, self.grant, self.querying, self.product, self.queried, account = (
-            new_id(kind)
-            for kind in (
-                trust.PartyId, rights.GroundId, rights.GrantId, rights.GrantId, rights.GrantId,
-                gate.ProductId, gate.ProductId, trust.AccountId,
-            )
-        )  # fmt: skip
-        self.key = trust.new_secret()
-        do(trust.register_party, party=party, kind=trust.PartyKind.ORGANIZATION, name="〈银行〉")
-        do(trust.open_account, account=account, party=party, kind=trust.AccountKind.MACHINE,
-           login=None, password=None)  # fmt: skip
-        do(trust.assign_role, assignment=new_id(trust.AssignmentId), account=account,
-           role=trust.Role.BUYER, party=party)  # fmt: skip
-        do(trust.issue_api_key, api_key=new_id(trust.ApiKeyId), account=account,
-           secret=Hidden(self.key), label="crash")  # fmt: skip
-        do(ledger.register_currency, currency=gate.CALL, scale=0, name_zh="次", name_en="calls")
-        do(rights.record_ground, ground=ground, kind=rights.GroundKind.DUTY, title="x",
-           party=party, evidence=bytes(32), articles=())  # fmt: skip
-        quota = (rights.Quantity(currency=gate.CALL, amount=2 * QUOTA),)
-        do(rights.issue_root, grant=root, ground=ground, holder=party,
-           kind=rights.GrantKind.OPERATING, terms=TermsForm(), quotas=quota)  # fmt: skip
-        products = (
-            (self.product, self.grant, gate.Form.VERIFICATION, self._verifying(app, do, party)),
-            (self.queried, self.querying, gate.Form.QUERY, self._counting(app, do, party)),
-        )
-        for product, grant, form, policy in products:
-            do(gate.define_product, product=product, grant=root, form=form, title="x", summary="x",
-               policy=policy)  # fmt: skip
-            errands.publish_product(
-                app, trust.LOCAL_ADMINISTRATOR, new_id(trust.CommandId), product=product
-            )
-            quota = (rights.Quantity(currency=gate.CALL, amount=QUOTA),)
-            do(rights.issue_grant, grant=grant, parent=root, holder=party,
-               kind=rights.GrantKind.USING, terms=TermsForm(), quotas=quota)  # fmt: skip
-
-    def _verifying(self, app, do, party):
-        texts = [Field(name=one, label=one, kind=FieldKind.TEXT) for one in ("segment", "city")]
-        rows = (f"{one:07},南宁" for one in range(0, ROWS, 2))
-        resource = self._table(app, do, party, texts, rows)
-        found = (gate.Relation(resource=resource, key="segment", value="city"),)
-        return gate.VerificationPolicy(
-            subject=gate.SubjectShape(characters=gate.Characters.DIGITS, shortest=7, longest=7),
-            predicates=(gate.Predicate(name="city", yes=found),),
-        )
-
-    def _counting(self, app, do, party):
-        fields = [Field(name=one, label=one, kind=FieldKind.TEXT) for one in ("person", "kind")]
-        fields.append(Field(name="amount", label="amount", kind=FieldKind.INTEGER))
-        rows = (f"p{one},{KINDS[one % 2]},{one % 9}" for one in range(ROWS))
-        resource = self._table(app, do, party, fields, rows)
-        column, role = governance.GovernedColumn, governance.Role
-        exact = governance.Grid(kind=governance.GridKind.EXACT)
-        added = governance.Measure(scale=0, lower=0, upper=9)
-        columns = (
-            column(name="person", role=role.KEY, type="VARCHAR"),
-            column(name="kind", role=role.DIMENSION, type="VARCHAR", grid=exact),
-            column(name="amount", role=role.MEASURE, type="BIGINT", measure=added),
-        )
-        table = governance.GovernedTable(
-            name="visit", resource=resource, columns=columns, entity="person", threshold=5
-        )
-        return governance.QueryPolicy(tables=(table,), modes=(governance.Mode.AD_HOC,))
-
-    def _table(self, app, do, party, fields, rows):
-        duty, resource = new_id(supply.DutyId), new_id(supply.ResourceId)
-        do(supply.register_duty, duty=duty, body=party, item=f"x{len(fields)}", basis="x",
-           territory="45")  # fmt: skip
-        description = Description(
-            title="x", summary="x", frequency=Frequency.YEARLY, mode=Mode.PHYSICAL,
-            sharing=Access.UNCONDITIONAL, opening=Access.UNCONDITIONAL, fields=tuple(fields),
-        )  # fmt: skip
-        do(supply.describe_resource, resource=resource, duty=duty, description=description)
-        do(supply.grade_resource, resource=resource, level=1, reason="x")
-        head = ",".join(one.name for one in fields)
-        errands.deliver_file(
-            app, trust.LOCAL_ADMINISTRATOR, new_id(trust.CommandId), resource=resource,
-            name="x.csv", content="\n".join([head, *rows, ""]).encode(),
-        )  # fmt: skip
-        return resource
-
-    def close(self):
-        self.server.close()
-        discard_postgres(data_dir=self.data)
-        shutil.rmtree(self.base)
-
-    def query(self, sql, params=()):
-        with psycopg.connect(self.server.app_conninfo) as connection:
-            return connection.execute(sql, params).fetchall()
-
-    @contextlib.contextmanager
-    def served(self, *words):
-        """`lingqu WORDS --port ...`, killed in the end if it still is there."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        environment = {one: value for one, value in os.environ.items() if one[:7] != "LINGQU_"}
-        environment |= {
-            "LINGQU_DATA_DIR": str(self.data), "LINGQU_API_REQUESTS_PER_MINUTE": "1000000",
-        }  # fmt: skip
-        with (self.base / "said").open("ab") as said:
-            process = subprocess.Popen(
-                [PROGRAM, *words, "--port", str(port)], env=environment, stdin=subprocess.DEVNULL,
-                stdout=said, stderr=said,
-            )  # fmt: skip
-        url = f"http://127.0.0.1:{port}"
-        try:
-            deadline = time.monotonic() + STARTS_WITHIN_S
-            while not self._ready(url):
-                assert process.poll() is None, (self.base / "said").read_text()[-4000:]
-                assert time.monotonic() < deadline, "it does not get ready"
-                time.sleep(0.05)
-            yield process, url
-        finally:
-            process.kill()
-            process.wait()
-
-    def _ready(self, url):
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
-        return False
+        super().__init__(base)
+        self.rng, self.tried, self.told = rng, [], {}
 
     def play(self, number):
         """One round: calls, a kill in their middle, and what must hold right after it."""
@@ -238,15 +102,10 @@ class World:
 
     def _kill_workers(self, platform):
         """Kill what the engine's nursery bore, as soon as there is something: one worker or all."""
-        while True:
-            for nursery in children(platform):
-                with contextlib.suppress(OSError):
-                    if b"nursery" in Path(f"/proc/{nursery}/cmdline").read_bytes():
-                        found = children(nursery)
-                        for one in found[: self.rng.choice((1, len(found)))]:
-                            kill(one)
-                        if found:
-                            return
+        while not (found := engine_workers(platform)):
+            time.sleep(0.001)
+        for one in found[: self.rng.choice((1, len(found)))]:
+            kill(one)
 
     def _kill_database(self):
         cluster = Path(json.loads((self.data / "postgres.json").read_text())["cluster"])
@@ -264,20 +123,10 @@ class World:
                         self.told[body["call"]] = answer.json() | {"body": body}
 
     def _verification(self):
-        return PATH, self.body(new_id(gate.CallId), self.rng.randrange(ROWS))
+        return PATH, self.verification(self.grant, self.rng.randrange(ROWS))
 
     def _query(self):
-        text = QUERY.format(self.rng.choice(("", *KINDS)))
-        return QUERIES, {
-            "call": new_id(gate.CallId), "grant": self.querying, "product": self.queried,
-            "purpose": CREDIT, "query": text, "mode": "ad_hoc",
-        }  # fmt: skip
-
-    def body(self, call, segment):
-        return {
-            "call": call, "grant": self.grant, "product": self.product, "purpose": CREDIT,
-            "subjects": [{"key": f"{segment:07}", "value": "南宁"}],
-        }  # fmt: skip
+        return QUERIES, self.question(self.querying, QUERY.format(self.rng.choice(("", *KINDS))))
 
     @property
     def grants(self):
@@ -333,7 +182,7 @@ class World:
         if "query" in one:
             shown = [kind for kind in sorted(KINDS) if f"'{kind}'" not in one["query"]]
             assert [row[0] for row in again.released["rows"]] == shown
-            assert {row[1] for row in again.released["rows"]} == {str(ROWS // 2)}
+            assert {row[1] for row in again.released["rows"]} == {str(PERSONS // 2)}
         else:
             is_even = int(one["subjects"][0]["key"]) % 2 == 0
             assert again.answers[0].answer is (gate.Answer.YES if is_even else gate.Answer.NO)

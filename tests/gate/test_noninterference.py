@@ -11,6 +11,7 @@ import os
 from dataclasses import replace
 from types import SimpleNamespace
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,10 +24,11 @@ from lingqu.gate import asking as work
 from lingqu.gate.answers import noise
 from lingqu.gate.governance import DpTerms, Mode
 from lingqu.kernel.errors import LingquError
-from lingqu.runtime.engine import Cancel
+from lingqu.runtime.engine import Cancel, Limits
 from lingqu.runtime.engine import refusals as engine_refusals
 from lingqu.supply import Field, FieldKind
 
+CANARY = "CANARY"
 MANY = bool(os.environ.get("FULL_MATRIX"))
 MORE = tuple(Field(name=one, label=one, kind=FieldKind.TEXT) for one in ("note", "diagnosis"))
 TERMS = DpTerms(
@@ -73,7 +75,7 @@ def rows_of_twin(*, secret, inside):
     for at, row in enumerate(rows):
         if row["town"] == "戊":
             row.update(FEW[inside][int(row["person"][1:])])
-        row.update(note=f"{'ab'[(at + inside) % 2]}{at}", diagnosis=f"{secret}{at * secret}")
+        row.update(note=f"{'ab'[(at + inside) % 2]}{at}", diagnosis=f"{CANARY}{secret}-{at}")
     return rows
 
 
@@ -149,6 +151,48 @@ def test_what_nobody_may_look_at_changes_no_byte(twins, asked):
         assert other.ask(text, mode) == told, (text, mode)
         if mode is not Mode.DP:
             assert forbidden.ask(text, mode) == told, (text, mode)
+
+
+HOSTILE = (
+    "SELECT * FROM visit", "SELECT COLUMNS(*) FROM visit", "SELECT diagnosis FROM visit",
+    "SELECT * FROM read_parquet('{file}')", "SELECT * FROM '{file}'", "FROM glob('{tables}/**')",
+    "SELECT * FROM read_blob('{tables}/**')", "SELECT * FROM read_parquet('{tables}/**/*.parquet')",
+    "COPY (SELECT 1) TO '{tables}/out.csv'", "ATTACH '{tables}/out.db' AS x",
+)  # fmt: skip
+
+
+def test_a_worker_is_given_the_columns_of_the_policy_and_nothing_else(twins):
+    """What the gate hands to a worker, with hostile SQL in the place of the gate's own."""
+    twin, jobs = twins[0], []
+    engine = twin.world.engine
+
+    def query(job, **named):
+        jobs.append(job)
+        return engine.query(job, **named)
+
+    twin.made._engine = lambda: SimpleNamespace(query=query)
+    twin.ask("SELECT sum(amount) AS s FROM visit WHERE amount > 51", Mode.DP)
+    twin.made._engine = lambda: engine
+    (table,) = jobs[0].tables
+    names = {one.name for one in table.columns}
+    permitted = {one.name for one in named(twin.resource, *Mode).tables[0].columns}
+    assert {one for one in names if not one.startswith("lingqu_")} <= permitted
+    for file in table.files:
+        held = duckdb.execute("SELECT name FROM parquet_schema(?)", [str(file.path)]).fetchall()
+        assert names <= {name for (name,) in held}
+        assert "diagnosis" not in str(held)
+        assert CANARY.encode() not in file.path.read_bytes()
+    tables = twin.world.folder / "tables"
+    before = sorted(tables.rglob("*"))
+    for text in HOSTILE:
+        sql = text.format(file=table.files[0].path, tables=tables)
+        job = replace(jobs[0], sql=sql, values=(), limits=Limits(time_ms=10_000, rows=5_000))
+        try:
+            told = str(engine.query(job).rows)
+        except LingquError as refusal:
+            told = str(refusal)
+        assert CANARY not in told, sql
+    assert sorted(tables.rglob("*")) == before
 
 
 class Clock:

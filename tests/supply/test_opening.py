@@ -99,6 +99,38 @@ def test_a_line_is_proposed_confirmed_and_published_as_a_list_of_its_year(world)
     assert taken.value.code == "supply.opening.taken"
 
 
+def test_a_table_of_lines_is_proposed_as_a_whole_or_not_at_all(world):
+    body = world.place.party("〈统计局〉（演示）")
+    own = world.place.account(body, role=Role.PROVIDER)
+    resources = [world.resource(body=body) for _ in range(3)]
+
+    def line(resource, **changes):
+        said = {"year": 2026, "territory": "4502", "criteria": ("value",), "due_on": DUE}
+        return opening.NewEntry(
+            id=new_id(opening.OpenEntryId), resource=resource.id, **(said | changes)
+        )
+
+    good = tuple(line(one) for one in resources)
+    odd = (good[0], line(resources[1], territory="x"), good[2], line(resources[0]))
+    with world.place.database.reading(own) as tx:
+        wrong = opening.check_entries(tx, entries=odd)
+        assert opening.check_entries(tx, entries=good) == ()
+    codes = [(place, refusal.code) for place, refusal in wrong]
+    assert codes == [(1, "supply.opening.bad"), (3, "supply.opening.taken")]
+    for given in (odd, (), good * 400):
+        with pytest.raises(LingquError):
+            world.place.do(opening.propose_entries, own, entries=given)
+    with world.place.database.reading() as tx:
+        assert opening.find_entries(tx, page=PageRequest(), territory="4502").items == ()
+    made = world.place.do(opening.propose_entries, own, entries=good)
+    assert [one.resource for one in made] == [one.id for one in resources]
+    stranger = world.place.account(role=Role.PROVIDER)
+    with pytest.raises(trust.AccessDenied):
+        world.place.do(
+            opening.propose_entries, stranger, entries=(line(world.resource(body=body)),)
+        )
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

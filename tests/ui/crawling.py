@@ -108,7 +108,10 @@ class _Links(HTMLParser):
 
 
 def walk(browser: httpx.Client, found: Found, *, most: int = 3, begin: str = "/") -> Found:
-    """Follow every link from the home, at most so many addresses of each route."""
+    """Follow every link from the home, at most so many addresses of each route.
+
+    A link that leads to a page of refusal is broken, unless it says what has to come first.
+    """
     waiting, seen, met = [begin], set(), Counter()
     while waiting:
         address = waiting.pop(0)
@@ -121,7 +124,7 @@ def walk(browser: httpx.Client, found: Found, *, most: int = 3, begin: str = "/"
         for name, value in parts_of(route, path).items():
             found.parts.setdefault(name, set()).add(unquote(value))
         answer = browser.get(address, follow_redirects=True)
-        if answer.status_code >= 400 and answer.status_code != 409:
+        if answer.status_code != 409 and f">{answer.status_code} · " in answer.text:
             found.broken.append((address, answer.status_code))
         if "html" in answer.headers.get("content-type", ""):
             waiting += found.note_page(address, answer)

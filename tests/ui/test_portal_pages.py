@@ -305,6 +305,10 @@ def test_the_tree_shows_each_grant_with_its_terms_and_revoking_ends_what_is_belo
         assert f"{leaf}.odrl.json" in file.headers["content-disposition"]
         assert file.json()["uid"] == f"urn:lingqu:id:{leaf}"
         assert browser.get(f"/rights/grants/{root}").status_code == 404
+        assert f'href="/rights/grants/{child}"' not in browser.get(f"/rights/grants/{leaf}").text
+    with server.browser("operator") as browser:
+        # The terms of the leaf name columns alone, without the resource they are of.
+        assert browser.get(f"/rights/grants/{leaf}/narrow").status_code == 200
     with server.browser("provider") as browser:
         page = browser.get(f"/rights/grants/{child}")
         fields = hidden(page, cause="misconduct", article="")

@@ -9,13 +9,17 @@ import os
 import re
 import subprocess
 import sys
+import time
+import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import openpyxl
 import pytest
+from looking import CASES, FULL, look_at, open_pages, picture
 from web_server import PASSWORD, running, token
 
-from lingqu import errands, gate, market, rights, supply, trust
+from lingqu import errands, gate, market, rights, supervision, supply, trust
 from lingqu.gate.governance import (
     DpTerms,
     GovernedColumn,
@@ -30,10 +34,13 @@ from lingqu.gate.governance import (
 from lingqu.kernel.lattice import TermsForm
 from lingqu.kernel.paging import PageRequest
 from lingqu.market import listings
+from lingqu.rights import registry
 from lingqu.runtime import Caller, new_id
 from lingqu.runtime.engine import Cancel
+from lingqu.runtime.i18n import catalog
 from lingqu.runtime.yamls import read_yaml
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency
+from lingqu.trust import holds
 
 if (there := str(Path(__file__).parents[1] / "market")) not in sys.path:
     sys.path.insert(0, there)
@@ -259,7 +266,7 @@ def test_a_query_that_waits_says_its_place_is_stopped_and_fetched_by_machines(ha
         stopped = send(person, waiting, "stop", query=query, mode="ad_hoc")
         assert "已停止正在运行的查询" in stopped.text
         call = where.rpartition("/")[2]
-        asking.underway.wait(hall.contract.grant_id, gate.CallId(call), 60)
+        asking.underway.wait(hall.contract.grant_id, gate.CallId(call), wait_ms=60_000)
         assert "gate.query.stopped" in person.get(where).text
     with hall.server.machine() as machine:
         asked = {
@@ -269,7 +276,7 @@ def test_a_query_that_waits_says_its_place_is_stopped_and_fetched_by_machines(ha
         base = "/api/v1/gate/queries"
         begun = machine.post(f"{base}/begin", json=asked)
         assert begun.status_code == 202, begun.text
-        asking.underway.wait(asked["grant"], asked["call"], 60)
+        asking.underway.wait(asked["grant"], asked["call"], wait_ms=60_000)
         under = {"grant": asked["grant"]}
         standing = machine.get(f"{base}/{asked['call']}", params=under).json()
         assert (standing["stage"], standing["percent"]) == ("answered", 100)
@@ -333,6 +340,98 @@ class Editor:
                                        flags=re.DOTALL):  # fmt: skip
             self.fields[name] = html.unescape(inside)
         return self.fields
+
+
+def test_every_paper_of_a_sale_is_marked_and_known_again(hall, person):
+    registration = f"/rights/registry/{hall.read(_registered, hall.listing.code)}"
+    contract = f"/market/contracts/{hall.contract.id}"
+    papers = {
+        f"{contract}/document/": "agreement",
+        f"{contract}/bill/": "bill",
+        f"/market/listings/{hall.listing.id}/certificate/": "product_certificate",
+        f"{registration}/certificate/": "certificate",
+    }
+    for path, template in papers.items():
+        drawn = [person.get(f"{path}{ending}").content for ending in ("docx", "json")]
+        found = [errands.check_paper(hall.server.app, one) for one in drawn]
+        assert {one.paper.template for one in found} == {template}
+        assert found[0].sha256 == found[1].sha256, "the file says what was signed"
+        assert found[0].paper.subject in path
+    for place in (contract, f"/market/listings/{hall.listing.id}", registration):
+        assert (
+            "/certificate/json" in person.get(place).text
+            or "/document/json" in person.get(place).text
+        )
+    filed = person.get(f"/market/listings/{hall.listing.id}/material").content
+    with zipfile.ZipFile(io.BytesIO(filed)) as archive:
+        for name in archive.namelist():
+            if name.endswith(".pdf"):
+                errands.check_paper(hall.server.app, archive.read(name))
+
+
+def _registered(tx, code):
+    return registry.find_by_code(tx, code).id
+
+
+def test_who_is_concerned_is_told_in_the_portal(hall):
+    """Offers, contracts, publicity, rights and supervision: each to its party, and no other."""
+    words = catalog()
+    waiting = hall.propose(hall.listing, ends_at=at(hall.day + timedelta(days=20)))
+    seen = told(hall, "the-operator", "contract_waits")
+    assert f"/market/contracts/{waiting.id}" in seen
+    for kind in ("publicity_over", "contract_concluded"):
+        assert words[f"ui.notices.told.{kind}"].zh in seen
+    assert words["ui.notices.told.contract_waits"].zh not in told(
+        hall, "the-buyer", "contract_concluded"
+    )
+    hall.sign(waiting, "buyer")
+    short = hall.sign(waiting, "seller")
+    ends = words["ui.notices.grant_ends"].zh.partition("{")[0]
+    with hall.server.browser("the-buyer", headers={"accept-language": "zh-CN"}) as client:
+        assert ends in client.get("/account/notices").text, "it ends in twenty days"
+    hold = hall.do(
+        holds.place_hold, hold=new_id(holds.HoldId), subject=short.grant_id,
+        reason=holds.HoldReason.DISPUTE, article="合同约定", evidence=None,
+    )  # fmt: skip
+    told(hall, "the-buyer", "held")
+    hall.do(holds.lift_hold, hold=hold.id)
+    told(hall, "the-buyer", "freed")
+    hall.do(
+        supervision.open_case, case=new_id(supervision.CaseId),
+        kind=supervision.CaseKind.INSPECTION, subject=short.id, summary="例行检查",
+    )  # fmt: skip
+    told(hall, "the-buyer", "case_opened")
+    assert words["ui.notices.told.case_opened"].zh in told(hall, "the-operator", "case_opened")
+    hall.do(
+        rights.revoke_grant, grant=short.grant_id, cause=rights.RevocationCause.ERROR, article=None
+    )
+    assert ends not in told(hall, "the-buyer", "grant_revoked"), "what was revoked ends no more"
+
+
+def told(hall, login, kind):
+    """The page of notices once it has a notice of a kind."""
+    wanted = catalog()[f"ui.notices.told.{kind}"].zh
+    until = time.monotonic() + 60
+    with hall.server.browser(login, headers={"accept-language": "zh-CN"}) as client:
+        while True:
+            page = client.get("/account/notices").text
+            if wanted in page:
+                return page
+            assert time.monotonic() < until, kind
+            time.sleep(0.05)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1")
+@pytest.mark.parametrize(("language", "size"), CASES if FULL else CASES[1:])
+def test_every_page_of_queries_is_whole_accessible_and_fits(hall, chromium, language, size):
+    wanted = (
+        ("the-buyer", "query-console", f"/market/contracts/{hall.contract.id}/console"),
+        ("the-operator", "query-builder", f"/gate/define/{hall.grant.id}?form=query"),
+        ("the-buyer", "notices-buyer", "/account/notices"),
+        ("the-operator", "copy-attach", f"/trust/papers/{hall.contract.id}/copies/new"),
+    )
+    assert look_at(hall.server, chromium, wanted, language, size) == []
 
 
 def test_the_builder_begins_with_the_strictest_policy_and_is_edited_without_script(hall):
@@ -440,3 +539,44 @@ def test_a_query_is_asked_at_the_terminal(hall):
     assert told.returncode == 0, told.stdout + told.stderr
     rows = json.loads(told.stdout)["answer"]["released"]["rows"]
     assert max(row[1] for row in rows) == "30"
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1")
+def test_the_pages_of_queries_are_whole_accessible_and_fit(hall, chromium):
+    product, contract = hall.contract.product, hall.contract.id
+    found = (
+        ("the-operator", "query-policy", f"/gate/products/{product}/revise"),
+        ("the-operator", "verification-policy", f"/gate/define/{hall.grant.id}?form=verification"),
+        ("the-operator", "reveals", f"/gate/products/{product}/reveals"),
+        ("the-buyer", "query-console", f"/market/contracts/{contract}/console"),
+    )
+    if os.environ.get("SCREENSHOTS"):
+        asked = {"query": "SELECT town, count(*) AS n FROM visit GROUP BY town"}
+        picture(
+            hall.server, chromium, found,
+            {"query-policy": None, "reveals": None, "query-console": ("ui.query.ask", asked)},
+        )  # fmt: skip
+    trouble = {case: look_at(hall.server, chromium, found, *case) for case in CASES}
+    assert trouble == {case: [] for case in CASES}
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1")
+def test_with_script_the_explanation_and_the_text_follow_what_is_typed(hall, chromium):
+    visit, close = open_pages(hall.server, chromium, "zh-CN", "desk", script=True)
+    try:
+        page = visit("the-operator", f"/gate/products/{hall.contract.product}/revise")
+        page.fill('[name="tables.0.threshold"]', "9")
+        page.press('[name="tables.0.threshold"]', "Tab")
+        page.locator("#preview", has_text="每一组至少要有 9 个不同的").wait_for()
+        assert "threshold: 9" in page.input_value("#f-policy")
+        page.select_option('[name="tables.0.columns.1.grid.kind"]', "bands")
+        page.locator('[name="tables.0.columns.1.grid.edges"]').wait_for()
+        page.get_by_role("button", name="添加一列", exact=True).click()
+        page.locator('[name="tables.0.columns.3.name"]').wait_for()
+        assert page.input_value('[name="tables.0.threshold"]') == "9"
+    finally:
+        close()

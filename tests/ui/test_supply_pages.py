@@ -2,6 +2,7 @@
 """From a described resource to an open file over HTTP: deliveries, findings, lists, catalogs."""
 
 import contextlib
+import html
 import io
 import re
 import time
@@ -9,6 +10,7 @@ import time
 import openpyxl
 import pytest
 from portal_world import build
+from web_server import token
 
 from lingqu import supply, trust
 from lingqu.runtime import new_id
@@ -215,6 +217,53 @@ def test_a_delivery_is_watched_its_rejects_given_back_and_a_finding_followed(wor
         assert "450721001" in shown
         assert "/trust/procedures/" in shown
         assert "街道代码错位" in browser.get("/supply/findings").text
+    with server.browser("officer") as browser:
+        # Whoever sees the rectification is led from it to what is to be rectified.
+        way = re.search(r"/trust/procedures/prc_\w+", browser.get("/trust/procedures").text)
+        assert way
+        assert path in browser.get(way[0]).text
+        assert browser.get(path).status_code == 200
+
+
+def import_a_list(server, made, out):
+    """The exported list comes back with new rows: previewed, refused by row, proposed whole."""
+    new = [str(coded(server, made, f"整表开放{place}")) for place in range(3)]
+    out[1][3] = 2026
+
+    def rows(*resources, criteria="行业增值潜力显著"):
+        added = [[None, one, None, 2026, "450721", criteria, out[1][6], None, None]
+                 for one in resources]  # fmt: skip
+        return sheet([*out, *added])
+
+    with server.browser("provider") as browser:
+        csrf = {"csrf": token(browser.get("/supply/opening"))}
+
+        def sent(files):
+            return browser.post("/supply/opening/import", data=csrf, files=files)
+
+        twice = sent(rows(*new, new[0]))
+        assert twice.status_code == 422
+        assert re.findall(r'<td class="lq-num">(\d+)</td>', twice.text) == ["6"]
+        assert sent(rows(new[0], criteria="好看")).status_code == 422
+        shown = sent(rows(*new[:2]))
+        assert "整表开放1" in shown.text
+        before = len(rows_of(browser.get("/supply/opening?format=xlsx")))
+        fields = {name: html.unescape(said) for name, said in hidden(shown).items()}
+        stale = sent(rows(new[1], new[2]))
+        done = browser.post("/supply/opening/table", data=fields)
+        assert done.status_code == 303, done.text
+        after = rows_of(browser.get("/supply/opening?format=xlsx"))
+        assert len(after) == before + 2
+        assert [row[7] for row in after[1:3]] == ["已提出", "已提出"]
+        late = {name: html.unescape(said) for name, said in hidden(stale).items()}
+        refused = browser.post("/supply/opening/table", data=late)
+        assert refused.status_code == 422, "one of its rows was proposed meanwhile"
+        assert len(rows_of(browser.get("/supply/opening?format=xlsx"))) == before + 2
+        odd = browser.post("/supply/opening/table", data=late | {"rows": "[[1, {}]]"})
+        assert odd.status_code in {400, 422}
+    with server.browser("buyer") as browser:
+        fields |= {"csrf": token(browser.get("/account"))}
+        assert browser.post("/supply/opening/table", data=fields).status_code in {403, 422}
 
 
 def test_a_list_is_published_a_file_opened_and_a_catalog_elsewhere_reconciled(world):
@@ -237,10 +286,11 @@ def test_a_list_is_published_a_file_opened_and_a_catalog_elsewhere_reconciled(wo
         csrf = {"csrf": fields["csrf"]}
         same = browser.post("/supply/opening/import", data=csrf, files=sheet(out))
         assert same.status_code == 200
-        assert "lq-note-good" in same.text
+        assert catalog()["ui.import.nothing_new"].zh in same.text
         out[1][3] = 2027
         differs = browser.post("/supply/opening/import", data=csrf, files=sheet(out))
         assert '<td class="lq-num">2</td>' in differs.text
+    import_a_list(server, made, out)
     with server.browser("provider") as browser:
         said = {"title": "街道代码", "summary": "全县", "terms": "请注明来源", "recipe": "table",
                 "other": ""}  # fmt: skip

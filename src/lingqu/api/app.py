@@ -14,11 +14,14 @@ from litestar.openapi.spec import Components, License, SecurityScheme
 import lingqu
 from lingqu.api import operations, public_log, v1
 from lingqu.api.door import Receive, Scope, Send
+from lingqu.api.lines import Lines
 from lingqu.api.problems import PROBLEM_TYPE, Problems
 from lingqu.api.writes import provide_visit, provide_write
 from lingqu.kernel import errors
 from lingqu.wiring import App
 
+THREADS_LEAST, THREADS_EACH = 8, 4
+"""Threads kept for queries at least, and for each worker of the engine."""
 _DESCRIPTION = (
     "Every write needs an `Idempotency-Key`: it is the command id, remembered for ever, so sending "
     "a request again is safe. Refusals are problem documents (RFC 9457) with a stable `code`. "
@@ -78,7 +81,14 @@ def _dependencies(app: App | None) -> dict[str, Provide]:
         assert app is not None, "a description answers no request"
         return app
 
+    workers = 1 if app is None else app.settings.engine_workers
+    lines = Lines(max(THREADS_LEAST, THREADS_EACH * workers))
+
+    def provide_lines() -> Lines:
+        return lines
+
     return {
+        "lines": Provide(provide_lines, sync_to_thread=False),
         "platform": Provide(provide_platform, sync_to_thread=False),
         "visit": Provide(provide_visit, sync_to_thread=False),
         "write": Provide(provide_write, sync_to_thread=False),

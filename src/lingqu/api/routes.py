@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a route is declared: what it is for, which command it does, and who may call it.
 
-Four kinds: `reads` what there is, `asks` a question too long for a URL, `makes` a thing by a
-command, `does` a command to what exists. Each needs somebody who is known unless it says that it
-is open to all.
+Five kinds: `reads` what there is, `asks` a question too long for a URL, `awaits` the answer to one
+that takes long, `makes` a thing by a command, `does` a command to what exists. Each needs somebody
+who is known unless it says that it is open to all.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ def asks(path: str, summary: str, *, status: int = 200, is_open: bool = False) -
         changes_nothing=True,
         **_for(is_open=is_open),
     )
+
+
+def awaits(path: str, summary: str) -> post:
+    """This will make a coroutine the answer to a question that may take long: no thread waits."""
+    return post(path, status_code=200, summary=summary, changes_nothing=True, **_for(is_open=False))
 
 
 def makes(

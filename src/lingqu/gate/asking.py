@@ -41,7 +41,7 @@ from lingqu.runtime.keys import Keyring
 WATCH_MS = 20
 """How often the right of a running query is looked at."""
 ROUNDS = 5
-CUBES_MOST = 64
+CUBES_MOST, VIEWS_MOST = 64, 1_000
 TEXTS_MOST = 2_000
 """So many texts are kept as what they mean under one version of a product."""
 REST_MS = 100
@@ -118,6 +118,7 @@ class Asking:
         self._limits, self._turns = limits, Turns(most=turns)
         self._cubes: OrderedDict[str, _Opened] = OrderedDict()
         self._texts: OrderedDict[tuple[str, int, str, str], Judged] = OrderedDict()
+        self._views: OrderedDict[tuple[str, str], tuple[_Opened, _Opened]] = OrderedDict()
         self._told = answers.Memory()
         self._shelves: deque[Shelf] = deque()
         self._lock = threading.Lock()
@@ -174,7 +175,8 @@ class Asking:
             about = _about(request, looked.ready)
             try:
                 judged = self._read(request, looked.ready)
-                cube = self._open(tx, looked.ready, judged).cube
+                opened = self._open(tx, looked.ready, judged)
+                cube = self._apart(opened, looked.stand.holder).cube
                 self._refuse_size(tx, looked.ready, judged)
                 if judged.mode is Mode.AD_HOC:
                     answers.find_admitted(tx, judged.query, cube, holder=looked.stand.holder)
@@ -218,8 +220,11 @@ class Asking:
             self._shelves.append(shelf)
 
     def _read(self, request: CallRequest, ready: Ready) -> Judged:
-        """Judge a text, once under each version of a product: nothing else has a part in it."""
-        name = (str(ready.product.id), ready.product.version, request.mode, request.query)
+        """Judge a text, once under each version of a product: nothing else has a part in it.
+
+        Each contract for itself: what another one asked makes nobody quicker.
+        """
+        name = (request.grant, ready.product.version, request.mode, request.query)
         with self._lock:
             known = self._texts.get(name)
         if known is not None:
@@ -238,7 +243,7 @@ class Asking:
         admitted = None
         try:
             judged = self._read(request, looked.ready)
-            opened = self._open(tx, looked.ready, judged)
+            opened = self._apart(self._open(tx, looked.ready, judged), looked.stand.holder)
             self._refuse_size(tx, looked.ready, judged)
             if judged.mode is Mode.AD_HOC:
                 admitted = answers.find_admitted(
@@ -523,6 +528,19 @@ class Asking:
             if len(self._cubes) > CUBES_MOST:
                 self._cubes.popitem(last=False)
         return opened
+
+    def _apart(self, opened: _Opened, holder: str) -> _Opened:
+        """Give a cube that remembers what this holder asked and nobody else."""
+        name = (opened.cube.table.resource, holder)
+        with self._lock:
+            known = self._views.get(name)
+            if known is None or known[0] is not opened:
+                known = (opened, replace(opened, cube=opened.cube.apart()))
+            self._views[name] = known
+            self._views.move_to_end(name)
+            if len(self._views) > VIEWS_MOST:
+                self._views.popitem(last=False)
+        return known[1]
 
 
 def _about(request: CallRequest, ready: Ready) -> tuple[Considered, ...]:

@@ -15,6 +15,9 @@ from lingqu.kernel import errors
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUE = {character: number for number, character in enumerate(_ALPHABET)}
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_PLACES = range(120, -1, -10)
+"""Two characters are ten bits, the first two of which are beyond the 128."""
 _SUFFIX = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}\Z")
 
 
@@ -61,11 +64,9 @@ class Id(str):
     @classmethod
     def of(cls, value: uuid.UUID) -> Self:
         """This will give the text form of a UUID."""
-        number, characters = value.int, []
-        for _ in range(26):
-            characters.append(_ALPHABET[number & 31])
-            number >>= 5
-        return super().__new__(cls, f"{cls.prefix}_{''.join(reversed(characters))}")
+        number = value.int
+        pairs = [_PAIRS[number >> place & 1023] for place in _PLACES]
+        return super().__new__(cls, f"{cls.prefix}_{''.join(pairs)}")
 
     @property
     def uuid(self) -> uuid.UUID:

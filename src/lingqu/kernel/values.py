@@ -58,6 +58,8 @@ class BadValue(errors.Rejected):
 
 def to_plain(value: object) -> Plain:
     """This will turn a value into JSON data; a type that is not supported is a TypeError."""
+    if type(value) is str or type(value) is int:
+        return value
     match value:
         case None | bool() | int():
             return value

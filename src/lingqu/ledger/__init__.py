@@ -78,6 +78,7 @@ from lingqu.ledger.statements import (
     TrialLine,
     find_entries,
     find_transfers,
+    look_through_transfers,
     trial_balance,
 )
 from lingqu.ledger.transfers import (
@@ -176,6 +177,7 @@ __all__ = (
     "latest_close",
     "local_day",
     "lock_balances",
+    "look_through_transfers",
     "open_account",
     "open_accounts",
     "parse_day",

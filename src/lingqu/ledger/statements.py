@@ -21,6 +21,7 @@ from lingqu.ledger.accounts import LedgerAccountId, get_account
 from lingqu.ledger.rules import Piece
 from lingqu.ledger.transfers import Outcome, Phase, TransferId
 from lingqu.runtime import Tx
+from lingqu.runtime.looking import Look, Looked, Shelf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +148,41 @@ def find_transfers(tx: Tx, *, account: LedgerAccountId, page: PageRequest) -> Pa
     rows = tx.all(_LINES, wanted)
     lines = tuple(_line(row) for row in rows[: page.size])
     return Page(items=lines, next=cursor(str(lines[-1].number)) if len(rows) > page.size else None)
+
+
+_STATEMENT = Shelf(
+    select="t.*, t.credit = %(account)s AS incoming",
+    source=(
+        "(SELECT block * 8192 + place AS number FROM ledger.statement, unnest(places) AS place"
+        " WHERE account = %(account)s) AS line JOIN ledger.transfer t USING (number) WHERE true"
+    ),
+    columns={
+        "day": "t.day",
+        "kind": "t.kind",
+        "reference": "t.reference",
+        "phase": "t.phase",
+        "other": "CASE WHEN t.credit = %(account)s THEN t.debit ELSE t.credit END",
+        "amount": "t.amount",
+        "moved": (
+            "CASE WHEN t.phase NOT IN ('posted', 'post') THEN 0"
+            " WHEN t.credit = %(account)s THEN t.amount ELSE -t.amount END"
+        ),
+        "balance": "CASE WHEN t.credit = %(account)s THEN t.credit_after ELSE t.debit_after END",
+    },
+    newest=("number",),
+)
+
+
+def look_through_transfers(
+    tx: Tx, *, account: LedgerAccountId, look: Look
+) -> Looked[StatementLine]:
+    """This will look through the statement of an account the caller may see, newest line first.
+
+    Columns: day, kind, reference, phase, other, amount, moved, balance. Raises AccountUnknown.
+    """
+    get_account(tx, account)
+    found = _STATEMENT.look(tx, look, account=account)
+    return Looked(items=tuple(_line(row) for row in found.items), total=found.total)
 
 
 def find_entries(tx: Tx, *, transfers: Sequence[TransferId]) -> tuple[Entry, ...]:

@@ -15,9 +15,9 @@ from lingqu.runtime.db import (
     DatabaseConflict,
     DatabaseFull,
     DatabaseUnavailable,
-    Row,
     Tx,
 )
+from lingqu.runtime.exchange import Row
 from lingqu.runtime.observability import METRICS
 
 __all__ = (

@@ -8,7 +8,6 @@ BEGIN travels with the first statement, and what nobody waits for with the next 
 
 from __future__ import annotations
 
-import select
 import threading
 import time
 import weakref
@@ -26,12 +25,9 @@ from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
 from lingqu.runtime.clock import REAL_TIME, RealTime
+from lingqu.runtime.exchange import Params, Row, Told, exchange
 
 T = TypeVar("T")
-Row = dict[str, Any]
-"""A database row by column name."""
-Params = Sequence[Any] | Mapping[str, Any]
-
 ATTEMPTS = 6
 """How often a transaction is tried when PostgreSQL reports a deadlock or serialisation failure."""
 
@@ -142,15 +138,15 @@ class Tx:
 
     def execute(self, sql: str, params: Params = ()) -> int:
         """This will run one statement and give the number of rows it touched."""
-        return self._run(sql, params).rowcount
+        return self._run(sql, params).touched
 
     def all(self, sql: str, params: Params = ()) -> list[Row]:
         """This will give every row."""
-        return self._run(sql, params).fetchall()
+        return self._run(sql, params).rows
 
     def maybe(self, sql: str, params: Params = ()) -> Row | None:
         """This will give the first row, or None."""
-        return self._run(sql, params).fetchone()
+        return next(iter(self._run(sql, params).rows), None)
 
     def one(self, sql: str, params: Params = ()) -> Row:
         """This will give the first row of a statement that always has one."""
@@ -178,15 +174,8 @@ class Tx:
     def together(self, statements: Iterable[tuple[str, Params]]) -> list[list[Row]]:
         """This will run several statements in one round trip and give the rows of each."""
         waiting = self._unsent.take()
-        with self._connection.pipeline():
-            cursors = [
-                self._connection.execute(sql, params, prepare=True)
-                for sql, params in (*waiting, *statements)
-            ]
-            _flush(self._connection)
-        return [
-            cursor.fetchall() if cursor.description else [] for cursor in cursors[len(waiting) :]
-        ]
+        found = exchange(self._connection, [*waiting, *statements])
+        return [one.rows for one in found[len(waiting) :]]
 
     def stream(self, sql: str, params: Params = (), *, size: int = 2000) -> Iterator[Row]:
         """This will give the rows one by one without holding them all, `size` a round trip."""
@@ -220,19 +209,13 @@ class Tx:
         self._send()
         return self._jobs.defer(self._connection, job, args)
 
-    def _run(self, sql: str, params: Params) -> psycopg.Cursor[Row]:
-        waiting = self._unsent.take()
-        if not waiting:
-            return self._connection.execute(sql, params, prepare=True)
-        with self._connection.pipeline():
-            for earlier, values in waiting:
-                self._connection.execute(earlier, values, prepare=True)
-            cursor = self._connection.execute(sql, params, prepare=True)
-            _flush(self._connection)
-        return cursor
+    def _run(self, sql: str, params: Params) -> Told:
+        return exchange(self._connection, [*self._unsent.take(), (sql, params)])[-1]
 
     def _send(self) -> None:
-        self.together(())
+        waiting = self._unsent.take()
+        if waiting:
+            exchange(self._connection, waiting)
 
 
 class Database:
@@ -445,28 +428,7 @@ def _commit(connection: psycopg.Connection[Row], unsent: _Unsent) -> None:
     if not waiting:
         connection.commit()
         return
-    with connection.pipeline():
-        for sql, params in waiting:
-            connection.execute(sql, params, prepare=True)
-        connection.execute(_COMMIT, prepare=True)
-        _flush(connection)
-
-
-def _flush(connection: psycopg.Connection[Row]) -> None:
-    """Send what a pipeline still holds.
-
-    psycopg waits for the answer of a pipeline without sending the rest of a question that was
-    larger than the socket takes at once; the server would wait for that rest for ever.
-    """
-    pgconn = connection.pgconn
-    while pgconn.flush():
-        readable, _, _ = select.select([pgconn.socket], [pgconn.socket], [], _FLUSH_S)
-        if readable:
-            pgconn.consume_input()
-
-
-_FLUSH_S = 5.0
-"""How long to wait for room on the socket before asking libpq again, which knows a lost one."""
+    exchange(connection, [*waiting, (_COMMIT, ())])
 
 
 class Nobody(Id):

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from lingqu.runtime.db import Row, Tx
+from lingqu.runtime.db import Tx
+from lingqu.runtime.exchange import Row
 
 Item = TypeVar("Item")
 Said = Mapping[str, str] | Callable[[Sequence[str]], Mapping[str, str]]
@@ -132,5 +133,5 @@ class Shelf:
             words = said[look.order]
             ranked = sorted(words, key=lambda code: words[code])
             values["look_ranks"] = json.dumps({code: rank for rank, code in enumerate(ranked)})
-            column = f"(%(look_ranks)s::jsonb -> {column})"
+            column = f"(%(look_ranks)s::jsonb -> ({column}))"
         return f"{column} {way}, {newest}"

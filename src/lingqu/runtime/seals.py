@@ -76,11 +76,11 @@ PLACE_FOR_SEAL = PlaceForSeal()
 class KeySeal:
     """Signs the content with a key of ours, and says that this is a digital signature.
 
-    `remark` is said under every paper of this installation, and signed with it.
+    On a story clock every paper says so, and that is signed with it.
     """
 
     key: SigningKey
-    remark: str = ""
+    clock: str = "real"
 
     def mark(self, paper: Paper) -> Mark:
         """Give digest, key and signature in words, and the signed content."""
@@ -88,7 +88,7 @@ class KeySeal:
 
     def sign(self, paper: Paper) -> bytes:
         """Give the content with its signature as a file that anyone can check."""
-        content = _content(paper, self.remark)
+        content = _content(paper, STORY_REMARK if self.clock == "story" else "")
         signed = self.key.sign(content)
         return _written(content, signed, self.key.info.public)
 

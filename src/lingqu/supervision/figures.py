@@ -46,7 +46,10 @@ class Origin(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indicator:
-    """One figure: its code, unit and origin; a `stock` stands at the end of a period."""
+    """One figure: its code, unit and origin; a `stock` stands at the end of a period.
+
+    `sql` gives it for one period, out of the records or out of what `_PARTS` added up of them.
+    """
 
     code: str
     unit: Unit
@@ -94,20 +97,31 @@ def _added(what: str, table: str, day: str, also: str = "") -> str:
     )
 
 
-def _used(what: str, also: str = "") -> str:
-    return (
-        f"SELECT coalesce(sum({what}), 0)::bigint AS figure FROM supervision.flow f"  # noqa: S608  # constants
-        " LEFT JOIN gate.pub_product p ON p.id = f.product"
-        f" WHERE f.at >= %(start)s AND f.at < %(end)s{also}"
+def _used(what: str, form: str | None = None) -> str:
+    of_form = "" if form is None else f" WHERE form = '{form}'"
+    return f"SELECT coalesce(sum({what}), 0)::bigint AS figure FROM used{of_form}"  # noqa: S608  # constants
+
+
+_PARTS = """
+    WITH used AS MATERIALIZED (
+        SELECT p.form, sum(f.answered) AS answered, sum(f.units) AS units, sum(f.refused) AS refused
+        FROM supervision.flow f LEFT JOIN gate.pub_product p ON p.id = f.product
+        WHERE f.at >= %(start)s AND f.at < %(end)s GROUP BY p.form
+    ), earned AS MATERIALIZED (
+        SELECT p.form, sum(c.amount) AS amount FROM market.pub_charge_batch c
+        JOIN supervision.flow f ON f.batch = c.metered
+        JOIN gate.pub_product p ON p.id = f.product
+        WHERE c.day >= %(begins)s AND c.day < %(ends)s GROUP BY p.form
     )
-
-
-_EARNED = """
-    SELECT coalesce(sum(c.amount), 0)::bigint AS figure FROM market.pub_charge_batch c
-    JOIN supervision.flow f ON f.batch = c.metered
-    JOIN gate.pub_product p ON p.id = f.product
-    WHERE c.day >= %(begins)s AND c.day < %(ends)s AND p.form = '{0}'
 """
+"""What several indicators are parts of, added up once: uses and earnings by form of product."""
+
+
+def _earned(form: str) -> str:
+    return (
+        "SELECT coalesce(sum(amount), 0)::bigint AS figure FROM earned"  # noqa: S608  # constants
+        f" WHERE form = '{form}'"
+    )
 
 
 def _indicators() -> Iterator[Indicator]:
@@ -123,17 +137,17 @@ def _indicators() -> Iterator[Indicator]:
     yield _one("users", "party", "metering",
                "SELECT count(DISTINCT holder) AS figure FROM supervision.flow"
                " WHERE at >= %(start)s AND at < %(end)s AND answered > 0")  # fmt: skip
-    yield _one("calls_answered", "call", "metering", _used("f.answered"))
+    yield _one("calls_answered", "call", "metering", _used("answered"))
     for form in _FORMS:
         yield _one(f"calls_answered.{form}", "call", "metering",
-                   _used("f.answered", f" AND p.form = '{form}'"))  # fmt: skip
-    yield _one("answers", "answer", "metering", _used("f.units"))
-    yield _one("calls_refused", "call", "metering", _used("f.refused"))
+                   _used("answered", form))  # fmt: skip
+    yield _one("answers", "answer", "metering", _used("units"))
+    yield _one("calls_refused", "call", "metering", _used("refused"))
     yield _one("attempts_refused", "time", "refusals",
                _counted("supervision.refusal", "at", " AND act <> 'gate.call'"))  # fmt: skip
     yield _one("charged", "fen", "charges", _added("amount", "market.pub_charge_batch", "day"))
     for form in _FORMS:
-        yield _one(f"charged.{form}", "fen", "charges", _EARNED.format(form))
+        yield _one(f"charged.{form}", "fen", "charges", _earned(form))
     yield _one("posted", "fen", "ledger", _added("amount", "ledger.pub_posting", "day",
                " AND kind = 'market.contract'"))  # fmt: skip
     for share in _SHARES:
@@ -191,7 +205,9 @@ def compute_figures(tx: Tx, *, month: date, ends: date) -> tuple[Figure, ...]:
     )
 
 
-_ALL = "SELECT " + ", ".join(f"({one.sql}) AS figure_{at}" for at, one in enumerate(INDICATORS))
+_ALL = f"{_PARTS} SELECT " + ", ".join(
+    f"({one.sql}) AS figure_{at}" for at, one in enumerate(INDICATORS)
+)
 """Every indicator by one statement, so that a period is one moment of the records."""
 
 

@@ -351,14 +351,17 @@ def plan_finding(
 def get_finding(tx: Tx, finding: FindingId) -> Finding:
     """This will read one finding, for the bodies it names and whoever supervises.
 
-    Raises FindingNotFound.
+    Whoever may see its rectification sees it too. Raises FindingNotFound.
     """
     held = FINDINGS.get(tx, finding)
     if not any(
         trust.is_allowed(tx, trust.Action.READ, trust.Kind.FINDING, owner=one)
         for one in (held.inspector, held.responsible)
     ):
-        raise FindingNotFound(id=finding)
+        try:
+            procedures.get_procedure(tx, held.procedure)
+        except errors.NotFound:
+            raise FindingNotFound(id=finding) from None
     return held
 
 

@@ -12,6 +12,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Row, Tx
+from lingqu.runtime.looking import Look, Looked, Shelf
 from lingqu.trust.access import AccessDenied, Action, Kind, PartyId, holdings, is_allowed
 from lingqu.trust.facts import FactId
 
@@ -70,6 +71,24 @@ _OF_PARTIES = """
         )
     )
 """
+_SHELF = Shelf(
+    select=_SELECT.partition("SELECT")[2].partition("FROM")[0],
+    source=f"""
+        {_SELECT.partition("FROM")[2]}
+        WHERE (%(subject)s::text IS NULL
+               OR EXISTS (SELECT 1 FROM trust.row_version v
+                          WHERE v.fact = f.id AND v.key = %(subject)s))
+          AND (%(all)s OR {_OF_PARTIES})
+    """,  # noqa: S608  # joined from constants
+    columns={
+        "what": "f.kind",
+        "kind": "f.kind",
+        "who": "c.actor",
+        "when": "f.at",
+        "place": "l.index",
+    },
+    newest=("f.id",),
+)
 _PAGE = f"""
     {_SELECT}
     WHERE (%(before)s::text IS NULL OR f.id < %(before)s)
@@ -99,6 +118,16 @@ def find_facts(
     items = tuple(_record(row) for row in rows[: page.size])
     more = len(rows) > page.size
     return Page(items=items, next=cursor(items[-1].id) if more else None)
+
+
+def look_through_facts(tx: Tx, *, look: Look, subject: str | None = None) -> Looked[FactRecord]:
+    """This will look through the facts the caller may see; `subject` is the key of a row.
+
+    Columns: what and kind (its kind), who (an account), when, place (in the log). Raises
+    AccessDenied for a caller who may see none.
+    """
+    found = _SHELF.look(tx, look, subject=subject, **_reach(tx))
+    return Looked(items=tuple(_record(row) for row in found.items), total=found.total)
 
 
 def get_fact(tx: Tx, fact: FactId) -> FactRecord:

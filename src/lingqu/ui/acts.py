@@ -111,6 +111,8 @@ class Asked:
     texts: tuple[tuple[str, str], ...] = ()
     """Texts one agrees to or reads before, under their headings."""
     narrowed: Narrowed | None = None
+    kinds: tuple[Option, ...] = ()
+    """The same act for other kinds of thing, each a page of its own."""
     danger: bool = False
 
 

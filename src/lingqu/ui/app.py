@@ -106,6 +106,7 @@ _HANDLERS: tuple[Any, ...] = (
     findings.finding_list, findings.look_page, findings.look, findings.open_finding,
     findings.finding_page,
     opening.entry_list, opening.propose_entry, opening.publish_list, opening.check_table,
+    opening.import_table,
     opening.entry_page, opening.confirm_entry, opening.open_file, opening.file_list,
     opening.file_page, opening.withdraw_file,
     catalogs.catalog_list, catalogs.register_catalog, catalogs.catalog_page,

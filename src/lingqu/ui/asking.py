@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
-from lingqu import gate, market, rights, supply
+from lingqu import gate, market, rights, supply, trust
 from lingqu.kernel import errors
+from lingqu.kernel.ids import BadId
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.kernel.time import Instant, Period, as_instant
 from lingqu.runtime import Tx
@@ -16,6 +17,7 @@ from lingqu.runtime.calendar import LOCAL_TIME
 from lingqu.trust import rulebook
 from lingqu.ui.acts import Field, Given, Input
 from lingqu.ui.rendering import Desk
+from lingqu.ui.things import my_party
 
 _PROSE_MOST = 4000
 _COLUMNS_MOST = 400
@@ -101,7 +103,18 @@ def find_resources(tx: Tx, names: Iterable[str]) -> tuple[supply.Resource, ...]:
 
 def resources_of(tx: Tx, form: TermsForm) -> tuple[supply.Resource, ...]:
     """This will read the resources whose columns terms name."""
-    return find_resources(tx, (name.partition(".")[0] for name in form.fields or ()))
+    return find_resources(tx, named_resources(form))
+
+
+def named_resources(form: TermsForm) -> tuple[supply.ResourceId, ...]:
+    """This will give the resources whose columns terms name; a column alone names none."""
+    found = []
+    for name in form.fields or ():
+        try:
+            found.append(supply.ResourceId(name.partition(".")[0]))
+        except BadId:
+            continue
+    return tuple(dict.fromkeys(found))
 
 
 def terms_fields(
@@ -310,6 +323,19 @@ def files_field(*, required: bool = False) -> Field:
         hint="ui.upload.hint",
         required=required,
         refusals=("trust.procedure.attachment", "ui.upload", "rights.registration.files"),
+    )
+
+
+def objection_fields(desk: Desk, tx: Tx) -> tuple[Field, ...]:
+    """This will ask for what every objection says: for whom, why, and with which evidence.
+
+    Raises AccessDenied where the visitor may object for nobody.
+    """
+    sides = my_party(desk, tx, trust.Action.CREATE, trust.Kind.OBJECTION)
+    return (
+        Field(name="party", show=Input.CHOICE, options=sides),
+        reason_field(),
+        files_field(required=True),
     )
 
 

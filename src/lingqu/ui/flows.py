@@ -17,11 +17,16 @@ from lingqu.trust.procedures import Clock
 _HIGH, _GAP_X, _GAP_Y, _PAD = 34, 46, 18, 8
 _LOOP = 24
 _WIDE, _NARROW = 13, 7
+_LINE_MOST = 90
+"""A label wider than this stands on two lines where it has words to part."""
+_FITS_MOST = 1320
+"""A drawing not wider than this is made to fit its page, and is still read; others are moved."""
 _DAYS_DRAWN = 46
 _NODE = Markup(
     '<g class="{}"><rect x="{}" y="{}" width="{}" height="{}" rx="{}"/>'
-    '<text x="{}" y="{}" text-anchor="middle">{}</text></g>'
+    '<text text-anchor="middle">{}</text></g>'
 )
+_LINE = Markup('<tspan x="{}" y="{}">{}</tspan>')
 _EDGE = Markup('<path class="{}" d="{}" marker-end="url(#lq-arrow)"><title>{}</title></path>')
 _ARROW = Markup(
     '<defs><marker id="lq-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7"'
@@ -51,9 +56,11 @@ def draw_chart(
     visited = {source for source, _ in made} | {target for _, target in made}
     parts = [
         Markup(
-            '<svg class="lq-flow" width="{0}" height="{1}" viewBox="0 0 {0} {1}" role="img"'
+            '<svg class="{3}" width="{0}" height="{1}" viewBox="0 0 {0} {1}" role="img"'
             ' aria-label="{2}">'
-        ).format(width, height, title),
+        ).format(
+            width, height, title, "lq-flow lq-flow-fits" if width <= _FITS_MOST else "lq-flow"
+        ),
         _ARROW,
     ]
     edges: dict[tuple[str, str], list[str]] = {}
@@ -84,9 +91,7 @@ def draw_chart(
                 box.width,
                 _HIGH,
                 _HIGH // 2 if "is-end" in css else 8,
-                box.x + box.width // 2,
-                box.y + _HIGH // 2 + 5,
-                words[state.name],
+                _label(box, words[state.name]),
             )
         )
     parts.append(Markup("</svg>"))
@@ -125,7 +130,28 @@ def _placed(ranks: Mapping[str, int], words: Mapping[str, str]) -> tuple[dict[st
     return boxes, x - _GAP_X + _PAD + _LOOP, height
 
 
+def _label(box: _Box, words: str) -> Markup:
+    lines = _lines(words)
+    middle, first = box.x + box.width // 2, box.y + _HIGH // 2 + 5 - 7 * (len(lines) - 1)
+    return Markup("").join(
+        _LINE.format(middle, first + 14 * place, line) for place, line in enumerate(lines)
+    )
+
+
+def _lines(words: str) -> tuple[str, ...]:
+    """A label on one line, or parted between two words so that the longer half is shortest."""
+    parts = words.split(" ")
+    if _wide(words) <= _LINE_MOST or len(parts) == 1:
+        return (words,)
+    halves = [(" ".join(parts[:place]), " ".join(parts[place:])) for place in range(1, len(parts))]
+    return min(halves, key=lambda two: max(map(_wide, two)))
+
+
 def _width(text: str) -> int:
+    return max(map(_wide, _lines(text)))
+
+
+def _wide(text: str) -> int:
     return sum(_WIDE if unicodedata.east_asian_width(one) in "WF" else _NARROW for one in text)
 
 

@@ -160,6 +160,10 @@ class Desk:
         """This will string words together as the visitor's language does."""
         return (", " if self.visit.language == "en" else "、").join(words)
 
+    def aside(self, words: str, more: str) -> str:
+        """This will put what tells something apart into brackets behind its name."""
+        return f"{words} ({more})" if self.visit.language == "en" else f"{words}（{more}）"
+
     def cite(self, rule: str) -> Cited | None:
         """This will cite a rule of the rulebook in force; None where it is not known here."""
         return _cited(self.platform.database.rules, rule)

@@ -370,9 +370,20 @@ def looked_table(
     columns: Sequence[Column[Row]],
     ask: Ask,
     filters: Sequence[Filter[Row]] = (),
+    is_searched: bool = True,
+    has_file: bool = True,
 ) -> TableView:
     """This will lay out the piece of a list that the database looked through."""
-    return draw(desk, found.items, columns=columns, ask=ask, filters=filters, total=found.total)
+    return draw(
+        desk,
+        found.items,
+        columns=columns,
+        ask=ask,
+        filters=filters,
+        total=found.total,
+        is_searched=is_searched,
+        has_file=has_file,
+    )
 
 
 def said_of(filters: Sequence[Filter[Any]]) -> dict[str, Said]:

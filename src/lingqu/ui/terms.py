@@ -28,6 +28,8 @@ class Reader:
     labels: tuple[rights.Label, ...]
     parties: Mapping[str, str]
     resources: Mapping[str, str]
+    titles: Mapping[str, Mapping[str, str]]
+    """What the columns of a resource are called."""
 
     def parts(self, form: TermsForm) -> tuple[tuple[str, str], ...]:
         """This will name each part that limits, and say what it says."""
@@ -48,7 +50,9 @@ class Reader:
         by_resource: dict[str, list[str]] = {}
         for name in names:
             resource, dot, column = name.partition(".")
-            by_resource.setdefault(resource if dot else "", []).append(column if dot else name)
+            known = self.titles.get(resource, {})
+            words = known.get(column, column) if dot else name
+            by_resource.setdefault(resource if dot else "", []).append(words)
         told = []
         for resource, columns in by_resource.items():
             shown = comma.join(columns[:_COLUMNS_SHOWN])
@@ -80,10 +84,12 @@ def reader(
     wanted = {*others}
     for form in forms:
         wanted |= {found[0] for name in form.fields or () if (found := _RESOURCE.match(name))}
-    resources = {}
+    resources, titles = {}, {}
     for one in sorted(wanted):
         try:
-            resources[one] = supply.get_resource(tx, supply.ResourceId(one)).title
+            held = supply.get_resource(tx, supply.ResourceId(one))
         except errors.LingquError:
             continue
-    return Reader(desk, rights.find_codes(tx), parties, resources)
+        resources[one] = held.title
+        titles[one] = {field.name: field.label for field in supply.read_fields(held)}
+    return Reader(desk, rights.find_codes(tx), parties, resources, titles)

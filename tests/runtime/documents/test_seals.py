@@ -40,7 +40,7 @@ def paper_of(name):
 @pytest.mark.parametrize("to", FORMS)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_paper_bears_the_place_of_the_seal_and_the_signature(ring, name, to):
-    seal = seals.KeySeal(key=ring.current(seals.PURPOSE), remark=seals.STORY_REMARK)
+    seal = seals.KeySeal(key=ring.current(seals.PURPOSE), clock="story")
     made = documents.draw(paper_of(name), to=to, seal=seal)
     shown = pdf_texts(made.content) if to is Format.PDF else docx_texts(made.content)
     text = "".join("".join(shown).split())

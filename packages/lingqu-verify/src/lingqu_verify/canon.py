@@ -80,13 +80,16 @@ def _ordered(value: object, depth: int) -> object:
 
 
 def _sorted_keys(mapping: Mapping[Any, Any]) -> list[str]:
-    keys = list(mapping)
-    if not all(isinstance(key, str) for key in keys):
-        raise NotCanonical(reason="key")
+    try:
+        is_plain = "".join(mapping).isascii()
+    except TypeError:
+        raise NotCanonical(reason="key") from None
     # Code points and UTF-16 code units order alike until a surrogate pair meets U+E000 and above.
-    if all(key.isascii() for key in keys):
-        return sorted(keys)
-    return sorted(keys, key=lambda key: key.encode("utf-16-be"))
+    return sorted(mapping) if is_plain else sorted(mapping, key=_utf_16)
+
+
+def _utf_16(key: str) -> bytes:
+    return key.encode("utf-16-be")
 
 
 def _refuse_float(_: str) -> NoReturn:

@@ -6,12 +6,15 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Router
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from lingqu import errands, gate, rights, trust
-from lingqu.api.routes import After, Size, asks, does, makes, reads, routes_of
+from lingqu.api.lines import Lines, ask_desk
+from lingqu.api.routes import After, Size, asks, awaits, does, makes, reads, routes_of
 from lingqu.api.v1 import gate_shapes as shapes
+from lingqu.api.v1.gate_reveals import RevealedView, revealed_view
 from lingqu.api.v1.shapes import WorkView, work_view
 from lingqu.api.visit import Visit
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
@@ -80,7 +83,7 @@ def reveal_product(
     visit: FromVisit,
     product: FromPath[str],
     language: Annotated[Language, QueryParameter(name="language")] = "zh-CN",
-) -> shapes.RevealedView:
+) -> RevealedView:
     """This will say what can be learnt from a product, alone and by all buyers together.
 
     It is computed from all products over the same resources, in figures and in words.
@@ -89,7 +92,7 @@ def reveal_product(
         told = reveals.reveal_product(
             tx, product=gate.ProductId(product), folder=platform.asking.folder
         )
-    return shapes.revealed_view(told, language)
+    return revealed_view(told, language)
 
 
 @does("/products/{product:str}/revise", "gate.product.revise", "Give a product another policy")
@@ -155,15 +158,13 @@ def find_snapshots(
     return shapes.SnapshotList(items=[shapes.snapshot_view(one) for one in found])
 
 
-@asks("/calls", "Call a product")
-def call_product(
+@awaits("/calls", "Call a product")
+async def call_product(
     platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.CallShape]
 ) -> shapes.AnswerView:
     """This will answer a call under a grant once it is metered; the same id again is free."""
     request = shapes.read_call(data)
-    with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
-    return shapes.answer_view(platform.desk.ask(request, asker))
+    return shapes.answer_view(await ask_desk(platform, visit.caller, request))
 
 
 @asks("/explain", "Explain a decision")
@@ -172,21 +173,26 @@ def explain_call(
 ) -> shapes.ExplanationView:
     """This will say how a call would be decided now, rule by rule, without doing it."""
     request = shapes.read_call(data)
+    asker = _asker(platform, visit, request.grant)
     with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
         told = platform.desk.explain(tx, request, may_call=asker.may_call)
     return shapes.explanation_view(told)
 
 
-@asks("/queries", "Ask a governed query")
-def ask_query(
-    platform: FromPlatform, visit: FromVisit, data: JSONBody[shapes.QueryShape]
+@awaits("/queries", "Ask a governed query")
+async def ask_query(
+    platform: FromPlatform,
+    visit: FromVisit,
+    lines: NamedDependency[Lines],
+    data: JSONBody[shapes.QueryShape],
 ) -> shapes.AnswerView:
     """This will answer a query under a grant once it is metered; the same id again is free."""
     request = shapes.read_query(data)
-    with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
-    return shapes.answer_view(platform.asking.ask(request, asker))
+
+    def ask() -> gate.CallAnswer:
+        return platform.asking.ask(request, _asker(platform, visit, request.grant))
+
+    return shapes.answer_view(await lines.run(request.grant, ask))
 
 
 @asks("/queries/explain", "Explain a query")
@@ -195,8 +201,8 @@ def explain_query(
 ) -> shapes.ExplanationView:
     """This will say how a query would be decided now, rule by rule, without running it."""
     request = shapes.read_query(data)
+    asker = _asker(platform, visit, request.grant)
     with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
         told = platform.asking.explain(tx, request, may_call=asker.may_call)
     return shapes.explanation_view(told)
 
@@ -262,9 +268,14 @@ def stop_query(
 ) -> shapes.StoppedView:
     """This will stop one's own query while it runs here; it is metered as refused."""
     request = shapes.read_query(data)
-    with platform.database.reading(visit.caller) as tx:
-        asker = gate.find_asker(tx, request.grant)
+    asker = _asker(platform, visit, request.grant)
     return shapes.StoppedView(stopped=asker.may_call and platform.asking.cancel(request))
+
+
+def _asker(platform: FromPlatform, visit: FromVisit, grant: rights.GrantId) -> gate.Asker:
+    """Who asks, and whether they may; no transaction is open while an answer is made."""
+    with platform.database.reading(visit.caller) as tx:
+        return gate.find_asker(tx, grant)
 
 
 @reads("/calls", "List metered calls")

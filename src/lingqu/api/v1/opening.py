@@ -58,6 +58,12 @@ class ProposeEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     due_on: dt.date
 
 
+class ProposeEntries(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The lines of a whole table; all are proposed or none."""
+
+    entries: Annotated[list[ProposeEntry], msgspec.Meta(max_length=1000)]
+
+
 class PublishList(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The year and territory whose confirmed lines are published."""
 
@@ -218,6 +224,24 @@ def propose_entry(write: FromWrite, data: JSONBody[ProposeEntry]) -> EntryView:
         due_on=data.due_on,
     )
     return entry_view(made)
+
+
+@makes("/open-list/table", "supply.opening.propose_all", "Propose a table of key open data")
+def propose_entries(write: FromWrite, data: JSONBody[ProposeEntries]) -> EntryPage:
+    """This will propose every line of a table, or none where one of them cannot be."""
+    given = tuple(
+        opening.NewEntry(
+            id=opening.OpenEntryId(one.entry),
+            year=one.year,
+            territory=one.territory,
+            resource=supply.ResourceId(one.resource),
+            criteria=tuple(one.criteria),
+            due_on=one.due_on,
+        )
+        for one in data.entries
+    )
+    made = write.execute(opening.propose_entries, entries=given)
+    return EntryPage(items=[entry_view(one) for one in made], next=None)
 
 
 @does("/open-list/{entry:str}/confirm", "supply.opening.confirm", "Confirm key open data")
@@ -427,8 +451,8 @@ def _pieces(stream: BinaryIO) -> Iterator[bytes]:
 def routers() -> tuple[Router, ...]:
     """This will give the routes."""
     handlers: list[Any] = [
-        find_entries, propose_entry, confirm_entry, publish_list, find_files, get_file,
-        get_content, publish_file, withdraw_file, find_catalogs, find_catalog_entries,
+        find_entries, propose_entry, propose_entries, confirm_entry, publish_list, find_files,
+        get_file, get_content, publish_file, withdraw_file, find_catalogs, find_catalog_entries,
         register_catalog, write_catalog, reconcile_catalog,
     ]  # fmt: skip
     return routes_of("/api/v1/supply", "supply", handlers)

@@ -471,6 +471,10 @@ class OpenCube:
         """Rows of all blocks, as they are published."""
         return sum(self._rows)
 
+    def apart(self) -> OpenCube:
+        """This will give the same cube with nothing remembered of what was asked of this one."""
+        return OpenCube(self.cube, self.table)
+
     def groups(self, dimensions: tuple[Dimension, ...]) -> list[Cell]:
         """This will give the group of each cell. Raises NotOnGrid."""
         return self.once(

@@ -23,6 +23,7 @@ from lingqu.market.settlement.charges import (
     find_charges,
     find_lines,
     get_charge,
+    look_through_charges,
 )
 from lingqu.market.settlement.corrections import (
     REFUND,
@@ -98,6 +99,7 @@ __all__ = (
     "is_free_to_go",
     "keep_still",
     "lock_earned",
+    "look_through_charges",
     "note_shared",
     "price_batch",
 )

@@ -44,6 +44,7 @@ from lingqu.market.settlement.tallies import (
     stop_if_used_up,
 )
 from lingqu.runtime import Tx, new_id
+from lingqu.runtime.looking import Look, Looked, Shelf
 
 CALLS_MAX = 100_000
 """The most calls of one metering batch."""
@@ -142,6 +143,14 @@ _PAGE = f"""
 """  # noqa: S608  # constant columns
 _BATCH = f"SELECT {_COLUMNS} FROM market.charge WHERE batch = %s ORDER BY position"  # noqa: S608  # constant columns
 _LINE = f"SELECT {_COLUMNS} FROM market.charge WHERE contract = %s AND call = %s"  # noqa: S608  # constant columns
+
+
+_OF_CONTRACT = Shelf(
+    select=_COLUMNS,
+    source="market.charge WHERE contract = %(contract)s",
+    columns={"at": "at", "call": "call", "rule": "rule", "units": "units", "amount": "amount"},
+    newest=("day", "batch", "position"),
+)
 
 
 @trust.command("market.charge.post", internal=True)
@@ -255,6 +264,16 @@ def find_charges(tx: Tx, *, contract: ContractId, page: PageRequest) -> Page[Cha
     return Page(
         items=lines, next=cursor(f"{lines[-1].batch}/{lines[-1].position}") if more else None
     )
+
+
+def look_through_charges(tx: Tx, *, contract: ContractId, look: Look) -> Looked[ChargeLine]:
+    """This will look through the lines of a contract the caller may see, the newest day first.
+
+    Columns: at, call, rule, units, amount. Raises ContractNotFound.
+    """
+    get_contract(tx, contract)
+    found = _OF_CONTRACT.look(tx, look, contract=contract)
+    return Looked(items=tuple(_line(row) for row in found.items), total=found.total)
 
 
 def get_charge(tx: Tx, *, contract: ContractId, call: str) -> ChargeLine:

@@ -17,10 +17,18 @@ from lingqu.kernel.ids import Id
 from lingqu.kernel.paging import Page, PageRequest, cursor
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx
-from lingqu.supply.resources import Access, ResourceId, lock_resource
+from lingqu.supply.resources import (
+    Access,
+    Resource,
+    ResourceId,
+    ResourceWithdrawn,
+    get_resource,
+    lock_resource,
+)
 from lingqu.trust import rulebook
 
 CRITERIA = "opening.priority_criteria"
+TABLE_MAX = 1_000
 YEARS = range(2000, 3000)
 TERRITORY_DIGITS = (2, 4, 6, 9, 12)
 
@@ -68,6 +76,12 @@ class NotOpen(errors.Conflict):
     """The resource is described as not opened, or only under conditions."""
 
     code = "supply.opening.not_open"
+
+
+class TooManyEntries(errors.Rejected):
+    """A table of lines has at least one row and at most a thousand."""
+
+    code = "supply.opening.too_many"
 
 
 class NothingToPublish(errors.Conflict):
@@ -128,6 +142,18 @@ class OpenListPublished(trust.Fact):
     entries: tuple[OpenEntryId, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    """A line that is to be proposed, as one row of a table says it."""
+
+    id: OpenEntryId
+    year: int
+    territory: str
+    resource: ResourceId
+    criteria: tuple[str, ...]
+    due_on: date
+
+
 @trust.command("supply.opening.propose")
 def propose_entry(
     tx: Tx,
@@ -143,39 +169,96 @@ def propose_entry(
 
     Raises ResourceNotFound, ResourceWithdrawn, BadEntry, NotOpen, EntryTaken, IdTaken.
     """
-    held = lock_resource(tx, resource)
-    trust.authorize(tx, trust.Action.CREATE, trust.Kind.OPENING, owner=held.body)
-    known = {item.code for item in rulebook.of(tx).rule(CRITERIA).items}
-    if not criteria or not set(criteria) <= known or len(set(criteria)) != len(criteria):
-        raise BadEntry(part="criteria")
-    if year not in YEARS or due_on.year != year:
-        raise BadEntry(part="year")
-    if not territory.isascii() or not territory.isdigit() or len(territory) not in TERRITORY_DIGITS:
-        raise BadEntry(part="territory")
-    if held.opening is not Access.UNCONDITIONAL:
-        raise NotOpen(resource=resource)
-    made = OpenEntry(
+    given = NewEntry(
         id=entry,
         year=year,
         territory=territory,
         resource=resource,
-        body=held.body,
-        title=held.title,
-        criteria=tuple(sorted(criteria)),
+        criteria=criteria,
         due_on=due_on,
-        state=EntryState.PROPOSED,
-        proposed_at=tx.now,
     )
-    taken = EntryTaken(resource=resource, year=year)
-    tx.means("open_entry_once", f"{year}, {territory}, {resource}", taken)
+    return _propose(tx, given)
+
+
+@trust.command("supply.opening.propose_all")
+def propose_entries(tx: Tx, *, entries: tuple[NewEntry, ...]) -> tuple[OpenEntry, ...]:
+    """This will propose the lines of a whole table, all of them or none.
+
+    Raises TooManyEntries and, for the first row that cannot be, what `propose_entry` raises.
+    """
+    if not 0 < len(entries) <= TABLE_MAX:
+        raise TooManyEntries(given=len(entries), most=TABLE_MAX)
+    # Two tables with the same resources wait for each other instead of meeting halfway.
+    made = {one.id: _propose(tx, one) for one in sorted(entries, key=lambda one: one.resource)}
+    return tuple(made[one.id] for one in entries)
+
+
+def check_entries(
+    tx: Tx, *, entries: tuple[NewEntry, ...]
+) -> tuple[tuple[int, errors.LingquError], ...]:
+    """This will say which rows of a table could not be proposed now, and why; nothing is done.
+
+    Gives the place of the row, from 0, and the refusal.
+    """
+    found: list[tuple[int, errors.LingquError]] = []
+    seen: set[tuple[int, str, ResourceId]] = set()
+    for place, one in enumerate(entries):
+        try:
+            _check(tx, one, get_resource(tx, one.resource))
+            line = (one.year, one.territory, one.resource)
+            if line in seen or ENTRIES.find(tx, _SAME, line):
+                raise EntryTaken(resource=one.resource, year=one.year)
+            seen.add(line)
+        except errors.LingquError as refusal:
+            found.append((place, refusal))
+    return tuple(found)
+
+
+def _propose(tx: Tx, given: NewEntry) -> OpenEntry:
+    made = _check(tx, given, lock_resource(tx, given.resource))
+    taken = EntryTaken(resource=made.resource, year=made.year)
+    tx.means("open_entry_once", f"{made.year}, {made.territory}, {made.resource}", taken)
     ENTRIES.insert(tx, made)
     trust.record(
         tx,
         OpeningProposed(
-            entry=entry, year=year, territory=territory, resource=resource, criteria=made.criteria
+            entry=made.id,
+            year=made.year,
+            territory=made.territory,
+            resource=made.resource,
+            criteria=made.criteria,
         ),
     )
     return made
+
+
+def _check(tx: Tx, given: NewEntry, held: Resource) -> OpenEntry:
+    trust.authorize(tx, trust.Action.CREATE, trust.Kind.OPENING, owner=held.body)
+    if held.withdrawn_at is not None:
+        raise ResourceWithdrawn(resource=held.id)
+    known = {item.code for item in rulebook.of(tx).rule(CRITERIA).items}
+    chosen = set(given.criteria)
+    if not chosen or not chosen <= known or len(chosen) != len(given.criteria):
+        raise BadEntry(part="criteria")
+    if given.year not in YEARS or given.due_on.year != given.year:
+        raise BadEntry(part="year")
+    territory = given.territory
+    if not territory.isascii() or not territory.isdigit() or len(territory) not in TERRITORY_DIGITS:
+        raise BadEntry(part="territory")
+    if held.opening is not Access.UNCONDITIONAL:
+        raise NotOpen(resource=given.resource)
+    return OpenEntry(
+        id=given.id,
+        year=given.year,
+        territory=territory,
+        resource=given.resource,
+        body=held.body,
+        title=held.title,
+        criteria=tuple(sorted(given.criteria)),
+        due_on=given.due_on,
+        state=EntryState.PROPOSED,
+        proposed_at=tx.now,
+    )
 
 
 @trust.command("supply.opening.confirm")
@@ -221,6 +304,7 @@ def find_entries(
     return Page(items=found[: page.size], next=cursor(found[page.size - 1].id) if more else None)
 
 
+_SAME = "WHERE year = %s AND territory = %s AND resource = %s"
 _CONFIRMED = """
     WHERE year = %s AND territory = %s AND state = 'confirmed' ORDER BY id FOR UPDATE
 """

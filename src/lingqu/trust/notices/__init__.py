@@ -12,6 +12,7 @@ from lingqu.trust.notices.telling import (
     Told,
     find_notices,
     follower,
+    parties_told,
 )
 
 __all__ = (
@@ -20,4 +21,5 @@ __all__ = (
     "Told",
     "find_notices",
     "follower",
+    "parties_told",
 )

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx
-from lingqu.trust.access import Action, Kind, PartyId, is_allowed
+from lingqu.trust.access import PartyId, holdings
 from lingqu.trust.rows import AuditClass, declare
 from lingqu.trust.subscriptions import DeliveredFact, Subscription
 
@@ -61,12 +61,14 @@ def follower(*tellers: Mapping[str, Teller]) -> Subscription:
     return Subscription(name=NAME, handler=tell, kinds=kinds)
 
 
-def find_notices(
-    tx: Tx, *, parties: Sequence[PartyId], most: int, after: Instant | None = None
-) -> tuple[Notice, ...]:
-    """This will list what these parties were told, newest first, those the caller acts for."""
-    own = [one for one in parties if is_allowed(tx, Action.READ, Kind.PARTY, owner=one)]
-    rows = tx.all(_FOUND, (own, after, after, most))
+def parties_told(tx: Tx) -> tuple[PartyId, ...]:
+    """This will give the parties the caller acts for: their notices are the caller's."""
+    return tuple(dict.fromkeys(PartyId(one.party) for one in holdings(tx) if one.party))
+
+
+def find_notices(tx: Tx, *, most: int, after: Instant | None = None) -> tuple[Notice, ...]:
+    """This will list what the parties the caller acts for were told, newest first."""
+    rows = tx.all(_FOUND, ([*parties_told(tx)], after, after, most))
     return tuple(Notice(**{**row, "party": PartyId(row["party"])}) for row in rows)
 
 

@@ -132,7 +132,7 @@ def _show(
             else ()
         )
         history = _history(tx, held) if signed_in else None
-        opened, _ = tables.gather(lambda page: opening.find_files(tx, page=page))
+        opened = _opened(tx, held)
         open_now = held.withdrawn_at is None and signed_in
         may = {
             name: open_now and trust.is_allowed(tx, action, kind, owner=held.body)
@@ -147,11 +147,7 @@ def _show(
         fields=supply.read_fields(held),
         versions=versions,
         history=history,
-        opened=tuple(
-            one
-            for one in opened
-            if any(ancestor.resource == held.id for ancestor in opening.read_lineage(one))
-        ),
+        opened=opened,
         may=may,
         refusal=desk.explain(refusal),
     )
@@ -176,6 +172,42 @@ class History:
     edition: int
     quality: tuple[Filling, ...]
     findings: tuple[supply.Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A file that was opened from a resource: of which edition, and where else it is listed."""
+
+    file: opening.OpenFile
+    edition: int
+    elsewhere: tuple[tuple[opening.OpenCatalog, opening.CatalogEntry], ...]
+
+
+def _opened(tx: Tx, held: Resource) -> tuple[Opened, ...]:
+    """What was opened of a resource, and in which catalogs it stands; for everyone."""
+    files, _ = tables.gather(lambda page: opening.find_files(tx, page=page))
+    made = {
+        one.id: (one, ancestor.edition)
+        for one in files
+        for ancestor in opening.read_lineage(one)
+        if ancestor.resource == held.id
+    }
+    if not made:
+        return ()
+    listed = [
+        (catalog, entry)
+        for catalog in opening.find_catalogs(tx)
+        for entry in opening.find_catalog_entries(tx, catalog.id)
+        if entry.file in made
+    ]
+    return tuple(
+        Opened(
+            file=file,
+            edition=edition,
+            elsewhere=tuple(one for one in listed if one[1].file == file.id),
+        )
+        for file, edition in made.values()
+    )
 
 
 def _history(tx: Tx, held: Resource) -> History | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -256,6 +257,7 @@ def _show(
     reconciled: bills.Reconciliation | None = None,
 ) -> Response[str]:
     mine = desk.require()
+    ask = dataclasses.replace(tables.ask_of(desk, _charge_columns()), words="", as_file=False)
     with desk.reading() as tx:
         held = market.get_contract(tx, contract)
         signatures = market.find_signatures(tx, contract)
@@ -266,7 +268,10 @@ def _show(
             if one.tree is rights.TreeName.PURPOSES
         }
         tally = settlement.get_tally(tx, contract)
-        charges = settlement.find_charges(tx, contract=contract, page=PageRequest(size=500)).items
+        rules = {one.value: desk.text(f"ui.charge_rule.{one.value}") for one in settlement.Rule}
+        charges = settlement.look_through_charges(
+            tx, contract=contract, look=tables.look_of(ask, said={"rule": rules})
+        )
         quotas = _quotas(tx, held)
         calls = _calls(tx, held)
         today = local_day(tx.now)
@@ -294,12 +299,8 @@ def _show(
         calls=calls,
         bill=bill,
         yuan=lambda minor: f"{tables.minor_units(minor, 2):,}",
-        view=tables.list_table(
-            desk,
-            tuple(reversed(charges)),
-            columns=_charge_columns(),
-            is_searched=False,
-            has_file=False,
+        view=tables.looked_table(
+            desk, charges, columns=_charge_columns(), ask=ask, is_searched=False, has_file=False
         ),
         sides=sides,
         papers=papers,

@@ -257,7 +257,7 @@ def _sources(
         status=200 if refusal is None else status_of(refusal),
         view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
         resources=tuple((one.id, one.title) for one in mine),
-        endable=tuple((one.id, f"{one.title}（{named[one.resource]}）") for one in endable),
+        endable=tuple((one.id, desk.aside(one.title, named[one.resource])) for one in endable),
         kinds=tuple((one.value, desk.text(f"ui.source.kind.{one.value}")) for one in SourceKind),
         new_source=new_id(SourceId),
         refusal=desk.explain(refusal),

@@ -331,7 +331,7 @@ def describable(desk: Desk) -> tuple[tuple[str, str], ...]:
                 )
         held = [one for one in found if mine[one.body]]
         names = desk.names(tx, {one.body for one in held})
-    return tuple((one.id, f"{one.item}（{names[one.body]}）") for one in held)
+    return tuple((one.id, desk.aside(one.item, names[one.body])) for one in held)
 
 
 def _options(desk: Desk, kinds: Any, label: str) -> tuple[tuple[str, str], ...]:

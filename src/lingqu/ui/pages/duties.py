@@ -198,7 +198,7 @@ def _show(
         view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
         bodies=tuple((one, names[one]) for one in bodies),
         endable=tuple(
-            (one.id, f"{one.item}（{names[one.body]}）") for one in found if one.body in bodies
+            (one.id, desk.aside(one.item, names[one.body])) for one in found if one.body in bodies
         ),
         new_duty=new_id(DutyId),
         refusal=desk.explain(refusal),

@@ -3,22 +3,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from litestar import Response, get, post
 from litestar.params import FromPath
 
 from lingqu import errands, trust
 from lingqu.kernel import errors
-from lingqu.kernel.paging import PageRequest, cursor
+from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import Instant
 from lingqu.runtime import Tx, documents, seals
 from lingqu.runtime.i18n import catalog, explain
+from lingqu.runtime.looking import Said
 from lingqu.trust import copies, log
 from lingqu.ui import tables
 from lingqu.ui.charts import proof_steps
@@ -42,37 +43,27 @@ SECRET_TABLES = frozenset({"trust.account", "trust.api_key"})
 
 @get("/trust/facts", sync_to_thread=True)
 def fact_list(desk: FromDesk) -> Response[Any]:
-    """This will list facts, newest first, all or of one kind or about one thing.
-
-    The newest ones are looked at; an address with `before` goes on with the older ones.
-    """
+    """This will list facts, newest first, all or of one kind or about one thing."""
     desk.require()
     say = fact_words(desk)
-    kinds = tuple(one.kind for one in trust.fact_kinds())
-    about, before = desk.argument("subject")[:100], desk.argument("before")[:60]
-    filters = _fact_filters(desk, kinds, about, before)
-    wanted = tables.read_ask(desk.query, filters=filters).chosen.get("kind")
-    start = None if not before else cursor(trust.FactId(before))
-    with desk.reading() as tx:
-        found, is_cut = tables.gather(
-            lambda page: trust.find_facts(
-                tx,
-                page=page if page.after is not None else PageRequest(size=page.size, after=start),
-                kind=wanted,
-                subject=about or None,
-            )
-        )
+    about = desk.argument("subject")[:100]
     columns = _fact_columns(desk, say)
+    filters = _fact_filters(desk, tuple(one.kind for one in trust.fact_kinds()), about)
+    ask = tables.ask_of(desk, columns, filters)
+    said: dict[str, Said] = {
+        "what": lambda there: {one: say(one) for one in there},
+        "who": lambda there: {one: desk.who(one) for one in there},
+    }
+    chosen = {name: value for name, value in ask.chosen.items() if name != "subject"}
+    with desk.reading() as tx:
+        look = dataclasses.replace(tables.look_of(ask, said=said), chosen=chosen)
+        found = trust.look_through_facts(tx, look=look, subject=about or None)
     if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, filters=filters, name=desk.text("ui.facts.title")
-        )
-    older = f"/trust/facts?{urlencode({'before': found[-1].id})}" if is_cut else None
+        return tables.sheet(desk, found.items, columns=columns, name=desk.text("ui.facts.title"))
     return desk.show(
         "trust/facts.html",
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
+        view=tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
         subject=about,
-        older=older,
     )
 
 
@@ -98,9 +89,9 @@ def _fact_columns(desk: Desk, say: Callable[[str], str]) -> tuple[Column[trust.F
 
 
 def _fact_filters(
-    desk: Desk, kinds: Sequence[str], about: str, before: str
+    desk: Desk, kinds: Sequence[str], about: str
 ) -> tuple[Filter[trust.FactRecord], ...]:
-    """The kinds of facts, and what the address names: a thing, or where to go on."""
+    """The kinds of facts, and the thing that the address names."""
     found = [
         Filter[trust.FactRecord](
             name="kind",
@@ -108,11 +99,10 @@ def _fact_filters(
             options=tuple(Option(value=one, words=desk.text(f"ui.fact.{one}")) for one in kinds),
         )
     ]
-    for name, value in (("subject", about), ("before", before)):
-        if value:
-            options = (Option(value=value, words=shorten(value)),)
-            label = desk.text(f"ui.facts.{name}")
-            found.append(Filter[trust.FactRecord](name=name, label=label, options=options))
+    if about:
+        options = (Option(value=about, words=shorten(about)),)
+        label = desk.text("ui.facts.subject")
+        found.append(Filter[trust.FactRecord](name="subject", label=label, options=options))
     return tuple(found)
 
 

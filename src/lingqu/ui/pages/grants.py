@@ -149,12 +149,14 @@ def _show(
             tx, trust.Action.END, trust.Kind.GRANT, owner=above
         )
         todo = _acts(desk, tx, here, above)
+        visible = _visible(tx, family)
     terms = {one.grant.id: reading.parts(rights.read_form(one.grant.effective)) for one in everyone}
     return desk.show(
         "rights/grant.html",
         status=200 if refusal is None else status_of(refusal),
         family=family,
         here=here,
+        visible=visible,
         terms=terms,
         names=names,
         tones={one.value: tone for one, tone in TONES.items()},
@@ -171,6 +173,16 @@ def _show(
         ),
         refusal=desk.explain(refusal),
     )
+
+
+def _visible(tx: Tx, family: rights.Family) -> frozenset[str]:
+    """The relatives whose own pages the visitor may open: from the first that is theirs down."""
+    held = [
+        trust.is_allowed(tx, trust.Action.READ, trust.Kind.GRANT, owner=one.grant.holder)
+        for one in family.path
+    ]
+    first = held.index(True) if True in held else len(held)
+    return frozenset(one.grant.id for one in (*family.path[first:], *family.below))
 
 
 _FORMATS: Mapping[exchange.PolicyFormat, str] = {

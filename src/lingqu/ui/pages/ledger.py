@@ -10,8 +10,8 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from lingqu import ledger, trust
-from lingqu.kernel.paging import PageRequest
 from lingqu.ledger import Balance, LedgerAccount, LedgerAccountId, StatementLine, TrialLine
+from lingqu.runtime.looking import Said
 from lingqu.ui import tables
 from lingqu.ui.pages.procedures import subject_href
 from lingqu.ui.provided import FromDesk
@@ -125,14 +125,16 @@ def statement(desk: FromDesk, account: FromPath[str]) -> Response[Any]:
     """This will show what moved on an account, the newest first."""
     desk.require()
     wanted = LedgerAccountId(account)
+    ask = tables.ask_of(desk, _statement_columns(desk, 0))
     with desk.reading() as tx:
         held = ledger.get_account(tx, wanted)
         balance = ledger.get_balance(tx, wanted)
-
-        def find(page: PageRequest) -> Any:
-            return ledger.find_transfers(tx, account=wanted, page=page)
-
-        lines, is_cut = tables.gather(find)
+        words: dict[str, Said] = {
+            "kind": lambda there: {one: kind_words(desk, one) for one in there},
+            "phase": {one.value: desk.text(f"ui.ledger_phase.{one.value}") for one in ledger.Phase},
+        }
+        look = tables.look_of(ask, said=words)
+        lines = ledger.look_through_transfers(tx, account=wanted, look=look)
         scales = _scales(tx)
         names = desk.names(tx, {held.owner})
 
@@ -140,10 +142,9 @@ def statement(desk: FromDesk, account: FromPath[str]) -> Response[Any]:
         return amount(minor, held.currency, scales)
 
     columns = _statement_columns(desk, scales.get(held.currency, 0))
-    rows = tuple(reversed(lines))
     if tables.wants_file(desk):
         name = f"{desk.text('ui.ledger.statement')}-{held.id[-8:]}"
-        return tables.listed_sheet(desk, rows, columns=columns, name=name)
+        return tables.sheet(desk, lines.items, columns=columns, name=name)
     return desk.show(
         "ledger/account.html",
         held=held,
@@ -152,7 +153,7 @@ def statement(desk: FromDesk, account: FromPath[str]) -> Response[Any]:
         owner=names.get(held.owner, shorten(held.owner)),
         owner_href=subject_href(held.owner),
         kind=kind_words(desk, held.kind),
-        view=tables.list_table(desk, rows, columns=columns, is_cut=is_cut),
+        view=tables.looked_table(desk, lines, columns=columns, ask=ask),
     )
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,17 @@ from litestar.response import Redirect
 from lingqu.kernel.charts import Chart
 from lingqu.kernel.paging import PageRequest
 from lingqu.kernel.time import Instant
+from lingqu.rights import telling
 from lingqu.runtime import Caller, Tx
-from lingqu.trust import jobs, procedures
+from lingqu.runtime.calendar import local_day
+from lingqu.trust import jobs, notices, procedures
 from lingqu.trust.jobs import Work
 from lingqu.trust.procedures import Procedure
 from lingqu.ui import tables
+from lingqu.ui.pages.procedures import subject_href
 from lingqu.ui.pages.works import PATH as WORKS_PATH
 from lingqu.ui.provided import FromDesk, FromForm
-from lingqu.ui.rendering import Desk
+from lingqu.ui.rendering import Desk, shorten
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu.ui.views import SEEN_COOKIE
 from lingqu.wiring import App
@@ -29,6 +32,7 @@ from lingqu.wiring import App
 PATH = "/account/notices"
 COUNTED_MOST = 99
 _WORKS_SHOWN = 50
+_TOLD_SHOWN = 500
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -51,7 +55,15 @@ def notice_list(desk: FromDesk) -> Response[Any]:
         moved, is_cut = tables.gather(lambda page: procedures.find_procedures(tx, page=page))
         charts = {one.code: one for one in procedures.find_charts(tx)}
         works = jobs.find_works(tx, page=PageRequest(size=_WORKS_SHOWN)).items
-    rows = _notices(desk, moved, charts, works)
+        told = notices.find_notices(tx, most=_TOLD_SHOWN)
+        ending = _ending(tx)
+    rows = _sorted(
+        [
+            *_notices(desk, moved, charts, works),
+            *(_told(desk, one) for one in told),
+            *(_ends(desk, one) for one in ending),
+        ]
+    )
     columns, filters = _columns(desk), _filters(desk)
     if tables.wants_file(desk):
         name = desk.text("ui.notices.title")
@@ -90,7 +102,9 @@ def count_notices(app: App, caller: Caller, seen: Instant | None) -> int:
     if seen is None:
         return 0
     with app.database.reading(caller) as tx:
-        return len(_moved_after(tx, seen))
+        told = len(notices.find_notices(tx, most=COUNTED_MOST, after=seen))
+        ending = sum(one.since > seen for one in _ending(tx))
+        return min(COUNTED_MOST, len(_moved_after(tx, seen)) + told + ending)
 
 
 def _moved_after(tx: Tx, seen: Instant) -> tuple[Procedure, ...]:
@@ -121,7 +135,36 @@ def _notices(
         )
         for one in works
     ]
+    return tuple(found)
+
+
+def _sorted(found: Iterable[Notice]) -> tuple[Notice, ...]:
     return tuple(sorted(found, key=lambda one: one.at, reverse=True))
+
+
+def _told(desk: Desk, one: notices.Notice) -> Notice:
+    """What a fact means to a party the visitor acts for, and where the thing is to be seen."""
+    return Notice(
+        title=desk.text(f"ui.notices.told.{one.kind}"),
+        state=shorten(one.subject),
+        href=subject_href(one.subject) or f"/trust/facts/{one.fact}",
+        kind=one.kind.partition("_")[0],
+        at=one.at,
+    )
+
+
+def _ending(tx: Tx) -> tuple[telling.EndingSoon, ...]:
+    return telling.find_ending_soon(tx, holders=notices.parties_told(tx), most=COUNTED_MOST)
+
+
+def _ends(desk: Desk, one: telling.EndingSoon) -> Notice:
+    return Notice(
+        title=desk.text("ui.notices.grant_ends", day=desk.day(local_day(one.ends_at))),
+        state=shorten(one.grant.id),
+        href=f"/rights/grants/{one.grant.id}",
+        kind="grant",
+        at=one.since,
+    )
 
 
 def _state(desk: Desk, charts: Mapping[str, Chart], one: Procedure) -> str:

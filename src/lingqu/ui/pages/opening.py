@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -14,12 +15,14 @@ from litestar.response import Redirect
 
 from lingqu import errands, supply, trust
 from lingqu.kernel import errors
-from lingqu.runtime import documents, new_id
+from lingqu.kernel.values import from_plain, to_plain
+from lingqu.runtime import Tx, documents, new_id
 from lingqu.runtime.calendar import local_day
 from lingqu.runtime.documents import CellKind, SheetColumn
 from lingqu.supply import Access, opening
 from lingqu.supply.opening import (
     EntryState,
+    NewEntry,
     OpenEntry,
     OpenEntryId,
     OpenFile,
@@ -131,10 +134,7 @@ def publish_list(desk: FromDesk, form: FromForm) -> Response[Any] | Redirect:
 
 @post(f"{LIST_PATH}/import", sync_to_thread=True)
 def check_table(desk: FromDesk, form: FromForm) -> Response[Any]:
-    """This will hold a table of the list against what is known, row by row, and change nothing.
-
-    A line becomes true by one command each; so the table is checked here and proposed line by line.
-    """
+    """This will show what a table of the list would propose, row by row, and change nothing."""
     desk.require()
     file = form.file("table")
     if file is None:
@@ -146,22 +146,67 @@ def check_table(desk: FromDesk, form: FromForm) -> Response[Any]:
     problems: list[tuple[int, errors.LingquError]] = [
         (int(str(one.parameters.get("row", 0))), one) for one in reading.problems
     ]
-    fresh: list[tuple[int, Mapping[str, Any]]] = []
+    fresh: list[tuple[int, NewEntry]] = []
     with desk.reading() as tx:
         items = {one.zh: one.code for one in rulebook.of(tx).rule(CRITERIA).items}
         for number, row in zip(reading.numbers, reading.rows, strict=True):
             try:
                 if row.get("id"):
                     _check_same(opening.get_entry(tx, OpenEntryId(str(row["id"]).strip())), row)
-                    continue
-                for word in str(row["criteria"]).split("、"):
-                    if word.strip() not in items:
-                        raise UnknownCriterion(given=word.strip()[:40])
-                supply.get_resource(tx, supply.ResourceId(str(row["resource"]).strip()))
-                fresh.append((number, row))
+                else:
+                    fresh.append((number, _entry_of(row, items)))
             except errors.LingquError as refusal:
                 problems.append((number, refusal))
-    return _entries(desk, problems=sorted(problems, key=lambda one: one[0]), checked=len(fresh))
+        problems += _refused(tx, fresh)
+    problems.sort(key=lambda one: one[0])
+    return _entries(desk, problems=problems, fresh=None if problems else tuple(fresh))
+
+
+@post(f"{LIST_PATH}/table", sync_to_thread=True, command="supply.opening.propose_all")
+def import_table(desk: FromDesk, form: FromForm) -> Response[Any] | Redirect:
+    """This will propose every new row of a table that was checked; one bad row and none is."""
+    desk.require()
+    command = form.id("command", trust.CommandId)
+    fresh = _read_checked(form.text("rows"))
+    with desk.reading() as tx:
+        problems = _refused(tx, fresh)
+    if problems:
+        return _entries(desk, problems=problems)
+    try:
+        desk.execute(command, opening.propose_entries, entries=tuple(one for _, one in fresh))
+    except (errors.Rejected, errors.Conflict) as refusal:
+        return _entries(desk, refusal=refusal)
+    return desk.go(LIST_PATH, done="opening_imported")
+
+
+def _entry_of(row: Mapping[str, Any], items: Mapping[str, str]) -> NewEntry:
+    """A row as the line it would become. Raises UnknownCriterion, BadId."""
+    words = [word.strip() for word in str(row["criteria"]).split("、")]
+    for word in words:
+        if word not in items:
+            raise UnknownCriterion(given=word[:40])
+    return NewEntry(
+        id=new_id(OpenEntryId),
+        year=int(row["year"]),
+        territory=str(row["territory"]).strip(),
+        resource=supply.ResourceId(str(row["resource"]).strip()),
+        criteria=tuple(items[word] for word in words),
+        due_on=row["due"],
+    )
+
+
+def _refused(tx: Tx, fresh: Sequence[tuple[int, NewEntry]]) -> list[tuple[int, errors.LingquError]]:
+    """The rows that could not be proposed now, by their numbers in the sheet."""
+    wrong = opening.check_entries(tx, entries=tuple(one for _, one in fresh))
+    return [(fresh[place][0], refusal) for place, refusal in wrong]
+
+
+def _read_checked(text: str) -> list[tuple[int, NewEntry]]:
+    """The rows of the page that showed them, as it wrote them. Raises FormIncomplete."""
+    try:
+        return [(int(number), from_plain(NewEntry, one)) for number, one in json.loads(text)]
+    except (ValueError, TypeError, KeyError, RecursionError, errors.LingquError):
+        raise FormIncomplete(field="rows", reason="") from None
 
 
 def _check_same(held: OpenEntry, row: Mapping[str, Any]) -> None:
@@ -286,7 +331,7 @@ def _entries(
     refusal: errors.LingquError | None = None,
     typed: Mapping[str, str] | None = None,
     problems: Sequence[tuple[int, errors.LingquError]] = (),
-    checked: int | None = None,
+    fresh: Sequence[tuple[int, NewEntry]] | None = None,
 ) -> Response[Any]:
     signed_in = desk.visit.identity is not None
     with desk.reading() as tx:
@@ -295,10 +340,11 @@ def _entries(
         items = {one.code: one for one in rulebook.of(tx).rule(CRITERIA).items}
         today = local_day(tx.now)
         resources = own_resources(desk, tx, trust.Kind.OPENING) if signed_in else ()
+        said = {
+            code: (one.en if desk.visit.language == "en" else one.zh) for code, one in items.items()
+        }
+        previewed = tuple(_previewed(desk, tx, one, said) for one in fresh or ())
         publishes = signed_in and trust.is_allowed(tx, trust.Action.CHANGE, trust.Kind.OPENING)
-    said = {
-        code: (one.en if desk.visit.language == "en" else one.zh) for code, one in items.items()
-    }
     columns, filters = _entry_columns(desk, names, said), _entry_filters(desk, found)
     if tables.wants_file(desk):
         ask = tables.ask_of(desk, columns, filters)
@@ -321,15 +367,26 @@ def _entries(
         new_entry=new_id(OpenEntryId),
         refusal=desk.explain(refusal),
         problems=[(row, desk.explain(one)) for row, one in problems],
-        checked=checked,
+        fresh=None if fresh is None else previewed,
+        rows=json.dumps([(number, to_plain(one)) for number, one in fresh or ()]),
         typed=typed or {},
     )
+
+
+def _previewed(
+    desk: Desk, tx: Tx, one: tuple[int, NewEntry], said: Mapping[str, str]
+) -> tuple[int, str, str, str, str, str]:
+    """A row as the preview shows it: its number and what would be proposed."""
+    number, entry = one
+    title = supply.get_resource(tx, entry.resource).title
+    criteria = desk.series(said.get(code, code) for code in entry.criteria)
+    return number, title, str(entry.year), entry.territory, criteria, desk.day(entry.due_on)
 
 
 def _sheet(
     found: Sequence[OpenEntry], names: Mapping[str, str], said: Mapping[str, str], name: str
 ) -> Response[bytes]:
-    """The list under its official names; the same file may be checked here again."""
+    """The list under its official names; the same file may come back here."""
     target = io.BytesIO()
     rows: Iterable[dict[str, str | int | date]] = (
         {

@@ -16,6 +16,7 @@ from lingqu.ui.asking import (
     Ceiling,
     files_field,
     find_resources,
+    objection_fields,
     opinion_field,
     quota_field,
     quotas_of,
@@ -89,7 +90,7 @@ def _plan_fields(
             show=Input.SEVERAL,
             hint="ui.ask.resources.hint",
             options=tuple(
-                (one.id, f"{one.title}（{names.get(one.body, one.body)}）") for one in resources
+                (one.id, desk.aside(one.title, names.get(one.body, one.body))) for one in resources
             ),
             value="" if held is None else " ".join(held.resources),
             refusals=("rights.scheme.bad_resources",),
@@ -281,15 +282,8 @@ def _choose(desk: Desk, command: trust.CommandId, given: Given, about: str) -> s
 def _ask_objection(desk: Desk, about: str) -> Asked:
     with desk.reading() as tx:
         operation.get_selection(tx, SelectionId(about))
-        sides = my_party(desk, tx, trust.Action.CREATE, trust.Kind.OBJECTION)
-    return Asked(
-        trail=_trail(desk),
-        fields=(
-            Field(name="party", show=Input.CHOICE, options=sides),
-            reason_field(),
-            files_field(required=True),
-        ),
-    )
+        fields = objection_fields(desk, tx)
+    return Asked(trail=_trail(desk), fields=fields)
 
 
 def _object(desk: Desk, command: trust.CommandId, given: Given, about: str) -> str:

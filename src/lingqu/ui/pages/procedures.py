@@ -294,7 +294,7 @@ def show_procedure(
         papers=papers,
         terms={one.name: lengths(chart, one.target) for one in view.choices},
         nameable=tuple(
-            (f"{role}/{party}", f"{_role(desk, chart, role)}（{names.get(party, party)}）")
+            (f"{role}/{party}", desk.aside(_role(desk, chart, role), names.get(party, party)))
             for role, party in nameable
         ),
         people=people,

@@ -52,11 +52,11 @@ def _form_of(desk: Desk) -> Form:
         return Form.VERIFICATION
 
 
-def _columns(tx: Tx, grant: rights.Grant) -> tuple[tuple[str, str], ...]:
+def _columns(desk: Desk, tx: Tx, grant: rights.Grant) -> tuple[tuple[str, str], ...]:
     form = rights.read_form(grant.effective)
     allowed = form.fields
     return tuple(
-        (f"{one.id}.{column.name}", f"{one.title} · {column.label}（{column.name}）")
+        (f"{one.id}.{column.name}", f"{one.title} · {desk.aside(column.label, column.name)}")
         for one in resources_of(tx, form)
         for column in supply.read_fields(one)
         if allowed is None or f"{one.id}.{column.name}" in allowed
@@ -178,7 +178,7 @@ def _sections(desk: Desk, tx: Tx, form: Form, grant: rights.Grant) -> Sections:
         desk,
         form,
         resources=tuple((str(one.id), one.title) for one in resources_of(tx, terms)),
-        columns=_columns(tx, grant),
+        columns=_columns(desk, tx, grant),
     )
 
 
@@ -216,15 +216,24 @@ def _ask_definition(desk: Desk, about: str) -> Asked:
     form = _form_of(desk)
     with desk.reading() as tx:
         grant = rights.get_grant(tx, rights.GrantId(about))
-        columns = _columns(tx, grant)
+        columns = _columns(desk, tx, grant)
         names = desk.names(tx, {grant.holder})
-    others = tuple(
+    kinds = tuple(
         (f"{DEFINE.href(about)}?form={one.value}", desk.text(f"ui.product_form.{one.value}"))
         for one in Form
     )
+    grant_page = (
+        f"/rights/grants/{about}",
+        desk.text(
+            "ui.grant.of",
+            holder=names[grant.holder],
+            kind=desk.text(f"rights.kind.{grant.kind.value}"),
+        ),
+    )
     return Asked(
         about=desk.text(f"ui.product_form.{form.value}"),
-        trail=((PATH, desk.text("ui.products.title")), *others),
+        trail=((PATH, desk.text("ui.products.title")), grant_page),
+        kinds=kinds,
         shown=((desk.text("ui.listing.seller"), names[grant.holder]),),
         fields=(
             Field(name="title", refusals=("gate.product.bad",)),
@@ -288,7 +297,7 @@ def _product(desk: Desk, about: str) -> tuple[gate.Product, rights.Grant]:
 def _ask_revision(desk: Desk, about: str) -> Asked:
     held, grant = _product(desk, about)
     with desk.reading() as tx:
-        columns = _columns(tx, grant)
+        columns = _columns(desk, tx, grant)
     return Asked(
         about=held.title,
         trail=((PATH, desk.text("ui.products.title")), (f"{PATH}/{about}", held.title)),

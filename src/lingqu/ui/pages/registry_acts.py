@@ -27,8 +27,9 @@ from lingqu.ui import tables
 from lingqu.ui.acts import Act, Asked, Field, Given, Input
 from lingqu.ui.asking import (
     files_field,
+    named_resources,
+    objection_fields,
     opinion_field,
-    reason_field,
     statement_fields,
     statement_rows,
     statements,
@@ -170,8 +171,7 @@ def _subjects(desk: Desk, tx: Tx, mine: trust.Identity) -> tuple[Step, ...]:
         resources = {*(r.id for r in supply.find_resources(tx, page=_FIRST, body=party).items)}
         for grant in held:
             if grant.kind is rights.GrantKind.HOLDING:
-                fields = rights.read_form(grant.effective).fields or ()
-                resources |= {supply.ResourceId(name.partition(".")[0]) for name in fields}
+                resources |= {*named_resources(rights.read_form(grant.effective))}
         for resource in sorted(resources):
             try:
                 title = supply.get_resource(tx, resource).title
@@ -330,17 +330,8 @@ def _supplement(desk: Desk, command: trust.CommandId, given: Given, about: str) 
 def _ask_objection(desk: Desk, about: str) -> Asked:
     held, shown, trail = _read(desk, about)
     with desk.reading() as tx:
-        sides = my_party(desk, tx, trust.Action.CREATE, trust.Kind.OBJECTION)
-    return Asked(
-        about=held.title,
-        trail=trail,
-        shown=shown,
-        fields=(
-            Field(name="party", show=Input.CHOICE, options=sides),
-            reason_field(),
-            files_field(required=True),
-        ),
-    )
+        fields = objection_fields(desk, tx)
+    return Asked(about=held.title, trail=trail, shown=shown, fields=fields)
 
 
 def _object(desk: Desk, command: trust.CommandId, given: Given, about: str) -> str:

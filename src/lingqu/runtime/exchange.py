@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several statements sent to PostgreSQL as one piece, and their answers taken as one.
+
+psycopg's own pipeline sends each statement by itself and looks for answers between them. For short
+transactions that is most of what they cost on both sides, so statements are handed to libpq here,
+prepared once for each connection, sent with one write, and followed by one synchronisation.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+import select
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg import pq
+from psycopg.adapt import PyFormat, Transformer
+
+Row: TypeAlias = dict[str, Any]
+Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
+PREPARED_MOST = 500
+"""Statements that are kept prepared on a connection; further ones are parsed each time."""
+_PLACE = re.compile(r"%(?:\((\w+)\))?(.)", re.DOTALL)
+_FAILED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a statement gave: its rows, and how many rows it touched or gave."""
+
+    rows: list[Row]
+    touched: int
+
+
+def exchange(
+    connection: psycopg.Connection[Any], statements: Sequence[tuple[str, Params]]
+) -> list[Told]:
+    """This will run statements in their order with one round trip and give what each told.
+
+    Raises psycopg's error of the first that failed; those after it were not run.
+    """
+    pgconn = connection.pgconn
+    prepared = _prepared.setdefault(connection, {})
+    try:
+        pgconn.enter_pipeline_mode()
+        sent = [_send(connection, prepared, sql, params) for sql, params in statements]
+        pgconn.pipeline_sync()
+        _flush(pgconn)
+        results = [[_result(pgconn) for _ in range(one.results)] for one in sent]
+        _result(pgconn)
+        pgconn.exit_pipeline_mode()
+    except BaseException:
+        # Nobody knows what else is under way on it.
+        connection.close()
+        raise
+    for one, told in zip(sent, results, strict=True):
+        for result in told:
+            if result.status in _FAILED:
+                raise psycopg.errors.error_from_result(result, encoding="utf-8")
+        if one.name is not None:
+            prepared.setdefault(one.key, one.name)
+    return [_read(one.transformer, told[-1]) for one, told in zip(sent, results, strict=True)]
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A statement that was sent; `name` where it was prepared with it, so it has two results."""
+
+    transformer: psycopg.abc.Transformer
+    key: _Key
+    name: bytes | None
+    results: int
+
+
+_Key: TypeAlias = tuple[bytes, tuple[int, ...]]
+"""A statement as PostgreSQL reads it, and the types of its parameters."""
+_prepared: weakref.WeakKeyDictionary[psycopg.Connection[Any], dict[_Key, bytes]]
+_prepared = weakref.WeakKeyDictionary()
+_numbers = itertools.count()
+
+
+def _send(
+    connection: psycopg.Connection[Any], prepared: Mapping[_Key, bytes], sql: str, params: Params
+) -> _Sent:
+    pgconn = connection.pgconn
+    query, names = _converted(sql)
+    values = [params[name] for name in names] if isinstance(params, Mapping) else params
+    assert len(values) == len(names), "each place has a value"
+    transformer = Transformer(connection)
+    given = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+    types, formats = transformer.types or (), transformer.formats or ()
+    key = (query, tuple(types))
+    name = prepared.get(key)
+    if name is not None:
+        pgconn.send_query_prepared(name, given, param_formats=formats)
+        return _Sent(transformer, key, None, 1)
+    if len(prepared) >= PREPARED_MOST:
+        pgconn.send_query_params(query, given, param_types=types, param_formats=formats)
+        return _Sent(transformer, key, None, 1)
+    name = b"lingqu_%d" % next(_numbers)
+    pgconn.send_prepare(name, query, param_types=types)
+    pgconn.send_query_prepared(name, given, param_formats=formats)
+    return _Sent(transformer, key, name, 2)
+
+
+@functools.lru_cache(maxsize=5_000)
+def _converted(sql: str) -> tuple[bytes, tuple[str, ...]]:
+    """A statement with numbered places, and the names of their values; unnamed ones in order."""
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        name, letter = found[1], found[2]
+        if letter == "%" and name is None:
+            return "%"
+        assert letter == "s", "a place is %s or %(name)s"
+        if name is None or name not in names:
+            names.append(name or "")
+            return f"${len(names)}"
+        return f"${names.index(name) + 1}"
+
+    return _PLACE.sub(number, sql).encode(), tuple(names)
+
+
+def _flush(pgconn: pq.abc.PGconn) -> None:
+    """Send what waits. Answers are taken in meanwhile: the server may wait for that."""
+    while pgconn.flush():
+        waiting = select.poll()
+        waiting.register(pgconn.socket, select.POLLIN | select.POLLOUT)
+        if any(event & ~select.POLLOUT for _, event in waiting.poll()):
+            pgconn.consume_input()
+
+
+def _result(pgconn: pq.abc.PGconn) -> pq.abc.PGresult:
+    """The next result; a lost connection is an error."""
+    waiting: select.poll | None = None
+    while True:
+        while pgconn.is_busy():
+            if waiting is None:
+                waiting = select.poll()
+                waiting.register(pgconn.socket, select.POLLIN)
+            waiting.poll()
+            pgconn.consume_input()
+        result = pgconn.get_result()
+        if result is not None:
+            return result
+        if pgconn.status != pq.ConnStatus.OK:
+            raise psycopg.OperationalError("the connection is lost")
+
+
+def _read(transformer: psycopg.abc.Transformer, result: pq.abc.PGresult) -> Told:
+    rows: list[Row] = []
+    if result.status == pq.ExecStatus.TUPLES_OK and result.ntuples:
+        names = [(result.fname(at) or b"").decode() for at in range(result.nfields)]
+        transformer.set_pgresult(result, format=pq.Format.TEXT)
+        rows = transformer.load_rows(
+            0, result.ntuples, lambda values: dict(zip(names, values, strict=True))
+        )
+    return Told(rows, result.command_tuples or 0)
