@@ -76,7 +76,7 @@ def _answer(query: Query, cube: OpenCube, admitted: Admitted, kinds: Sequence[_K
         mine = [_figures(groups.get(key, ()), cube) for groups in admitted.sets.groups]
         numbers = (_number(kind, mine[at]) for kind, at in zip(kinds, places, strict=True))
         lines.append(ToldLine(key=key, numbers=tuple(numbers)))
-    return Told(lines=tuple(lines), has_withheld=False, withheld_entities=None)
+    return Told(lines=tuple(lines), has_withheld=cube.cube.has_left, withheld_entities=None)
 
 
 def _figures(cells: Iterable[Cell], cube: OpenCube) -> list[Figures]:
