@@ -86,6 +86,9 @@ def test_a_product_from_its_policy_to_its_answers(founded, tmp_path):
     assert "供方对账" in found.out
     assert "号段核验" in founded("gate", "product", "list").out
     assert "predicates" in founded("gate", "product", "show", product).out
+    revealed = founded.json("gate", "reveal", product)["revealed"]["datasets"]
+    ways = {way for one in revealed for column in one["columns"] for way in column["ways"]}
+    assert ways >= {"exists", "confirmed"}
     revised = founded.json("gate", "product", "revise", product, "--policy", policy)
     assert revised["product"]["edition"] == 2
     assert founded.json("gate", "product", "withdraw", product)["product"]["withdrawn_at"]
@@ -109,3 +112,26 @@ def test_a_query_policy_is_tried_on_cases_without_a_server(cli, tmp_path):
     wrong.write_text(json.dumps([{"query": "SELECT * FROM visit", "expected": "answered"}]))
     found = cli.json("gate", "test", policy, wrong, code=1)
     assert [one["told"] for one in found["wrong"]] == ["gate.query.construct"]
+
+
+def test_a_verification_policy_is_tried_on_cases_without_a_server(cli, tmp_path):
+    folder = Path(__file__).parents[2] / "docs/howto/verification-policy"
+    policy, cases = folder / "policy.yaml", folder / "cases.yaml"
+    told = cli.json("gate", "test", policy, cases)
+    assert told["wrong"] == []
+    assert told["tried"] == cases.read_text(encoding="utf-8").count("expected:")
+    personal = tmp_path / "personal.yaml"
+    personal.write_text(
+        policy.read_text(encoding="utf-8").replace("personal: false", "personal: true")
+    )
+    asked = {"subjects": [{"key": "1380770", "value": "南宁"}], "predicate": "city"}
+    wrong = tmp_path / "cases.json"
+    wrong.write_text(json.dumps([
+        asked | {"expected": "answered", "consented": False},
+        asked | {"expected": "answered", "asked_before": 2},
+    ]))  # fmt: skip
+    found = cli.json("gate", "test", personal, wrong, code=1)
+    assert [one["told"] for one in found["wrong"]] == ["gate.call.no_consent"]
+    unread = tmp_path / "unread.yaml"
+    unread.write_text("subject: &a {}")
+    assert "第 1 行" in cli("gate", "test", unread, cases, code=1).err

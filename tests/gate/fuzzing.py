@@ -33,7 +33,7 @@ from lingqu.gate.answers.cube import CubeMaker
 from lingqu.gate.answers.noise import TooFarMoved
 from lingqu.gate.answers.releasing import Told, ToldLine
 from lingqu.gate.governance import Function, Mode
-from lingqu.gate.queries import GroupOf, Linear, Relation, Step, digest
+from lingqu.gate.queries import EVERY_LINE, GroupOf, Linear, Relation, Step, digest
 from lingqu.gate.sql import Asked, find_refusal, print_query, read, read_printed
 from lingqu.gate.syntax import Dialect
 from lingqu.kernel.errors import LingquError
@@ -132,7 +132,8 @@ class Trial:
         for escape in escapes(printed.sql, POLICY):
             self.found.append((text, escape))
         banded = any(one.step is Step.BAND for one in query.groups)
-        if not banded and not self.grammar.bound and _is_plain(text, query):
+        whole = query.having == EVERY_LINE and not query.distinct and not query.offset
+        if whole and not banded and not self.grammar.bound and _is_plain(text, query):
             self._compare(text, query, printed)
 
     def _is_answered(self, text, query):

@@ -197,11 +197,10 @@ class World:
     def desk(self):
         return gate.Desk(self.place.database, self.keyring, self.folder / "gate")
 
-    def buy(self, product, *, calls=1_000, purpose=CREDIT, **terms):
-        """A using grant of the bank below the product's."""
-        return self.grant(
-            product.grant_id, calls=calls, purposes=ScopeForm(allowed=(purpose,)), **terms
-        )
+    def buy(self, product, *, calls=1_000, purpose=CREDIT, holder=None, **terms):
+        """A using grant below the product's, of the bank or of another party."""
+        purposes = ScopeForm(allowed=(purpose,))
+        return self.grant(product.grant_id, calls=calls, holder=holder, purposes=purposes, **terms)
 
     def request(self, product, grant, *subjects, **changes):
         given = {

@@ -5,6 +5,7 @@ What is tried: differences, complements, trackers, averaging by rewriting, count
 withheld, the same question before and after one person came.
 """
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ import pytest
 from query_world import FORM, TOWNS, K, ask, asking, load, policy, rows_of, visits
 
 from lingqu import gate, rights, trust
-from lingqu.gate import answers
+from lingqu.gate import answers, reveals
 from lingqu.gate.governance import Mode
 from lingqu.gate.turns import QueueFull, Turns
 from lingqu.gate.underway import begun
@@ -296,6 +297,26 @@ def test_no_contract_waits_for_all_the_queries_of_another():
         pass
 
 
+def test_one_text_under_one_grant_is_judged_by_the_policy_of_the_product_asked(
+    world, made, resource, product
+):
+    grant, strict = world.buy(product), new_id(gate.ProductId)
+    world.do(
+        gate.define_product,
+        world.operating,
+        product=strict,
+        grant=product.grant_id,
+        form=FORM,
+        title="只答即席",
+        summary="同一授权下的另一产品",
+        policy=policy(resource, Mode.AD_HOC),
+    )
+    other = world.publish(strict)
+    assert other.version == product.version
+    assert ask(world, made, product, grant, BY_TOWN, mode="cube").units == 1
+    assert refused(world, made, other, grant, BY_TOWN, mode="cube").code == "gate.query.mode"
+
+
 def test_queries_begun_by_one_contract_leave_room_for_another(world):
     """Neither the room for what is under way nor what is kept of it is filled by one of them."""
     held = threading.Event()
@@ -371,3 +392,64 @@ def test_what_may_be_told_is_written_down_once_by_a_command_with_its_fact(world,
     with world.place.database.reading(trust.PLATFORM) as tx:
         assert tx.one(sql)["told"] == before
     assert answers.admit_query
+
+
+def test_a_query_larger_than_its_policy_is_refused_by_what_is_published(world, made, resource):
+    """Rows are those of the published blocks, groups the steps of the dimensions multiplied."""
+    few = world.product(
+        policy(resource, Mode.CUBE, Mode.AD_HOC, rows_max=500, groups_max=9), form=FORM
+    )
+    grant = world.buy(few)
+    found = refused(world, made, few, grant, BY_TOWN, mode="ad_hoc")
+    assert (found.code, found.parameters["most"]) == ("gate.query.rows_most", 500)
+    assert found.parameters["rows"] > 590
+    nobody = "SELECT count(*) AS n FROM visit WHERE town = '没有'"
+    again = refused(world, made, few, grant, nobody, mode="ad_hoc")
+    assert again.parameters == found.parameters, "whatever the filter leaves"
+    assert ask(world, made, few, grant, BY_TOWN, mode="cube").released["rows"]
+    wide = refused(world, made, few, grant, BY_TOWN_AND_KIND, mode="cube")
+    assert (wide.code, wide.parameters["groups"]) == ("gate.query.groups_most", 10)
+    with world.place.database.reading(trust.PLATFORM) as tx:
+        request = world.request(few, grant, query=BY_TOWN, mode="ad_hoc")
+        told = made.explain(tx, request, may_call=True)
+    assert told.code == "gate.query.rows_most"
+
+
+def test_what_buyers_could_subtract_together_is_counted_and_a_place_in_the_queue_is_told(
+    world, made, product
+):
+    """Overlap is controlled for each organisation; two of them are told different parts."""
+
+    def live():
+        with world.place.database.reading(trust.PLATFORM) as tx:
+            (found,) = reveals.reveal_product(tx, product=product.id, folder=made.folder).datasets
+        return found.live
+
+    before, told = live(), "SELECT count(*) AS n FROM visit WHERE kind = '门诊'"
+    for name, text in (("甲", told), ("乙", f"{told} AND town IN ('甲', '乙', '丙', '丁')")):
+        grant = world.buy(product, holder=world.place.party(f"〈{name}行〉（演示）"))
+        ask(world, made, product, grant, text, mode="ad_hoc")
+    after = live()
+    assert after.holders == before.holders + 2
+    assert (after.answers, after.organizations) == (before.answers + 2, before.organizations + 2)
+    assert after.isolating > before.isolating, "one from the other leaves the small town"
+    turns, cancels = Turns(most=0, wait_ms=60_000), [Cancel() for _ in range(3)]
+
+    def wait(contract, cancel):
+        with contextlib.suppress(QueueFull), turns.taken(contract, cancel):
+            pass
+
+    threads = [
+        threading.Thread(target=wait, args=(name, one))
+        for name, one in zip(("loud", "loud", "quiet"), cancels, strict=True)
+    ]
+    for number, thread in enumerate(threads):
+        thread.start()
+        while sum(map(len, turns._queues.values())) <= number:
+            time.sleep(0.005)
+    assert [turns.place(name, one) for name, one in zip(
+        ("loud", "loud", "quiet"), cancels, strict=True)] == [1, 3, 2]  # fmt: skip
+    for one in cancels:
+        one.cancel()
+    for thread in threads:
+        thread.join(timeout=60)

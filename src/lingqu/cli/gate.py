@@ -39,7 +39,7 @@ from lingqu.runtime.yamls import read_yaml
 PRODUCT, GRANT = IdType(gates.ProductId), IdType(rights.GrantId)
 CALL = IdType(gates.CallId)
 PATH = click.Path(path_type=Path)
-LOOK_S = 0.2
+LOOK_MS = 200
 """How often it is looked how far a query is."""
 PATIENCE_MS = 1_000
 """Nobody is told their place in a queue that moves faster than this."""
@@ -330,7 +330,7 @@ def _awaited(
         standing = queries.begin(request, asker)
         while not standing.stage.is_over:
             try:
-                standing = queries.wait(*named, LOOK_S)
+                standing = queries.wait(*named, wait_ms=LOOK_MS)
                 progress.advance(min(standing.percent, 99), 100)
                 if standing.place and standing.elapsed_ms > PATIENCE_MS:
                     progress.note(run.word("gate.query.place", place=standing.place))

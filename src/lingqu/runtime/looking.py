@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from lingqu.runtime.db import Row, Tx
+from lingqu.runtime.db import Tx
+from lingqu.runtime.exchange import Row
 
 Item = TypeVar("Item")
 Said = Mapping[str, str] | Callable[[Sequence[str]], Mapping[str, str]]

@@ -71,7 +71,9 @@ class _Building:
 
     @property
     def waits_for_key(self) -> bool:
-        return bool(self._open) and isinstance(self._open[-1][0], dict) and not self._open[-1][1]
+        return (
+            bool(self._open) and isinstance(self._open[-1][0], dict) and self._open[-1][1] is None
+        )
 
 
 def read_yaml(text: str) -> Plain:

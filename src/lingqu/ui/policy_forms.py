@@ -48,9 +48,8 @@ _TYPES = (
     "VARCHAR", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DATE", "BOOLEAN", "DECIMAL(18,2)",
     "DOUBLE", "TIMESTAMP",
 )  # fmt: skip
-_GRIDDED = Only(
-    name="role", wanted=("quasi", "dimension", "free", "measure")
-)  # others are never grouped
+_GRIDDED = Only(name="role", wanted=("quasi", "dimension", "free", "measure"))
+"""Columns of other roles are never grouped by."""
 Sections = tuple[tuple[str, str, tuple[Part, ...]], ...]
 
 
@@ -97,8 +96,8 @@ def _named_rows(path: str, *, role: str = "") -> Callable[[Fields, str], tuple[O
     return choose
 
 
-def _query_sections(desk: Desk, resources: tuple[Option, ...]) -> Sections:
-    grid = Group(
+def _grid(desk: Desk) -> Group:
+    return Group(
         name="grid",
         lead="kind",
         only=_GRIDDED,
@@ -117,8 +116,11 @@ def _query_sections(desk: Desk, resources: tuple[Option, ...]) -> Sections:
             ),
         ),
     )  # fmt: skip
+
+
+def _measure(desk: Desk) -> Group:
     told = [Function.SUM, Function.COUNT, Function.MIN, Function.MAX]
-    measure = Group(
+    return Group(
         name="measure",
         only=Only(name="role", wanted=("measure",)),
         parts=(
@@ -131,6 +133,9 @@ def _query_sections(desk: Desk, resources: tuple[Option, ...]) -> Sections:
             ),
         ),
     )  # fmt: skip
+
+
+def _tables(desk: Desk, resources: tuple[Option, ...]) -> Rows:
     column = (
         Leaf(name="name", label="column", needed=True),
         Leaf(
@@ -141,10 +146,10 @@ def _query_sections(desk: Desk, resources: tuple[Option, ...]) -> Sections:
             name="role", kind=Kind.CHOICE, needed=True, reshapes=True, value="sensitive",
             options=_words(desk, "ui.policy.role", [one.value for one in Role]),
         ),
-        grid,
-        measure,
+        _grid(desk),
+        _measure(desk),
     )  # fmt: skip
-    tables = Rows(
+    return Rows(
         name="tables",
         most=16,
         parts=(
@@ -158,8 +163,11 @@ def _query_sections(desk: Desk, resources: tuple[Option, ...]) -> Sections:
             Rows(name="columns", parts=column, most=200, fills=True),
         ),
     )  # fmt: skip
+
+
+def _joins(desk: Desk) -> Rows:
     table = _named_rows("/tables")
-    joins = Rows(
+    return Rows(
         name="joins",
         title="left+right",
         most=64,
@@ -173,6 +181,9 @@ def _query_sections(desk: Desk, resources: tuple[Option, ...]) -> Sections:
             ),
         ),
     )  # fmt: skip
+
+
+def _query_sections(desk: Desk, resources: tuple[Option, ...]) -> Sections:
     modes = Leaf(
         name="modes", kind=Kind.SEVERAL, reshapes=True,
         options=_words(desk, "ui.query.mode", [one.value for one in Mode]),
@@ -196,8 +207,8 @@ def _query_sections(desk: Desk, resources: tuple[Option, ...]) -> Sections:
         for name in ("rows_max", "groups_max", "joins_max", "depth_max", "text_max")
     )
     return (
-        (*_heading(desk, "tables"), (tables,)),
-        (*_heading(desk, "joins"), (joins,)),
+        (*_heading(desk, "tables"), (_tables(desk, resources),)),
+        (*_heading(desk, "joins"), (_joins(desk),)),
         (*_heading(desk, "modes"), (modes, *protecting, noise)),
         (*_heading(desk, "limits"), limits),
     )
@@ -217,40 +228,28 @@ def _relation(name: str, columns: tuple[Option, ...], *, least: int = 0) -> Rows
     )
 
 
-def _verification_sections(desk: Desk, columns: tuple[Option, ...]) -> Sections:
-    shape = Group(
-        name="subject",
-        parts=(
-            Leaf(
-                name="characters", kind=Kind.CHOICE, needed=True, value="digits",
-                options=_words(desk, "ui.characters", [one.value for one in gate.Characters]),
-            ),
-            Leaf(name="shortest", kind=Kind.NUMBER, needed=True, value="6"),
-            Leaf(name="longest", kind=Kind.NUMBER, needed=True, value="18"),
-        ),
-    )  # fmt: skip
-    measure = Group(
+def _measured(desk: Desk, columns: tuple[Option, ...]) -> Group:
+    by_asks = Only(name="asks", wanted=_MEASURED)
+    return Group(
         name="measure",
         lead="asks",
         parts=(
             Leaf(
                 name="asks", kind=Kind.CHOICE, reshapes=True,
-                options=_words(desk, "ui.policy.asks", [one.value for one in Asks]),
+                options=_words(desk, "ui.policy.asks", _MEASURED),
             ),
-            *(
-                Leaf(
-                    name=name, kind=kind, hint=hint, blanks=name == "bands", needed=needed,
-                    value=value, options=options,
-                    only=Only(name="asks", wanted=wanted),
-                )
-                for name, kind, hint, needed, value, options, wanted in (
-                    ("reads", Kind.CHOICE, False, True, "decimal",
-                     _words(desk, "ui.policy.reads", [one.value for one in Reads]), _MEASURED),
-                    ("bounds", Kind.LIST, True, False, "", (), _MEASURED),
-                    ("bands", Kind.LIST, True, False, "", (), ("band",)),
-                    ("which", Kind.CHOICE, False, True, "highest",
-                     _words(desk, "ui.policy.which", [one.value for one in Which]), _MEASURED),
-                )
+            Leaf(
+                name="reads", kind=Kind.CHOICE, needed=True, value="decimal", only=by_asks,
+                options=_words(desk, "ui.policy.reads", [one.value for one in Reads]),
+            ),
+            Leaf(name="bounds", kind=Kind.LIST, hint=True, only=by_asks),
+            Leaf(
+                name="bands", kind=Kind.LIST, hint=True, blanks=True,
+                only=Only(name="asks", wanted=("band",)),
+            ),
+            Leaf(
+                name="which", kind=Kind.CHOICE, needed=True, value="highest", only=by_asks,
+                options=_words(desk, "ui.policy.which", [one.value for one in Which]),
             ),
             Group(
                 name="other",
@@ -260,7 +259,20 @@ def _verification_sections(desk: Desk, columns: tuple[Option, ...]) -> Sections:
             ),
         ),
     )  # fmt: skip
-    predicates = Rows(
+
+
+def _predicates(desk: Desk, columns: tuple[Option, ...]) -> Rows:
+    evidence = Rows(
+        name="evidence",
+        title="key",
+        most=8,
+        parts=(
+            Leaf(name="key", kind=Kind.COLUMN, needed=True, options=columns),
+            Leaf(name="columns", kind=Kind.LIST, label="shown_columns", needed=True),
+            Leaf(name="prefix", hint=True),
+        ),
+    )
+    return Rows(
         name="predicates",
         most=20,
         least=1,
@@ -272,18 +284,23 @@ def _verification_sections(desk: Desk, columns: tuple[Option, ...]) -> Sections:
             ),
             Leaf(name="separator", value="/", only=Only(name="matching", wanted=("membership",))),
             _relation("yes", columns, least=1),
-            measure,
+            _measured(desk, columns),
             _relation("once", columns),
-            Rows(
-                name="evidence",
-                title="key",
-                most=8,
-                parts=(
-                    Leaf(name="key", kind=Kind.COLUMN, needed=True, options=columns),
-                    Leaf(name="columns", kind=Kind.LIST, label="shown_columns", needed=True),
-                    Leaf(name="prefix", hint=True),
-                ),
+            evidence,
+        ),
+    )  # fmt: skip
+
+
+def _verification_sections(desk: Desk, columns: tuple[Option, ...]) -> Sections:
+    shape = Group(
+        name="subject",
+        parts=(
+            Leaf(
+                name="characters", kind=Kind.CHOICE, needed=True, value="digits",
+                options=_words(desk, "ui.characters", [one.value for one in gate.Characters]),
             ),
+            Leaf(name="shortest", kind=Kind.NUMBER, needed=True, value="6"),
+            Leaf(name="longest", kind=Kind.NUMBER, needed=True, value="18"),
         ),
     )  # fmt: skip
     combined = Rows(
@@ -316,16 +333,15 @@ def _verification_sections(desk: Desk, columns: tuple[Option, ...]) -> Sections:
             Leaf(name="altogether", kind=Kind.NUMBER, value="400"),
         ),
     )
+    told = tuple(
+        Leaf(name=name, kind=Kind.CHECK, hint=True) for name in ("personal", "tells_unknown")
+    )
     return (
-        (
-            *_heading(desk, "subject"),
-            (shape, Leaf(name="personal", kind=Kind.CHECK, hint=True),
-             Leaf(name="tells_unknown", kind=Kind.CHECK, hint=True)),
-        ),
-        (*_heading(desk, "predicates"), (predicates,)),
+        (*_heading(desk, "subject"), (shape, *told)),
+        (*_heading(desk, "predicates"), (_predicates(desk, columns),)),
         (*_heading(desk, "combined"), (combined,)),
         (*_heading(desk, "asking"), (limits, sample)),
-    )  # fmt: skip
+    )
 
 
 _MEASURED = tuple(one.value for one in Asks)

@@ -14,6 +14,7 @@ from lingqu import errands, gate, rights, trust
 from lingqu.api.lines import Lines, ask_desk
 from lingqu.api.routes import After, Size, asks, awaits, does, makes, reads, routes_of
 from lingqu.api.v1 import gate_shapes as shapes
+from lingqu.api.v1.gate_reveals import RevealedView, revealed_view
 from lingqu.api.v1.shapes import WorkView, work_view
 from lingqu.api.visit import Visit
 from lingqu.api.writes import FromPlatform, FromVisit, FromWrite
@@ -82,7 +83,7 @@ def reveal_product(
     visit: FromVisit,
     product: FromPath[str],
     language: Annotated[Language, QueryParameter(name="language")] = "zh-CN",
-) -> shapes.RevealedView:
+) -> RevealedView:
     """This will say what can be learnt from a product, alone and by all buyers together.
 
     It is computed from all products over the same resources, in figures and in words.
@@ -91,7 +92,7 @@ def reveal_product(
         told = reveals.reveal_product(
             tx, product=gate.ProductId(product), folder=platform.asking.folder
         )
-    return shapes.revealed_view(told, language)
+    return revealed_view(told, language)
 
 
 @does("/products/{product:str}/revise", "gate.product.revise", "Give a product another policy")

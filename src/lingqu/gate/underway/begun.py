@@ -25,7 +25,7 @@ UNDERWAY_EACH, UNDERWAY_MOST = 16, 512
 """Queries of one contract at once, and of one process; waiting ones among them."""
 KEPT_EACH, KEPT_NS = 64, 600_000_000_000
 """So many that are over are kept of a contract, for so long."""
-CLOSE_S = 10.0
+CLOSE_MS = 10_000
 
 
 class QueryNotHere(errors.NotFound):
@@ -146,10 +146,10 @@ class Underway:
         """This will give what was asked. Raises QueryNotHere."""
         return self._get(grant, call).request
 
-    def wait(self, grant: rights.GrantId, call: CallId, seconds: float) -> Standing:
+    def wait(self, grant: rights.GrantId, call: CallId, *, wait_ms: int) -> Standing:
         """This will wait until a query is over, but not for longer. Raises QueryNotHere."""
         found = self._get(grant, call)
-        found.over.wait(seconds)
+        found.over.wait(wait_ms / 1000)
         return self._standing(found)
 
     def answer(self, grant: rights.GrantId, call: CallId) -> CallAnswer | None:
@@ -173,11 +173,11 @@ class Underway:
 
     def close(self) -> None:
         """This will stop whatever runs, and wait a little for it to be written down."""
-        ends = time.monotonic() + CLOSE_S
+        ends = time.monotonic_ns() + CLOSE_MS * 1_000_000
         for one in self._open():
             one.progress.cancel.cancel()
         for one in self._open():
-            one.over.wait(max(0.0, ends - time.monotonic()))
+            one.over.wait(max(0, ends - time.monotonic_ns()) / 1_000_000_000)
 
     def _open(self) -> Iterator[_Begun]:
         with self._lock:

@@ -32,7 +32,7 @@ from lingqu.ui.policies import column_uses, draw_example
 from lingqu.ui.refusals import status_of
 from lingqu.ui.rendering import Desk
 
-PATIENCE_S = 1.0
+PATIENCE_MS = 1_000
 """So long a page waits for an answer before the query goes on alone."""
 _RHO_DIGITS = 12
 _SCALE_MOST = 9
@@ -113,7 +113,7 @@ def _answered(
     if not asker.may_call:
         return asking.ask(request, asker)
     asking.underway.begin(request, asker)
-    asking.underway.wait(request.grant, request.call, PATIENCE_S)
+    asking.underway.wait(request.grant, request.call, wait_ms=PATIENCE_MS)
     return asking.underway.answer(request.grant, request.call)
 
 
