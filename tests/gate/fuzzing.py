@@ -214,12 +214,12 @@ def _adds_up(query):
 
 
 def _is_plain(text, query):
-    """A bare day as a group is shown by its month, which the plain engine would not know."""
-    folded = text.lower()
+    """What is done with whole lines comes after release, and a bare day is shown by its month."""
+    folded = " ".join(text.lower().split())
     months = any(one.step is Step.MONTH for one in query.groups)
-    return "limit" not in folded and (
-        not months or folded.count(" d as ") == 0 < folded.count("trunc")
-    )
+    is_bare = " d as " in folded or "trunc" not in folded
+    afterwards = any(one in folded for one in ("limit", "having", "offset", "select distinct"))
+    return not afterwards and not (months and is_bare)
 
 
 def parts_of(node):
