@@ -25,7 +25,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import fastapi
-import msgspec
 import psycopg
 import psycopg_pool
 import pydantic
@@ -33,14 +32,13 @@ import uvicorn
 import uvloop
 
 from lingqu import errands, gate, ledger, rights, supply, trust, wiring
-from lingqu.api.v1.gate_shapes import CallShape, read_call, write_answer
-from lingqu.api.wire import Connection, Head, Wire
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import new_id
-from lingqu.runtime.settings import Settings, load_settings
+from lingqu.runtime.settings import Settings
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
 from measured import Figure, Pair, Reading, installation
+from recording import ungoverned
 from serving import LINGQU, free_port, is_ready
 
 SUBJECTS = 100_000
@@ -58,12 +56,14 @@ def bench_calls(rounds: int) -> Reading:
         product, grant, key, conninfo = prepare(settings)
         with (
             ours(settings) as mine,
+            ungoverned(settings, product, conninfo=conninfo) as recorded,
             ungoverned(settings, product) as free,
             baseline(conninfo) as theirs,
         ):
-            single, open_, bare, batch, gone = [], [], [], [], []
+            single, kept, open_, bare, batch, gone = [], [], [], [], [], []
             for _ in range(rounds):
                 single.append(load(mine, key, product, grant, size=1))
+                kept.append(load(recorded, key, product, grant, size=1))
                 open_.append(load(free, key, product, grant, size=1))
                 bare.append(load(theirs, key, product, grant, size=1))
                 batch.append(load(mine, key, product, grant, size=BATCH) * BATCH)
@@ -74,7 +74,12 @@ def bench_calls(rounds: int) -> Reading:
         title="Calls at the gate",
         method=f"`lingqu gate serve` and the baseline, each in a process of its own, {CONNECTIONS}"
         f" connections kept open by a third process for {SECONDS:g} s; {SUBJECTS:,} subjects."
-        " Revocation: four callers ask on; from the commit of the revocation to the last answer.",
+        " Revocation: four callers ask on; from the commit of the revocation to the last answer."
+        " Without governance: the same server, snapshot, request and shape of answer, and nobody is"
+        " asked who they are or what they may. Like for like is the route that keeps each call on"
+        " record before its answer leaves (id, keyed hash of the subject, answer; all that wait as"
+        " one commit), as any route must whose calls are to be accounted for. The other one keeps"
+        " nothing, so it shows what durability costs rather than governance, and has no bar.",
         pairs=(
             Pair(
                 name="verification calls, all checks, metered before the answer",
@@ -96,9 +101,17 @@ def bench_calls(rounds: int) -> Reading:
                 name="verification calls against the same route without governance",
                 unit="calls/s",
                 ours=tuple(single),
-                baseline=tuple(open_),
-                against="the same server and snapshot: no key, no grant, no quota, no meter",
+                baseline=tuple(kept),
+                against="the same server and snapshot, each call on record before its answer"
+                " leaves: no key, grant, rule, quota or lease, no fact, no receipt",
                 bar=0.75,
+            ),
+            Pair(
+                name="verification calls against the same route without governance or record",
+                unit="calls/s",
+                ours=tuple(single),
+                baseline=tuple(open_),
+                against="the same server and snapshot: nothing checked, and nothing durable",
             ),
         ),
         figures=(Figure(name="revocation to effect", unit="ms", values=tuple(gone), bar=100.0),),
@@ -319,67 +332,6 @@ def ours(settings: Settings) -> Iterator[int]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
-
-
-@contextmanager
-def ungoverned(settings: Settings, product: str) -> Iterator[int]:
-    """The same server and snapshot without governance, on a port."""
-    port = free_port()
-    told = (str(settings.data_dir), product, port)
-    process = multiprocessing.get_context("spawn").Process(
-        target=serve_ungoverned, args=told, daemon=True
-    )
-    process.start()
-    try:
-        while not is_ready(port):
-            assert process.is_alive(), "the route without governance ended by itself"
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        process.join()
-
-
-def serve_ungoverned(data_dir: str, product: str, port: int) -> None:
-    """The process of that: what a request asks is read, looked up, and answered."""
-    settings = load_settings({}, overrides={"data_dir": data_dir, "origin": "lingqu.bench/log"})
-    decoder = msgspec.json.Decoder(CallShape)
-    with wiring.open_app(settings) as app, app.database.reading() as tx:
-        ready = app.desk.shelf().ready(tx, gate.ProductId(product))
-    snapshot = ready.snapshot
-    assert snapshot is not None, "the product is published"
-
-    def handle(connection: Connection, head: Head, body: bytes) -> None:
-        if head.method == "GET":
-            connection.answer(200, (), b"{}")
-            return
-        request = read_call(decoder.decode(body))
-        question = ready.question(request.predicate)
-        assert question is not None, "the bench asks what there is"
-        asked, _ = ready.read(question, request.subjects)
-        told = gate.CallAnswer(
-            call=request.call,
-            grant=request.grant,
-            product=request.product,
-            snapshot=snapshot.id,
-            as_of=snapshot.as_of,
-            answers=ready.answerer(question).answer(asked),
-            released=None,
-            units=len(asked),
-            batch=gate.MeterBatchId(f"mtb_{request.call[4:]}"),
-            digest="0" * 64,
-        )
-        connection.answer(200, JSON, write_answer(told))
-
-    async def serve() -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(Wire(handle, body_bytes_max=1 << 22), "127.0.0.1", port)
-        await server.serve_forever()
-
-    asyncio.Runner(loop_factory=uvloop.new_event_loop).run(serve())
-
-
-JSON = (b"content-type: application/json\r\n",)
 
 
 @contextmanager
