@@ -91,7 +91,6 @@ from lingqu.gate.requests import (
 from lingqu.gate.shelf import read_open_file
 from lingqu.gate.snapshots import (
     KEY_PURPOSE,
-    BuiltSnapshot,
     Snapshot,
     check_may_publish,
     find_sealed_key,
@@ -109,7 +108,6 @@ __all__ = (
     "Asker",
     "Asking",
     "BadPolicy",
-    "BuiltSnapshot",
     "CallAnswer",
     "CallId",
     "CallIdUsed",
