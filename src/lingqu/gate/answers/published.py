@@ -30,7 +30,7 @@ class _Kind:
 
 def find_published(query: Query, cube: OpenCube, admitted: Admitted) -> Told | None:
     """This will answer an admitted question from the cube; None where the rows must be asked."""
-    if not admitted.is_whole or admitted.kept_back or not _holds_all(cube, admitted):
+    if not admitted.is_whole or admitted.kept_back or not cube.stands_as_of(admitted.whole):
         return None
     kinds = [_kind(one, cube) for one in query.aggregates]
     found = [one for one in kinds if one is not None]
@@ -42,7 +42,7 @@ def find_published(query: Query, cube: OpenCube, admitted: Admitted) -> Told | N
 
 def find_complete(cube: OpenCube, admitted: Admitted) -> tuple[str, ...]:
     """This will give the measures that every row of the version has that is read."""
-    if not _holds_all(cube, admitted):
+    if not cube.stands_as_of(admitted.whole):
         return ()
     names = (one.name for one in cube.table.columns if one.measure is not None)
     return tuple(
@@ -50,11 +50,6 @@ def find_complete(cube: OpenCube, admitted: Admitted) -> tuple[str, ...]:
         for name in names
         if (place := cube.measure_of(name)) is not None and cube.is_never_missing(place)
     )
-
-
-def _holds_all(cube: OpenCube, admitted: Admitted) -> bool:
-    """Whether the blocks are those of the version that is read, and no row was left out of them."""
-    return cube.stands_as_of(admitted.whole) and not cube.cube.has_left
 
 
 def _kind(aggregate: Aggregate, cube: OpenCube) -> _Kind | None:
