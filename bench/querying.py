@@ -272,13 +272,13 @@ class _World:
             )
 
     def gate(self, rounds: int) -> Pair:
-        """The certified statement and exact counting, both in process over the same copy."""
+        """The certified statement and exact counting, in process over what a worker is given."""
         statement, job = self._job(*self.understand(QUESTIONS[6]))
         exact = (
             "SELECT city, lingqu_d_day, sum(lingqu_u_amount), count(DISTINCT person) AS k FROM t"
             f" GROUP BY city, lingqu_d_day HAVING k >= {THRESHOLD}"
         )
-        file = self._place / self._copy[0][0]
+        file = max((self._place / "engine").iterdir(), key=lambda one: one.stat().st_mtime_ns)
         ours, baseline = [], []
         with duckdb.connect(":memory:", config={"threads": THREADS}) as engine:
             engine.execute(f"CREATE VIEW t AS SELECT * FROM read_parquet('{file}')")

@@ -165,6 +165,9 @@ def compile_group(
         if place is None:
             raise NotOnGrid(column=one.column.name)
         steps.append((place, columns[place], one.step))
+    mine = [place for place, _, _ in steps]
+    if all(column.grid and step is STEPS[column.grid.kind] for _, column, step in steps):
+        return lambda cell: tuple([cell[place] for place in mine])
     known: dict[tuple[int, str | None], str | None] = {}
 
     def group(cell: Cell) -> Cell:

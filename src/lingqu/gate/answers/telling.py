@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -112,14 +112,17 @@ def find_sets(query: Query, cube: OpenCube) -> Sets:
 
 def _find_sets(query: Query, by: tuple[Predicate, ...], cube: OpenCube) -> Sets:
     guards = [cube.inside(one) for one in by]
-    everything, found = list[int](), [dict[Cell, list[int]]() for _ in guards]
     inside, keys = cube.inside(query.filter), cube.groups(query.groups)
-    for at, is_inside in enumerate(inside[: len(cube.standing.place)]):
-        if is_inside:
-            everything.append(at)
-            for guard, groups in zip(guards, found, strict=True):
-                if guard[at]:
-                    groups.setdefault(keys[at], []).append(at)
+    everything = [
+        at for at, is_inside in enumerate(inside[: len(cube.standing.place)]) if is_inside
+    ]
+    found = []
+    for guard in guards:
+        groups: defaultdict[Cell, list[int]] = defaultdict(list)
+        for at in everything:
+            if guard[at]:
+                groups[keys[at]].append(at)
+        found.append(groups)
     texts: dict[frozenset[Cell], str] = {}
 
     def kept(places: list[int]) -> frozenset[Cell]:
