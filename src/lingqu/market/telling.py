@@ -44,7 +44,7 @@ def _sides(kind: str) -> Teller:
 
 def _after_publicity(tx: Tx, fact: trust.DeliveredFact) -> Iterator[Told]:
     """A listing's publicity is over: the venue certifies, and the seller knows."""
-    if fact.data["timer"] != PUBLICITY or not str(fact.data["subject"]).startswith("lst_"):
+    if fact.data.get("timer") != PUBLICITY or not str(fact.data["subject"]).startswith("lst_"):
         return
     held = get_listing(tx, ListingId(fact.data["subject"]))
     for party in (held.venue, held.seller):

@@ -12,7 +12,11 @@ the log.
 Start reading in `commands`, then `facts`, `rows`, `access`, `parties`.
 """
 
-from lingqu.trust import rulebook  # noqa: F401 - its table and command belong to the package
+from lingqu.trust import (  # noqa: F401 - their tables and commands belong to the package
+    copies,
+    notices,
+    rulebook,
+)
 from lingqu.trust.access import (
     LOCAL_ADMINISTRATOR,
     PLATFORM,
