@@ -392,18 +392,14 @@ def _parent(file: Path) -> int:
 
 
 def _descendants(process: int) -> Iterator[int]:
-    children: dict[int, list[int]] = defaultdict(list)
-    for one in Path("/proc").glob("[0-9]*/stat"):
+    for one in Path(f"/proc/{process}/task").glob("*/children"):
         try:
-            parent = _parent(one)
+            children = [int(child) for child in one.read_text().split()]
         except OSError:
             continue
-        children[parent].append(int(one.parent.name))
-    waiting = list(children[process])
-    while waiting:
-        found = waiting.pop()
-        yield found
-        waiting += children[found]
+        for child in children:
+            yield child
+            yield from _descendants(child)
 
 
 @functools.cache

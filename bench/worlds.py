@@ -19,6 +19,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from browsing import PASSWORD
+from lingqu import trust
+from lingqu.cli.story.opening import accounts_file
+from lingqu.runtime import new_id
 from lingqu.runtime.settings import Settings, load_settings
 from lingqu.wiring import App, open_app
 
@@ -27,6 +31,7 @@ CONTRACTS = 100
 CALLS = 1_000_000
 CALLS_A_BATCH = 50
 REFUSALS = 20_000
+ADMINISTRATOR = "administrator"
 TOLD, MULTIPLIED = "told-for-the-bench", "multiplied-for-the-bench"
 """Marks in a data folder: the story was told to its end, and the market was made."""
 
@@ -207,8 +212,43 @@ def told(folder: Path, name: str) -> Settings:
             stdout=subprocess.DEVNULL,
             env=os.environ | home,
         )
+        _add_administrator(_settings(data_dir))
         (data_dir / TOLD).touch()
+    return _settings(data_dir)
+
+
+def _settings(data_dir: Path) -> Settings:
     return load_settings({}, overrides={"data_dir": data_dir, "port": 0, "log_level": "warning"})
+
+
+def _add_administrator(settings: Settings) -> None:
+    """Let somebody sign in who runs the installation; in the story that is done on the machine."""
+    party, account = new_id(trust.PartyId), new_id(trust.AccountId)
+    with open_app(settings) as app:
+
+        def do(what: trust.Command[..., Any], **values: object) -> None:
+            command = new_id(trust.CommandId)
+            trust.execute(app.database, what, trust.LOCAL_ADMINISTRATOR, command, **values)
+
+        kind = trust.PartyKind.ORGANIZATION
+        do(trust.register_party, party=party, kind=kind, name="平台运行单位")
+        do(
+            trust.open_account,
+            account=account,
+            party=party,
+            kind=trust.AccountKind.PERSON,
+            login=ADMINISTRATOR,
+            password=trust.hash_password(PASSWORD),
+        )
+        do(
+            trust.assign_role,
+            assignment=new_id(trust.AssignmentId),
+            account=account,
+            role=trust.Role.ADMINISTRATOR,
+            party=party,
+        )
+    with accounts_file(settings.data_dir).open("a", encoding="utf-8") as file:
+        file.write(f"{ADMINISTRATOR}\t{PASSWORD}\n")
 
 
 def market(folder: Path) -> Settings:
