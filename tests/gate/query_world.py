@@ -67,6 +67,38 @@ def policy(resource, *modes, **changes):
     return governance.QueryPolicy(**given | changes)
 
 
+PATIENT = (
+    Field(name="id", label="人员", kind=FieldKind.TEXT),
+    Field(name="sex", label="性别", kind=FieldKind.TEXT),
+)
+
+
+def sex_of(person, *, sexes="女男男男"):
+    return sexes[int(person[1:]) % len(sexes)]
+
+
+def patients(people=120, **sexes):
+    """Everybody who visits, but for those of the tiny cell."""
+    names = [f"p{at:04}" for at in range(people)]
+    return [{"id": name, "sex": sex_of(name, **sexes)} for name in names]
+
+
+def joined_policy(visit, patient, *modes, **changes):
+    """Visits with the sex of whom they are about."""
+    column, role, grid = governance.GovernedColumn, governance.Role, governance.Grid
+    exact = grid(kind=governance.GridKind.EXACT)
+    table = governance.GovernedTable(
+        name="patient", resource=patient, entity="id", threshold=K + 1,
+        columns=(
+            column(name="id", role=role.KEY, type="VARCHAR"),
+            column(name="sex", role=role.DIMENSION, type="VARCHAR", grid=exact),
+        ),
+    )  # fmt: skip
+    join = governance.Join(left="visit", right="patient", keys=(("person", "id"),))
+    tables = (*policy(visit).tables, table)
+    return policy(visit, *modes, **{"tables": tables, "joins": (join,)} | changes)
+
+
 def load(world, rows, *, fields=FIELDS):
     """Describe, grade and load a table with typed fields; gives its resource."""
     body = world.place.party("〈医院〉（演示）")

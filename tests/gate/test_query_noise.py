@@ -7,7 +7,20 @@ from dataclasses import replace
 
 import pytest
 from governed import POLICY
-from query_world import FORM, ask, asking, load, policy, rows_of, visits
+from query_world import (
+    FORM,
+    PATIENT,
+    K,
+    ask,
+    asking,
+    joined_policy,
+    load,
+    patients,
+    policy,
+    rows_of,
+    sex_of,
+    visits,
+)
 
 from lingqu import gate, ledger
 from lingqu.gate import answers
@@ -129,6 +142,85 @@ def test_one_entity_with_many_rows_moves_a_figure_by_its_bounded_share(world, ma
     )
     truth = sum(min(4, count) for count in counted(rows).values()) + 4
     assert abs(int(told) - truth) < 60
+
+
+BY_SEX = "SELECT sex, count(*) AS n, sum(amount) AS s FROM visit JOIN patient ON person = id"
+WAYS = (
+    f"{BY_SEX} GROUP BY sex",
+    (
+        "SELECT p.sex, count(*) AS n, sum(v.amount) AS s FROM patient p, visit AS v"
+        " WHERE p.id = v.person GROUP BY ALL HAVING n > 0 ORDER BY p.sex"
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def joined(world, made):
+    """A product over visits and patients, with the resources of both."""
+    assert made
+    visit, patient = load(world, visits()), load(world, patients(), fields=PATIENT)
+    modes = (Mode.CUBE, Mode.AD_HOC, Mode.DP)
+    asked = joined_policy(visit, patient, *modes, dp=TERMS, rounding=3)
+    return world.product(asked, form=FORM), visit, patient
+
+
+def test_joined_tables_are_answered_from_the_cube_and_ad_hoc_as_by_hand(world, made, joined):
+    product, *_ = joined
+    grant, rows = world.buy(product), [row for row in visits() if row["person"].startswith("p")]
+    truth = {sex: [row for row in rows if sex_of(row["person"]) == sex] for sex in "男女"}
+    for mode, step in (("cube", 1), ("ad_hoc", 3)):
+        told = [ask(world, made, product, grant, text, mode=mode).released for text in WAYS]
+        assert {tuple(row) for row in told[0]["rows"]} == {tuple(row) for row in told[1]["rows"]}
+        # Three people are in no table of patients: too few to be told of.
+        assert told[0]["has_withheld"]
+        assert told[0]["thresholds"] == {"visit": K, "patient": K + 1}
+        for sex, count, total in told[0]["rows"]:
+            true_total = sum(int(row["amount"]) for row in truth[sex])
+            if mode == "ad_hoc":
+                assert abs(int(count) - len(truth[sex])) < step
+                assert abs(int(total) - true_total) < step * 100
+            else:  # a block of both sexes is in no line
+                assert 0.7 * len(truth[sex]) < int(count) <= len(truth[sex])
+    refused = "SELECT count(*) FROM visit v JOIN patient p ON v.person = p.id WHERE p.id = 'p0001'"
+    assert refusal(world, made, product, grant, refused, mode="ad_hoc") == "gate.query.column"
+
+
+def test_noise_over_joined_tables_is_paid_of_every_dataset_and_once(world, made, joined):
+    product, visit, patient = joined
+    grant = world.buy(product)
+    filtered = [text.replace("patient ON", "patient ON amount > 50 AND") for text in WAYS[:1]]
+    filtered.append(WAYS[1].replace("v.person", "v.person AND NOT v.amount <= 50"))
+    told = [
+        ask(world, made, product, grant, text, mode="dp", rho=500_000).released["rows"]
+        for text in filtered
+    ]
+    assert told[0] == told[1]
+    for sex, count, _ in told[0]:
+        mine = [
+            row for row in visits()
+            if row["person"].startswith("p") and int(row["amount"]) > 50
+            and sex_of(row["person"]) == sex
+        ]  # fmt: skip
+        assert abs(int(count) - sum(min(4, one) for one in counted(mine).values())) < 60
+    with world.place.database.reading() as tx:
+        for resource in (visit, patient):
+            rows = tx.all("SELECT rho FROM gate.noise_spent WHERE resource = %s", (resource,))
+            assert [row["rho"] for row in rows] == [500_000]
+
+
+def test_a_joined_table_with_a_key_twice_is_not_published_and_a_new_one_is(world, made, joined):
+    product, _, patient = joined
+    world.deliver(patient, [*patients(), {"id": "p0001", "sex": "男"}])
+    with pytest.raises(LingquError) as caught:
+        world.publish(product.id)
+    assert caught.value.code == "gate.join.not_unique"
+    grant = world.buy(product)
+    before = ask(world, made, product, grant, WAYS[0], mode="cube").released["rows"]
+    world.deliver(patient, patients(sexes="女男男男男男"))
+    product = world.publish(product.id)
+    after = ask(world, made, product, grant, WAYS[0], mode="cube").released["rows"]
+    assert before
+    assert before != after
 
 
 def counted(rows):

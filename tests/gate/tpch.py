@@ -2,6 +2,7 @@
 """The 22 queries of TPC-H, a policy over its tables, and small tables of its shape."""
 
 import itertools
+from dataclasses import replace
 
 from governed import ADDED, EXACT, column
 
@@ -216,7 +217,7 @@ where c_custkey = o_custkey and l_orderkey = o_orderkey and o_orderdate >= date 
   and o_orderdate < date '1993-10-01' + interval '3' month and l_returnflag = 'R'
   and c_nationkey = n_nationkey
 group by c_custkey, c_name order by revenue desc limit 20"""),
-    11: ("construct having", """
+    11: ("construct subquery", """
 select ps_partkey, sum(ps_supplycost * ps_availqty) as value from partsupp, supplier, nation
 where ps_suppkey = s_suppkey and s_nationkey = n_nationkey and n_name = 'GERMANY'
 group by ps_partkey having sum(ps_supplycost * ps_availqty) > (
@@ -272,6 +273,46 @@ select cntrycode, count(*) as numcust, sum(c_acctbal) as totacctbal from (
   where substring(c_name from 1 for 2) in ('13', '31', '23')) as custsale
 group by cntrycode order by cntrycode"""),
 }  # fmt: skip
+
+YEAR, MONTH = Grid(kind=GridKind.YEAR), Grid(kind=GridKind.MONTH)
+PUBLISHED = {
+    1: {"lineitem": {"l_returnflag": EXACT, "l_linestatus": EXACT, "l_shipdate": EXACT}},
+    5: {"lineitem": {}, "orders": {"o_orderdate": YEAR}, "customer": {}, "supplier": {},
+        "nation": {"n_name": EXACT}, "region": {"r_name": EXACT}},
+    6: {"lineitem": {"l_shipdate": YEAR, "l_discount": EXACT, "l_quantity": EXACT}},
+    7: {"lineitem": {"l_shipdate": YEAR}, "orders": {}, "customer": {}, "supplier": {},
+        "nation": {"n_name": EXACT}},
+    8: {"lineitem": {}, "orders": {"o_orderdate": YEAR}, "customer": {}, "supplier": {},
+        "part": {"p_type": LISTED}, "nation": {"n_name": EXACT}, "region": {"r_name": EXACT}},
+    9: {"lineitem": {}, "orders": {"o_orderdate": YEAR}, "supplier": {}, "part": {},
+        "partsupp": {}, "nation": {"n_name": EXACT}},
+    12: {"lineitem": {"l_shipmode": EXACT}, "orders": {}},
+    14: {"lineitem": {"l_shipdate": MONTH}, "part": {"p_type": LISTED}},
+    19: {"lineitem": {"l_quantity": EXACT, "l_shipmode": EXACT, "l_shipinstruct": EXACT},
+         "part": {"p_brand": EXACT, "p_container": EXACT, "p_size": EXACT}},
+}  # fmt: skip
+"""Of each question that is answered, the grid on which a holder publishes what it names."""
+
+
+def policy_for(number):
+    """The tables one question names, on its grid, in its mode alone; three people at least."""
+    mode = Mode(ANSWERED[number][0])
+    grids = PUBLISHED[number]
+
+    def on_grid(one, name):
+        grid = grids[name].get(one.name)
+        role = Role.FREE if one.role is Role.DIMENSION and grid is None else one.role
+        return replace(one, grid=grid, role=role)
+
+    tables = tuple(
+        replace(one, threshold=3, columns=tuple(on_grid(each, one.name) for each in one.columns))
+        for one in POLICY.tables
+        if one.name in grids
+    )
+    dp = replace(POLICY.dp, contribution=1_000) if mode is Mode.DP else None
+    joins = tuple(one for one in POLICY.joins if {one.left, one.right} <= {*grids})
+    return replace(POLICY, tables=tables, joins=joins, modes=(mode,), dp=dp)
+
 
 NATIONS = "['FRANCE', 'GERMANY', 'BRAZIL', 'CHINA', 'INDIA', 'CANADA', 'PERU', 'KENYA', 'JAPAN']"
 TABLES = f"""

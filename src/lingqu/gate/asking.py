@@ -23,9 +23,9 @@ from lingqu.gate import answers
 from lingqu.gate.brought import Brought, Looked
 from lingqu.gate.decisions import Considered, Explained, considered_as
 from lingqu.gate.desk import Desk
-from lingqu.gate.governance import Mode, QueryPolicy
+from lingqu.gate.governance import GovernedTable, Mode, QueryPolicy
 from lingqu.gate.lanes import Asker
-from lingqu.gate.queries import Query, digest
+from lingqu.gate.queries import Query, Scan, digest
 from lingqu.gate.receipts import write_json
 from lingqu.gate.requests import CallAnswer, CallRequest
 from lingqu.gate.shelf import Ready, Shelf, Stand
@@ -68,15 +68,12 @@ class ModeNotOffered(errors.Rejected):
     code = "gate.query.mode"
 
 
-class Joined(errors.Rejected):
-    """A query over several tables is not answered in this mode."""
-
-    code = "gate.query.joined"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A query that is understood: what it asks, under which policy, how it is to be answered."""
+    """A query that is understood: what it asks, under which policy, how it is to be answered.
+
+    An exact one is over one table, which is wide where others are joined to it.
+    """
 
     query: Query
     policy: QueryPolicy
@@ -120,7 +117,7 @@ class Asking:
         self._keyring, self.folder = keyring, folder
         self._limits, self._turns = limits, Turns(most=turns)
         self._cubes: OrderedDict[str, _Opened] = OrderedDict()
-        self._texts: OrderedDict[tuple[str, int, str, str], Judged] = OrderedDict()
+        self._texts: OrderedDict[tuple[str, str, int, str, str], Judged] = OrderedDict()
         self._views: OrderedDict[tuple[str, str], tuple[_Opened, _Opened]] = OrderedDict()
         self._told = answers.Memory()
         self._shelves: deque[Shelf] = deque()
@@ -180,7 +177,7 @@ class Asking:
                 judged = self._read(request, looked.ready)
                 opened = self._open(tx, looked.ready, judged)
                 cube = self._apart(opened, looked.stand.holder).cube
-                _refuse_size(judged, cube)
+                self._refuse_size(tx, looked.ready, judged)
                 if judged.mode is Mode.AD_HOC:
                     answers.find_admitted(tx, judged.query, cube, holder=looked.stand.holder)
                 elif judged.policy.dp is not None and judged.mode is Mode.DP:
@@ -204,8 +201,10 @@ class Asking:
         if refusal is not None:
             raise refusal
         answers.refuse_extremes(query)
-        if len(query.scans) != 1:
-            raise Joined(mode=mode.value)
+        if mode is Mode.DP:
+            answers.find_protected(query, policy)
+        else:
+            query, policy = answers.as_one_table(query, policy)
         return Judged(query=query, policy=policy, mode=mode)
 
     @contextmanager
@@ -225,7 +224,8 @@ class Asking:
 
         Each contract for itself: what another one asked makes nobody quicker.
         """
-        name = (request.grant, ready.product.version, request.mode, request.query)
+        product = ready.product
+        name = (request.grant, product.id, product.version, request.mode, request.query)
         with self._lock:
             known = self._texts.get(name)
         if known is not None:
@@ -245,7 +245,7 @@ class Asking:
         try:
             judged = self._read(request, looked.ready)
             opened = self._apart(self._open(tx, looked.ready, judged), looked.stand.holder)
-            _refuse_size(judged, opened.cube)
+            self._refuse_size(tx, looked.ready, judged)
             if judged.mode is Mode.AD_HOC:
                 admitted = answers.find_admitted(
                     tx, judged.query, opened.cube, holder=looked.stand.holder, memory=self._told
@@ -300,21 +300,22 @@ class Asking:
         judged, opened = begun.judged, begun.opened
         query, policy = judged.query, judged.policy
         if begun.admitted is None:
-            return self._noisy(request, judged, opened, ready, stand, progress)
+            return self._noisy(request, judged, ready, stand, progress)
         admitted = begun.admitted
         rules = answers.protections(query, policy)
         proven = answers.find_proven(query) if admitted.is_whole else ()
         files = opened.copies[admitted.whole]
         statement = answers.print_certified(
-            query,
+            answers.leave_out(query, opened.cube),
             policy,
             rules,
             proven=proven,
             complete=answers.find_complete(opened.cube, admitted),
             masked=answers.is_hashed(files),
         )
-        source = answers.as_source(self.folder / answers.COPIES, opened.cube.table, files)
-        job = self._job(statement.sql, statement.values, source)
+        job = self._job(
+            statement.sql, statement.values, (self._source(policy, query.scans[0], files),)
+        )
         lines = statement.read(self._run(request, ready, stand, job, progress))
         told = answers.release(
             lines,
@@ -322,6 +323,7 @@ class Asking:
             kept_back=admitted.kept_back,
             may_merge=answers.is_additive(query),
             is_filtered=query.filter != answers.ALWAYS,
+            has_left=opened.cube.cube.has_left,
         )
         return _rounded(begun, admitted, told)
 
@@ -329,7 +331,6 @@ class Asking:
         self,
         request: CallRequest,
         judged: Judged,
-        opened: _Opened,
         ready: Ready,
         stand: Stand,
         progress: Progress | None,
@@ -338,29 +339,37 @@ class Asking:
         query, policy, terms = judged.query, judged.policy, judged.policy.dp
         assert terms is not None, "the policy answers under noise"
         answers.check_budget(request.rho, terms)
-        version = max(opened.copies)
         bounded = answers.print_bounded(query, policy, terms)
-        groups = answers.find_groups(query, opened.cube)
-        place = {
-            "resource": supply.ResourceId(opened.cube.table.resource),
-            "holder": stand.holder,
-            "question": f"{digest(query)}.{version}.{request.rho}.{terms.contribution}",
-        }
+        resource, *beside = map(supply.ResourceId, answers.find_resources(query, policy))
         with self._database.reading(trust.PLATFORM) as tx:
+            opened = {
+                scan: self._open_table(tx, ready, answers.table_of(scan, policy))
+                for scan in query.scans
+            }
+            version = ".".join(str(max(one.copies)) for one in opened.values())
+            place = {
+                "resource": resource,
+                "holder": stand.holder,
+                "question": f"{digest(query)}.{version}.{request.rho}.{terms.contribution}",
+            }
             before = answers.find_noisy(tx, **place)
+        cubes = {scan: one.cube for scan, one in opened.items()}
+        groups = answers.find_groups(query, cubes)
         if before is None:
             answers.load_noise()
             self._command(
                 answers.spend_noise,
                 rho=request.rho,
                 terms=terms,
-                transfers=(new_id(ledger.TransferId), new_id(ledger.TransferId)),
+                beside=tuple(beside),
+                transfers=tuple(new_id(ledger.TransferId) for _ in range(2 + 2 * len(beside))),
                 **place,
             )
-            source = answers.as_source(
-                self.folder / answers.COPIES, opened.cube.table, opened.copies[version]
-            )
-            job = self._job(bounded.sql, bounded.values, source)
+            sources = {
+                scan.table: self._source(policy, scan, one.copies[max(one.copies)])
+                for scan, one in opened.items()
+            }
+            job = self._job(bounded.sql, bounded.values, tuple(sources.values()))
             found = bounded.read(self._run(request, ready, stand, job, progress))
             told = answers.add_noise(found, groups=groups, moves=bounded.moves, rho=request.rho)
             before = {"lines": [[[*one.key], [*one.numbers]] for one in told.lines]}
@@ -373,8 +382,13 @@ class Asking:
     def _command(self, command: trust.Command[..., Any], **arguments: Any) -> None:
         trust.execute(self._database, command, trust.PLATFORM, new_id(trust.CommandId), **arguments)
 
-    def _job(self, sql: str, values: tuple[Any, ...], source: SourceTable) -> Job:
-        return Job(sql=sql, values=values, tables=(source,), limits=self._limits)
+    def _job(self, sql: str, values: tuple[Any, ...], sources: tuple[SourceTable, ...]) -> Job:
+        return Job(sql=sql, values=values, tables=sources, limits=self._limits)
+
+    def _source(self, policy: QueryPolicy, scan: Scan, files: Any) -> SourceTable:
+        """The columns of a copy that a question may read."""
+        table = answers.table_of(scan, policy)
+        return answers.as_source(self.folder / answers.COPIES, table, files)
 
     def _admit(self, begun: _Begun, stand: Stand) -> _Begun:
         """Write down what may be told, before anything is computed of it."""
@@ -475,15 +489,35 @@ class Asking:
         return self._desk.may_go_on(request, ready, stand.holder, now)
 
     def _open(self, tx: Tx, ready: Ready, judged: Judged) -> _Opened:
-        """Open the cube a product answers from, once."""
+        """Open the cube of the table an exact question is about, or of the first one."""
+        policy = ready.policy
+        assert isinstance(policy, QueryPolicy), "queries are asked of query products"
+        return self._open_table(tx, ready, answers.table_of(judged.query.scans[0], policy))
+
+    def _refuse_size(self, tx: Tx, ready: Ready, judged: Judged) -> None:
+        """Refuse a question that reads or answers too much of the tables it names."""
+        policy = ready.policy
+        assert isinstance(policy, QueryPolicy), "queries are asked of query products"
+        cubes = {
+            scan.table: self._open_table(tx, ready, answers.table_of(scan, policy)).cube
+            for scan in judged.query.scans
+        }
+        answers.refuse_size(judged.query, judged.policy, judged.mode, cubes)
+
+    def _open_table(self, tx: Tx, ready: Ready, plain: GovernedTable) -> _Opened:
+        """Open a cube once; one published before others were joined to its table is refused."""
         assert ready.file is not None, "the product is published"
-        table = answers.table_of(judged.query, judged.policy)
-        digest: str = ready.file.about["cubes"][table.name]
+        digest: str = ready.file.about["cubes"][plain.name]
         with self._lock:
             known = self._cubes.get(digest)
         if known is not None:
             return known
+        policy = ready.policy
+        assert isinstance(policy, QueryPolicy), "queries are asked of query products"
+        table = answers.widen(policy, plain)
         dataset = answers.find_datasets(tx, [table.resource])[table.resource]
+        if dataset.grid != answers.grid_text(table, policy.dominance):
+            raise answers.OtherGrid(resource=table.resource)
         kept = answers.open_cube(self.folder, digest)
         opened = _Opened(
             cube=answers.OpenCube(kept.cube, table),
@@ -536,11 +570,6 @@ def _rounded(begun: _Begun, admitted: answers.Admitted, told: answers.Told) -> d
     return answers.write_answer(
         query, policy, Mode.AD_HOC, rounding.rounded(query, told), as_of=admitted.whole
     )
-
-
-def _refuse_size(judged: Judged, cube: answers.OpenCube) -> None:
-    """Refuse a question larger than the policy allows, by what is published."""
-    answers.refuse_size(judged.query, judged.policy, judged.mode, {cube.table.name: cube})
 
 
 def _leave(began: int) -> None:

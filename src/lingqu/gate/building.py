@@ -148,15 +148,18 @@ def _make_cubes(
 ) -> tuple[BuiltCube, ...]:
     """Make the cube of every table of a query product; each dataset has its own sealed key."""
     made = []
+    sources = {
+        name: LoadedSource(version=one.version, files=one.files, columns=one.columns)
+        for name, one in tables.items()
+    }
     for table in policy.tables:
-        head, loaded = datasets.get(table.resource), tables[table.resource]
+        head = datasets.get(table.resource)
         sealed = seal_key(keyring, table.resource, new_key()) if head is None else head.sealed
-        source = LoadedSource(version=loaded.version, files=loaded.files, columns=loaded.columns)
         made.append(
             build_cube(
                 table,
                 policy,
-                source=source,
+                sources=sources,
                 head=head,
                 key=domain_key(keyring),
                 sealed=sealed,

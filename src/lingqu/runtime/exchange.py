@@ -22,6 +22,7 @@ from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
 
 Row: TypeAlias = dict[str, Any]
+"""A row by the names of its columns."""
 Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
 PREPARED_MOST = 300
 """Statements that are kept prepared on a connection; further ones are parsed each time."""

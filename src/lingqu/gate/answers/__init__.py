@@ -6,7 +6,10 @@ question on whole blocks is answered from it exactly. An **ad hoc** question run
 copy with proof of its thresholds in one statement, if what an organisation could tell apart from
 all its answers stays large. A question under **noise** has its budget reserved before it runs.
 
-Start reading in `cells` and `releasing`, which are pure, then `cube`, `statement`, `datasets`.
+A question over joined tables is one over a **wide** table, whose rows carry what is joined to them.
+
+Start reading in `cells` and `releasing`, which are pure, then `cube`, `statement`, `datasets`; for
+joins in `wide`, then `joined`.
 """
 
 from lingqu.gate.answers.budgets import (
@@ -23,12 +26,14 @@ from lingqu.gate.answers.copies import (
 )
 from lingqu.gate.answers.cube import (
     OpenCube,
+    grid_text,
 )
 from lingqu.gate.answers.datasets import (
     COPIES,
     BuiltCube,
     Dataset,
     LoadedSource,
+    OtherGrid,
     build_cube,
     find_datasets,
     new_key,
@@ -43,9 +48,15 @@ from lingqu.gate.answers.figures import (
     table_of,
     write_answer,
 )
+from lingqu.gate.answers.joined import (
+    as_one_table,
+    leave_out,
+)
 from lingqu.gate.answers.noise import (
     add_noise,
     find_groups,
+    find_protected,
+    find_resources,
     load_noise,
     print_bounded,
     read_noisy,
@@ -59,8 +70,6 @@ from lingqu.gate.answers.releasing import (
     release,
 )
 from lingqu.gate.answers.sizes import (
-    TooManyGroups,
-    TooManyRows,
     refuse_size,
 )
 from lingqu.gate.answers.statement import (
@@ -70,12 +79,13 @@ from lingqu.gate.answers.statement import (
 from lingqu.gate.answers.telling import (
     Admitted,
     Memory,
-    NotWhole,
-    Together,
     ToldMeanwhile,
     admit_query,
     find_admitted,
     put_together,
+)
+from lingqu.gate.answers.wide import (
+    widen,
 )
 from lingqu.gate.governance import Mode
 from lingqu.gate.queries import ALWAYS
@@ -93,16 +103,14 @@ __all__ = (
     "Dataset",
     "LoadedSource",
     "Memory",
-    "NotWhole",
     "OpenCube",
+    "OtherGrid",
     "Rounding",
-    "Together",
     "Told",
     "ToldMeanwhile",
-    "TooManyGroups",
-    "TooManyRows",
     "add_noise",
     "admit_query",
+    "as_one_table",
     "as_source",
     "build_cube",
     "check_budget",
@@ -111,12 +119,16 @@ __all__ = (
     "find_datasets",
     "find_groups",
     "find_noisy",
+    "find_protected",
     "find_proven",
     "find_published",
+    "find_resources",
     "find_spent",
+    "grid_text",
     "is_additive",
     "is_hashed",
     "keep_noisy",
+    "leave_out",
     "load_noise",
     "new_key",
     "open_cube",
@@ -131,5 +143,6 @@ __all__ = (
     "release",
     "spend_noise",
     "table_of",
+    "widen",
     "write_answer",
 )

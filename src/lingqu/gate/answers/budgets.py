@@ -118,17 +118,38 @@ def spend_noise(
     question: str,
     rho: int,
     terms: DpTerms,
-    transfers: tuple[ledger.TransferId, ledger.TransferId],
+    transfers: tuple[ledger.TransferId, ...],
+    beside: tuple[supply.ResourceId, ...] = (),
 ) -> None:
     """This will take the price of a question from both budgets, before it is computed.
 
-    Raises BudgetSpent, BadBudget, NoAnswer, CurrencyUnknown, DatasetNotFound.
+    A question over joined tables spends it of every dataset that is about the same people: of
+    `resource`, and of those `beside` it. `transfers` are two for each of them. Raises BudgetSpent,
+    BadBudget, NoAnswer, CurrencyUnknown, DatasetNotFound.
     """
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT)
     check_budget(rho, terms)
-    DATASETS.lock(tx, resource)
+    datasets = sorted((resource, *beside))
+    for one in datasets:
+        DATASETS.lock(tx, one)
     if tx.maybe(_ANSWER, (resource, holder, question)) is not None:
         raise NoAnswer(resource=resource)
+    for at, one in enumerate(datasets):
+        _spend(tx, one, holder, rho=rho, terms=terms, transfers=transfers[2 * at : 2 * at + 2])
+        tx.execute(_SPEND, (one, holder, question, rho, REAL_TIME.now()))
+        trust.record(tx, NoiseSpent(resource=one, holder=holder, question=question, rho=rho))
+
+
+def _spend(
+    tx: Tx,
+    resource: supply.ResourceId,
+    holder: trust.PartyId,
+    *,
+    rho: int,
+    terms: DpTerms,
+    transfers: tuple[ledger.TransferId, ...],
+) -> None:
+    """Move the price to what the organisation spent on a dataset, and what everybody did."""
     source = _account(tx, "source", resource, resource, floor=None, ceiling=0)
     everybody = _account(tx, "dataset", resource, resource, floor=0, ceiling=terms.dataset_ceiling)
     mine = _account(
@@ -154,8 +175,6 @@ def spend_noise(
         (balance,) = ledger.lock_balances(tx, accounts=(account,))
         if balance.posted > ceiling:
             raise BudgetSpent(resource=resource)
-    tx.execute(_SPEND, (resource, holder, question, rho, REAL_TIME.now()))
-    trust.record(tx, NoiseSpent(resource=resource, holder=holder, question=question, rho=rho))
 
 
 @trust.command("gate.noise.keep", internal=True)

@@ -61,6 +61,10 @@ class Contents:
             self.members[who] = _added(self.members.get(who, ()), amounts)
         self.nobody = _added(self.nobody, other.nobody)
 
+    def copy(self) -> Contents:
+        """This will give the same contents, to be added to."""
+        return Contents(dict(self.members), self.nobody)
+
 
 def _two_largest(values: Iterable[int]) -> tuple[int, int]:
     first = second = 0
@@ -79,22 +83,29 @@ def _added(some: Amounts, more: Amounts) -> Amounts:
 
 
 def form_blocks(
-    large: Collection[Cell], small: Mapping[Cell, Contents], rule: Protection
+    large: Collection[Cell],
+    small: Mapping[Cell, Contents],
+    rule: Protection,
+    *,
+    apart: int = 0,
 ) -> tuple[tuple[tuple[Cell, ...], ...], tuple[Cell, ...]]:
     """This will give the blocks, and the cells that no block may hold yet.
 
     `large` are cells that may be told alone. Small ones are merged with others that share the
-    longest beginning, the first dimensions being kept longest.
+    longest beginning, the first dimensions being kept longest, and `apart` of them always.
     """
     blocks: list[tuple[Cell, ...]] = [(cell,) for cell in large]
     left: list[tuple[tuple[Cell, ...], Contents]] = [
-        ((cell,), _copy(contents)) for cell, contents in small.items()
+        ((cell,), contents.copy()) for cell, contents in small.items()
     ]
     width = len(next(iter(small), ()))
-    for length in range(width - 1, -1, -1):
+    for length in range(width - 1, apart - 1, -1):
         gathered: dict[Cell, tuple[list[Cell], Contents]] = {}
         for cells, contents in left:
-            known = gathered.setdefault(cells[0][:length], ([], Contents({})))
+            known = gathered.get(cells[0][:length])
+            if known is None:
+                gathered[cells[0][:length]] = ([*cells], contents)
+                continue
             known[0].extend(cells)
             known[1].add(contents)
         left = []
@@ -107,10 +118,6 @@ def form_blocks(
     blocks.sort(key=lambda one: [order(cell) for cell in one])
     rest = sorted((cell for cells, _ in left for cell in cells), key=order)
     return tuple(blocks), tuple(rest)
-
-
-def _copy(contents: Contents) -> Contents:
-    return Contents(dict(contents.members), contents.nobody)
 
 
 class Blocks:

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from lingqu.gate.answers.grid import STEPS, grid_columns, print_bucket
-from lingqu.gate.answers.rows import BIGINT_DIGITS, BUCKET, ENTITY_BYTE, MASK, UNITS
+from lingqu.gate.answers.joined import print_origin
+from lingqu.gate.answers.rows import BIGINT_DIGITS, BUCKET, MASK, UNITS
+from lingqu.gate.answers.wide import about_whom
 from lingqu.gate.governance import GovernedColumn, GovernedTable, Role
 from lingqu.gate.queries import Step, write_node
 from lingqu.runtime.engine import (
@@ -44,10 +46,10 @@ def copy_columns(table: GovernedTable, *, hashed: bool = True) -> tuple[Column, 
     ]
     found += [Column(name=BUCKET + one.name, type=one.type) for one in _bucketed(table)]
     found += [Column(name=UNITS + one.name, type=_unit_type(one)) for one in _measures(table)]
-    if table.entity is not None:
-        found.append(Column(name=ENTITY_BYTE, type="TINYINT"))
+    for one in about_whom(table):
+        found.append(Column(name=one.byte, type="TINYINT"))
         if hashed:
-            found.append(Column(name=ENTITY_BYTE + MASK, type="BIGINT"))
+            found.append(Column(name=one.byte + MASK, type="BIGINT"))
     return tuple(found)
 
 
@@ -59,12 +61,14 @@ def make_copy(
     columns: Sequence[Column],
     key: bytes,
     version: int,
+    beside: Sequence[SourceTable] = (),
 ) -> tuple[tuple[str, str], ...]:
     """This will copy one version of a table; gives names below the folder, with their digests.
 
-    Making the same copy again changes nothing. Raises what the engine refuses.
+    `beside` are the branches of a wide table, in their order. Making the same copy again changes
+    nothing. Raises what the engine refuses.
     """
-    place = folder / f"{_shape(table, key)}-{version}"
+    place = folder / f"{_shape(table, key)}-{version}{_versions(beside)}"
     own = copy_columns(table)
     create_table(place, columns=own)
     sql, pads = _print_copy(table, key)
@@ -74,7 +78,7 @@ def make_copy(
         place,
         sql=sql,
         values=pads,
-        tables=(SourceTable(name="source", columns=given, files=tuple(source)),),
+        tables=(SourceTable(name="source", columns=given, files=tuple(source)), *beside),
         columns=own,
     ) as staged:
         staged.commit(load=f"copy-{version}")
@@ -114,23 +118,24 @@ def _print_copy(table: GovernedTable, key: bytes) -> tuple[str, tuple[Any, ...]]
         inner.append(f"(SELECT {clamped} FROM (SELECT {units} AS u)) AS {quoted(UNITS + one.name)}")  # noqa: S608  # quoted names and numbers
     keys = _keys(table)
     hashed = [
-        EntityByte(name=ENTITY_BYTE, source=f"{_TEXT}{at}", key=key) for at in range(len(keys))
+        EntityByte(name=f"{_HASH}{at}", source=f"{_TEXT}{at}", key=key) for at in range(len(keys))
     ]
-    origin = f"(SELECT {', '.join(cells)} FROM source)"  # noqa: S608  # quoted names
+    origin = f"(SELECT {', '.join(cells)} FROM {print_origin(table)})"  # noqa: S608  # quoted names
     if keys:
         texts = [f"CAST({quoted(name)} AS VARCHAR) AS {_TEXT}{at}" for at, name in enumerate(keys)]
         hashes = [f"{one.digest()} AS {_HASH}{at}" for at, one in enumerate(hashed)]
         origin = f"(SELECT *, {', '.join(texts)} FROM {origin})"  # noqa: S608  # quoted names
         origin = f"(SELECT *, {', '.join(hashes)} FROM {origin})"  # noqa: S608  # names of ours
-        numbers = [
-            f"{EntityByte.number_of(f'{_HASH}{at}')} AS {quoted(name)}"
+        numbers = [  # 60 other bits than those of the byte
+            f"CAST('0x' || {_HASH}{at}[16:30] AS BIGINT) AS {quoted(name)}"
             for at, name in enumerate(keys)
         ]
         inner[0] = f"* REPLACE ({', '.join(numbers)})"
-    if table.entity is not None:
-        byte = EntityByte.byte_of(f"{_HASH}{keys.index(table.entity)}")
-        inner.append(f"{byte} AS {ENTITY_BYTE}")
-        inner.append(f"CAST(1 AS BIGINT) << {byte} AS {ENTITY_BYTE}{MASK}")
+    for who in about_whom(table):
+        at = keys.index(who.column)
+        byte = hashed[at].sql(f"{_HASH}{at}")
+        inner.append(f"{byte} AS {who.byte}")
+        inner.append(f"CAST(1 AS BIGINT) << {byte} AS {who.byte}{MASK}")
     pads = tuple(pad for one in hashed for pad in one.pads())
     return f"SELECT {', '.join(inner)} FROM {origin}", pads  # noqa: S608  # quoted names
 
@@ -155,6 +160,12 @@ def _measures(table: GovernedTable) -> list[GovernedColumn]:
 def _unit_type(column: GovernedColumn) -> str:
     assert column.measure is not None, "it has units"
     return "BIGINT" if column.measure.digits <= BIGINT_DIGITS else _WIDE
+
+
+def _versions(beside: Sequence[SourceTable]) -> str:
+    """What tells copies apart that are of the same version of one table, but not of others."""
+    told = [file.digest for one in beside for file in one.files]
+    return f"-{hashlib.sha256(''.join(told).encode()).hexdigest()[:16]}" if told else ""
 
 
 def _shape(table: GovernedTable, key: bytes) -> str:

@@ -23,6 +23,7 @@ from lingqu.gate.answers.grid import (
 )
 from lingqu.gate.answers.releasing import Number, Told, ToldLine
 from lingqu.gate.answers.rows import BUCKET, UNITS
+from lingqu.gate.answers.wide import grid_of_joins
 from lingqu.gate.governance import Function, GovernedTable
 from lingqu.gate.queries import ALWAYS, Dimension, Predicate, Query, Step, write_node
 from lingqu.gate.suppression import Cell, order
@@ -73,7 +74,8 @@ class Cube:
     """A dataset as it is published. `versions` says as of which version each block stands.
 
     `whole` is the newest version of which every row is in a block that stands as of it; None where
-    there is none yet. `is_single` says that every row is about an entity of its own.
+    there is none yet; it has the first `standing` blocks, or all. `is_single` says that every row
+    is about an entity of its own, `has_left` that rows were left out, which no answer knows of.
     """
 
     blocks: tuple[tuple[Cell, ...], ...]
@@ -81,6 +83,8 @@ class Cube:
     versions: tuple[int, ...]
     whole: int | None
     is_single: bool
+    standing: int | None = None
+    has_left: bool = False
 
     def to_plain(self) -> dict[str, Any]:
         """This will give the cube as plain data, to be kept."""
@@ -90,6 +94,8 @@ class Cube:
             "versions": [*self.versions],
             "whole": self.whole,
             "is_single": self.is_single,
+            "standing": self.standing,
+            "has_left": self.has_left,
         }
 
 
@@ -104,6 +110,8 @@ def read_cube(plain: Mapping[str, Any]) -> Cube:
         versions=tuple(plain["versions"]),
         whole=plain["whole"],
         is_single=plain["is_single"],
+        standing=plain.get("standing"),
+        has_left=plain.get("has_left", False),
     )
 
 
@@ -114,7 +122,8 @@ def grid_text(table: GovernedTable, percent: int) -> str:
         for one in table.columns
         if one.grid is not None or one.measure is not None
     )
-    return write_node((tuple(parts), table.entity, table.threshold, percent))
+    joins = grid_of_joins(table)
+    return write_node((tuple(parts), table.entity, table.threshold, percent, *joins))
 
 
 def protection_of(table: GovernedTable, percent: int) -> Protection:
@@ -125,8 +134,8 @@ def protection_of(table: GovernedTable, percent: int) -> Protection:
 
 
 @dataclass(slots=True)
-class _Found:
-    """One grid cell as the engine counted it."""
+class FoundCell:
+    """One grid cell as the engine counted it, or several together."""
 
     rows: int
     entities: int
@@ -136,9 +145,9 @@ class _Found:
     first: Amounts
     second: Amounts
 
-    def plus(self, other: _Found) -> _Found:
+    def plus(self, other: FoundCell) -> FoundCell:
         """Two cells together; entities at least, contributions at most."""
-        return _Found(
+        return FoundCell(
             self.rows + other.rows,
             max(self.entities, other.entities),
             *(
@@ -153,7 +162,7 @@ class _Found:
             ),
         )
 
-    def beside(self, other: _Found) -> _Found:
+    def beside(self, other: FoundCell) -> FoundCell:
         """One cell of which others were counted apart: nobody is in both."""
         pairs = [
             sorted(four, reverse=True)
@@ -167,6 +176,7 @@ class _Found:
         )
 
     def is_safe(self, rule: Protection) -> bool:
+        """Whether it may be told by itself."""
         return self.entities >= rule.threshold and not any(
             rule.is_dominated(total, first, second)
             for total, first, second in zip(self.totals, self.first, self.second, strict=True)
@@ -174,11 +184,15 @@ class _Found:
 
     @property
     def figures(self) -> Figures:
+        """What is published of it."""
         return Figures(rows=self.rows, sums=self.sums, counts=self.counts)
 
 
 class CubeMaker:
     """Makes the next cube of one table out of its copies, by questions to the confined engine."""
+
+    apart = 0
+    """So many first dimensions no block is wider than."""
 
     def __init__(
         self, table: GovernedTable, *, percent: int, ask: Ask, at_once: int = ROWS_AT_ONCE
@@ -192,7 +206,7 @@ class CubeMaker:
 
     def make(self, version: int, before: Cube | None) -> Cube:
         """This will give the cube of a version, following the one before. Raises GridTooFine."""
-        found = self._cells(version)
+        found = self.count_cells(version)
         small = self._small(version, found)
         is_single = self._is_single(version, found)
         if before is None:
@@ -202,26 +216,37 @@ class CubeMaker:
     def _first(
         self,
         version: int,
-        found: dict[Cell, _Found],
-        small: dict[Cell, Contents],
+        found: Mapping[Cell, FoundCell],
+        small: Mapping[Cell, Contents],
         *,
         is_single: bool,
     ) -> Cube:
-        blocks, rest = form_blocks([one for one in found if one not in small], small, self._rule)
+        large = [one for one in found if one not in small]
+        blocks, rest = form_blocks(large, small, self._rule, apart=self.apart)
         blocks = self._absorb(list(blocks), rest, found)
-        complete = sum(len(block) for block in blocks) == len(found)
+        placed = {cell for block in blocks for cell in block}
+        left = [cell for cell in rest if cell not in placed]
         return Cube(
             blocks=blocks,
             figures=tuple(_together(block, found).figures for block in blocks),
             versions=(version,) * len(blocks),
-            whole=version if complete else None,
+            whole=None if self._are_missing(left, blocks) else version,
             is_single=is_single,
+            standing=len(blocks),
+            has_left=bool(left),
         )
 
+    def _are_missing(self, left: Sequence[Cell], _blocks: Sequence[Sequence[Cell]]) -> bool:
+        """Whether cells that no block holds keep a version from being whole."""
+        return bool(left)
+
     def _absorb(
-        self, blocks: list[tuple[Cell, ...]], rest: Sequence[Cell], found: dict[Cell, _Found]
+        self, blocks: list[tuple[Cell, ...]], rest: Sequence[Cell], found: Mapping[Cell, FoundCell]
     ) -> tuple[tuple[Cell, ...], ...]:
-        """Take what is too small even together into the smallest block that stays safe."""
+        """Take what is too small even together into the smallest block that stays safe.
+
+        Where none does, into the smallest ones together.
+        """
         if not rest:
             return tuple(blocks)
         by_size = sorted(range(len(blocks)), key=lambda at: (_together(blocks[at], found).rows, at))
@@ -229,20 +254,26 @@ class CubeMaker:
             wider = tuple(sorted((*blocks[at], *rest), key=order))
             if _together(wider, found).is_safe(self._rule):
                 blocks[at] = wider
-                break
+                return tuple(blocks)
+        wider, taken = tuple(rest), set[int]()
+        for at in by_size:
+            wider, taken = (*wider, *blocks[at]), taken | {at}
+            if _together(wider, found).is_safe(self._rule):
+                others = [block for place, block in enumerate(blocks) if place not in taken]
+                return (*others, tuple(sorted(wider, key=order)))
         return tuple(blocks)
 
     def _next(
         self,
         version: int,
         before: Cube,
-        found: dict[Cell, _Found],
-        small: dict[Cell, Contents],
+        found: Mapping[Cell, FoundCell],
+        small: Mapping[Cell, Contents],
         *,
         is_single: bool,
     ) -> Cube:
         known = {cell for block in before.blocks for cell in block}
-        moved = {one: self._moved(one, version) for one in sorted(set(before.versions))}
+        moved = {one: self.count_moved(one, version) for one in sorted(set(before.versions))}
         blocks, figures, versions = list(before.blocks), list(before.figures), list(before.versions)
         held_back = False
         for at, block in enumerate(before.blocks):
@@ -250,23 +281,26 @@ class CubeMaker:
             if not any(one is not None for one in changes):
                 continue
             now = _together(block, found) if any(cell in found for cell in block) else None
-            enough = max(one or 0 for one in changes) >= max(self._rule.threshold, 1)
+            enough = max(one or 0 for one in changes) >= self._rule.threshold
             if enough and now is not None and now.is_safe(self._rule):
                 figures[at], versions[at] = now.figures, version
             else:
                 held_back = True
         fresh = {cell: contents for cell, contents in small.items() if cell not in known}
         large = [cell for cell in found if cell not in known and cell not in small]
-        new, rest = form_blocks(large, fresh, self._rule)
+        new, rest = form_blocks(large, fresh, self._rule, apart=self.apart)
         blocks += new
         figures += [_together(block, found).figures for block in new]
         versions += [version] * len(new)
+        is_whole = not held_back and not self._are_missing(rest, blocks)
         return Cube(
             blocks=tuple(blocks),
             figures=tuple(figures),
             versions=tuple(versions),
-            whole=before.whole if held_back or rest else version,
+            whole=version if is_whole else before.whole,
             is_single=is_single and before.is_single,
+            standing=len(blocks) if is_whole else before.standing,
+            has_left=bool(rest) if is_whole else before.has_left,
         )
 
     def _parts(self, *versions: int) -> list[str]:
@@ -308,7 +342,8 @@ class CubeMaker:
     def _keys(self, *more: str) -> str:
         return ", ".join([*(f"d{at}" for at in range(self._width)), *more])
 
-    def _cells(self, version: int) -> dict[Cell, _Found]:
+    def count_cells(self, version: int) -> Mapping[Cell, FoundCell]:
+        """This will count what every cell holds. Raises GridTooFine."""
         sums = "".join(
             f", sum(s{at}), sum(c{at}), sum(t{at}), max(t{at}, 2)[1], max(t{at}, 2)[2]"
             for at in range(len(self._measures))
@@ -316,7 +351,7 @@ class CubeMaker:
         keys = self._keys()
         head = f"{keys}, " if keys else ""
         tail = f" GROUP BY {keys}" if keys else ""
-        found: dict[Cell, _Found] = {}
+        found: dict[Cell, FoundCell] = {}
         for part in self._parts(version):
             sql = (
                 f"SELECT {head}sum(n), count(e){sums} FROM ({self._inner('now', part)}){tail}"  # noqa: S608  # quoted names
@@ -328,18 +363,22 @@ class CubeMaker:
                 if not rest[0]:
                     continue
                 columns = [tuple(rest[2 + at :: 5]) for at in range(5)]
-                here = _Found(rest[0], rest[1], *columns)
+                here = FoundCell(rest[0], rest[1], *columns)
                 known = found.get(cell)
                 found[cell] = here if known is None else known.beside(here)
             if len(found) > CELLS_MOST:
                 raise GridTooFine(most=CELLS_MOST)
         return found
 
-    def _small(self, version: int, found: Mapping[Cell, _Found]) -> dict[Cell, Contents]:
+    def _small(self, version: int, found: Mapping[Cell, FoundCell]) -> Mapping[Cell, Contents]:
         """Who is in each cell that may not be told alone, and what each adds."""
         suspects = [cell for cell, one in found.items() if not one.is_safe(self._rule)]
         if self._table.entity is None or not suspects:
             return {}
+        return self.open_cells(version, suspects)
+
+    def open_cells(self, version: int, suspects: Sequence[Cell]) -> dict[Cell, Contents]:
+        """This will say who is in cells, and what each adds."""
         step = max(1, SUSPECTS_AT_ONCE // max(1, self._width))
         small: dict[Cell, Contents] = {}
         for part in self._parts(version):
@@ -366,7 +405,7 @@ class CubeMaker:
             else:
                 contents.add(Contents({str(who): amounts}))
 
-    def _is_single(self, version: int, found: Mapping[Cell, _Found]) -> bool:
+    def _is_single(self, version: int, found: Mapping[Cell, FoundCell]) -> bool:
         """Whether every row is about an entity of its own."""
         if self._table.entity is None or any(one.rows != one.entities for one in found.values()):
             return False
@@ -376,8 +415,8 @@ class CubeMaker:
         )
         return entities == sum(one.rows for one in found.values())
 
-    def _moved(self, old: int, new: int) -> dict[Cell, int]:
-        """How many entities entered or left each cell, or add something else in it now."""
+    def count_moved(self, old: int, new: int) -> Mapping[Cell, int]:
+        """This will count who entered or left each cell, or adds something else in it now."""
         if old == new:
             return {}
         keys = self._keys()
@@ -402,7 +441,7 @@ class CubeMaker:
 _COUNT = "SELECT count(*) FROM now"
 
 
-def _together(block: Sequence[Cell], found: Mapping[Cell, _Found]) -> _Found:
+def _together(block: Sequence[Cell], found: Mapping[Cell, FoundCell]) -> FoundCell:
     parts = [found[cell] for cell in block if cell in found]
     whole = parts[0]
     for one in parts[1:]:
@@ -417,6 +456,7 @@ class OpenCube:
         """Keep where each measure stands."""
         self.cube, self.table = cube, table
         self.blocks = Blocks(cube.blocks)
+        self.standing = Blocks(cube.blocks[: cube.standing])
         self.cells = tuple(self.blocks.place)
         self.position = {cell: at for at, cell in enumerate(self.cells)}
         self.has_merged = len(self.cells) > len(cube.blocks)
@@ -459,7 +499,7 @@ class OpenCube:
         guards = [self._guard(one.guard) for one in query.aggregates]
         cuts = [one for one in {id(one): one for one in guards}.values() if one is not None]
         lines: dict[Cell, list[int]] = {}
-        withheld = False
+        withheld = self.cube.has_left
         for at, key in enumerate(keys):
             if inside[at] is False:
                 continue
@@ -523,7 +563,11 @@ class OpenCube:
         aggregate = query.aggregates[at]
         if aggregate.function is Function.COUNT and not aggregate.columns:
             return self._rows
-        if aggregate.function is Function.ENTITIES and self.cube.is_single:
+        if (
+            aggregate.function is Function.ENTITIES
+            and self.cube.is_single
+            and (aggregate.columns[0].name == self.table.entity)
+        ):
             return self._rows
         places = [self._measures.get(one.name) for one in aggregate.columns]
         if len(places) != 1 or (place := places[0]) is None:

@@ -16,12 +16,15 @@ from typing import Any
 
 from lingqu import supply, trust
 from lingqu.gate.answers.copies import as_source, is_hashed, make_copy
-from lingqu.gate.answers.cube import Ask, Cube, CubeMaker, grid_text, read_cube
+from lingqu.gate.answers.cube import Ask, Cube, grid_text, read_cube
+from lingqu.gate.answers.joined import NotUnique, branch_columns, branch_name, print_doubles
+from lingqu.gate.answers.joined_cube import cube_maker
+from lingqu.gate.answers.wide import Branch, WideTable, widen
 from lingqu.gate.governance import GovernedTable, QueryPolicy
 from lingqu.gate.packing import PackedFile, write_packed
 from lingqu.kernel import errors
 from lingqu.runtime import Tx
-from lingqu.runtime.engine import Column, Engine, Job, Limits, SourceFile
+from lingqu.runtime.engine import Column, Engine, Job, Limits, SourceFile, SourceTable
 
 KEY_BYTES = 32
 ROWS_MOST = 20_000_000
@@ -137,10 +140,10 @@ def new_key() -> bytes:
 
 
 def build_cube(
-    table: GovernedTable,
+    plain: GovernedTable,
     policy: QueryPolicy,
     *,
-    source: LoadedSource,
+    sources: Mapping[str, LoadedSource],
     head: Dataset | None,
     key: bytes,
     sealed: str,
@@ -149,30 +152,36 @@ def build_cube(
 ) -> BuiltCube:
     """This will make a copy of a table's present version and its cube, following the one before.
 
-    `key` is that of the entity domain, `sealed` the dataset's own.
-    Raises OtherGrid, GridTooFine and what the engine refuses.
+    `sources` are the loaded tables of the policy by resource; a wide table is of a new version
+    whenever any table it is made of is. `key` is that of the entity domain, `sealed` the dataset's
+    own. Raises OtherGrid, GridTooFine, NotUnique, TooManyBranches and what the engine refuses.
     """
+    table = widen(policy, plain)
+    source, beside = sources[table.resource], _branch_sources(table, sources)
+    version = _version_of(table, sources)
     grid = grid_text(table, policy.dominance)
     if head is not None and head.grid != grid:
         raise OtherGrid(resource=table.resource)
     before = None if head is None else open_cube(folder, head.cube)
-    if head is not None and head.table_version == source.version:
+    if head is not None and head.table_version == version:
         digest = head.cube
     else:
+        _check_unique(table, beside, engine)
         copies = {} if before is None else hashed_copies(before.copies, table, folder / COPIES, key)
-        copies[source.version] = make_copy(
+        copies[version] = make_copy(
             folder / COPIES,
             table,
             source=source.files,
             columns=source.columns,
             key=key,
-            version=source.version,
+            version=version,
+            beside=beside,
         )
-        maker = CubeMaker(
+        maker = cube_maker(
             table, percent=policy.dominance, ask=_asking(engine, folder, table, copies)
         )
-        cube = maker.make(source.version, None if before is None else before.cube)
-        kept = {*cube.versions, source.version, cube.whole}
+        cube = maker.make(version, None if before is None else before.cube)
+        kept = {*cube.versions, version, cube.whole}
         about = {
             "form": "cube",
             "cube": cube.to_plain(),
@@ -184,9 +193,42 @@ def build_cube(
         grid=grid,
         base=None if head is None else head.cube,
         digest=digest,
-        table_version=source.version,
+        table_version=version,
         sealed=sealed,
     )
+
+
+def _branches(table: GovernedTable) -> tuple[Branch, ...]:
+    return table.branches if isinstance(table, WideTable) else ()
+
+
+def _version_of(table: GovernedTable, sources: Mapping[str, LoadedSource]) -> int:
+    """Versions only grow, so that their sum tells apart any two states of all the tables."""
+    resources = {table.resource, *(one.table.resource for one in _branches(table))}
+    return sum(sources[one].version for one in resources)
+
+
+def _branch_sources(
+    table: GovernedTable, sources: Mapping[str, LoadedSource]
+) -> tuple[SourceTable, ...]:
+    return tuple(
+        SourceTable(
+            name=branch_name(at),
+            columns=branch_columns(one, sources[one.table.resource].columns),
+            files=sources[one.table.resource].files,
+        )
+        for at, one in enumerate(_branches(table))
+    )
+
+
+def _check_unique(table: GovernedTable, beside: Sequence[SourceTable], engine: Engine) -> None:
+    """A join that gives a row several rows is none of those a wide table is made by."""
+    for branch, source in zip(_branches(table), beside, strict=True):
+        first = SourceTable(name=branch_name(0), columns=source.columns, files=source.files)
+        limits = Limits(time_ms=TIME_MS)
+        job = Job(sql=print_doubles(branch), tables=(first,), limits=limits)
+        if engine.query(job).rows[0][0]:
+            raise NotUnique(table=table.name, joined=branch.table.name)
 
 
 def hashed_copies(

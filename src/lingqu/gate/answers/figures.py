@@ -7,6 +7,7 @@ are exact. Averages and ratios are computed here, from what was released and not
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,8 +25,22 @@ from lingqu.gate.answers.releasing import (
     told_number,
 )
 from lingqu.gate.answers.telling import Admitted, find_guards
+from lingqu.gate.answers.wide import about_whom
 from lingqu.gate.governance import Function, GovernedTable, Mode, QueryPolicy
-from lingqu.gate.queries import Aggregate, Figure, GroupOf, Linear, Query, write_node
+from lingqu.gate.queries import (
+    Aggregate,
+    Every,
+    Figure,
+    GroupOf,
+    Having,
+    Linear,
+    Query,
+    Quotient,
+    Relation,
+    Scan,
+    Some,
+    write_node,
+)
 from lingqu.gate.suppression import Cell
 from lingqu.kernel import errors
 
@@ -43,9 +58,8 @@ def refuse_extremes(query: Query) -> None:
             raise Extreme(aggregate=at + 1)
 
 
-def table_of(query: Query, policy: QueryPolicy) -> GovernedTable:
-    """This will give the one table a question is about."""
-    (scan,) = query.scans
+def table_of(scan: Scan, policy: QueryPolicy) -> GovernedTable:
+    """This will give the table a scan of a question is of."""
     table = policy.table(scan.table)
     assert table is not None, "the query was decided under this policy"
     return table
@@ -99,9 +113,9 @@ def step_of(aggregate: Aggregate, policy: QueryPolicy) -> int:
     threshold: two of them never differ by the one who is in the second part alone.
     """
     if aggregate.function is Function.ENTITIES:
-        table = policy.table(aggregate.columns[0].scan.table)
-        assert table is not None, "the query was decided under this policy"
-        return max(policy.rounding, table.threshold)
+        (column,) = aggregate.columns
+        whom = {one.column: one for one in about_whom(table_of(column.scan, policy))}
+        return max(policy.rounding, whom[column.name].threshold)
     if policy.rounding == 1:
         return 1
     return policy.rounding * max(1, bound_of(aggregate, policy))
@@ -158,11 +172,19 @@ class Rounding:
 def write_answer(
     query: Query, policy: QueryPolicy, mode: Mode, told: Told, **more: Any
 ) -> dict[str, Any]:
-    """This will give an answer as plain data, as it is kept and sent."""
+    """This will give an answer as plain data, as it is kept and sent.
+
+    What a question does with whole lines (HAVING, DISTINCT, ORDER BY, OFFSET, LIMIT) is done with
+    those that were released, as they were.
+    """
     units = [unit_of(one, policy) for one in query.aggregates]
-    rows = [_row(query, line, units) for line in told.lines]
+    kept = [line for line in _numbers(told, units) if _is_shown(query.having, line.numbers)]
+    rows = [_row(query, line) for line in kept]
+    if query.distinct:
+        rows = [list(one) for one in dict.fromkeys(map(tuple, rows))]
     for one in reversed(query.order):
         rows.sort(key=_by(one.output, descending=one.descending))
+    rows = rows[query.offset :]
     if query.limit is not None:
         rows = rows[: query.limit]
     return {
@@ -178,28 +200,60 @@ def write_answer(
     }
 
 
-def _row(query: Query, line: ToldLine, units: Sequence[Fraction]) -> list[object]:
-    values = [
-        None if number is None else number * unit
-        for number, unit in zip(line.numbers, units, strict=True)
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """A released line with its figures as numbers."""
+
+    key: Cell
+    numbers: tuple[Fraction | None, ...]
+
+
+def _numbers(told: Told, units: Sequence[Fraction]) -> list[_Scaled]:
+    return [
+        _Scaled(
+            line.key,
+            tuple(
+                None if one is None else one * unit
+                for one, unit in zip(line.numbers, units, strict=True)
+            ),
+        )
+        for line in told.lines
     ]
-    return [_figure(query, one.figure, line, values) for one in query.outputs]
 
 
-def _figure(
-    query: Query, figure: Figure, line: ToldLine, values: Sequence[Fraction | None]
-) -> object:
+def _row(query: Query, line: _Scaled) -> list[object]:
+    return [_figure(query, one.figure, line) for one in query.outputs]
+
+
+def _figure(query: Query, figure: Figure, line: _Scaled) -> object:
     if isinstance(figure, GroupOf):
         return shown(query.groups[figure.group].step, line.key[figure.group])
+    return _value(figure, line.numbers)
+
+
+def _value(figure: Linear | Quotient, numbers: Sequence[Fraction | None]) -> Fraction | None:
     if isinstance(figure, Linear):
-        return _linear(figure, values)
-    top, bottom = _linear(figure.top, values), _linear(figure.bottom, values)
+        shares = [(one.aggregate, one.factor) for one in figure.shares]
+        return combine(numbers, shares, figure.constant)
+    top, bottom = _value(figure.top, numbers), _value(figure.bottom, numbers)
     return None if top is None or not bottom else top / bottom
 
 
-def _linear(figure: Linear, numbers: Sequence[Fraction | None]) -> Fraction | None:
-    shares = [(one.aggregate, one.factor) for one in figure.shares]
-    return combine(numbers, shares, figure.constant)
+def _is_shown(having: Having, numbers: Sequence[Fraction | None]) -> bool:
+    if isinstance(having, Every):
+        return all(_is_shown(part, numbers) for part in having.parts)
+    if isinstance(having, Some):
+        return any(_is_shown(part, numbers) for part in having.parts)
+    left, right = _value(having.left, numbers), _value(having.right, numbers)
+    return left is not None and right is not None and _RELATIONS[having.relation](left, right)
+
+
+_RELATIONS: dict[Relation, Callable[[Fraction, Fraction], bool]] = {
+    Relation.EQUAL: operator.eq,
+    Relation.UNEQUAL: operator.ne,
+    Relation.LESS: operator.lt,
+    Relation.LESS_EQUAL: operator.le,
+}
 
 
 def _by(place: int, *, descending: bool) -> Callable[[list[Any]], Any]:

@@ -10,6 +10,7 @@ found. The library's own map says what an answer costs; nothing is sampled here.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from lingqu.gate.answers.grid import compile_group, coordinate
 from lingqu.gate.answers.releasing import Told, ToldLine
 from lingqu.gate.answers.rows import Rows
 from lingqu.gate.governance import DpTerms, Function, QueryPolicy
-from lingqu.gate.queries import ALWAYS, Aggregate, Query
+from lingqu.gate.queries import ALWAYS, Aggregate, ColumnRef, Query, Scan
 from lingqu.gate.suppression import Cell, order
 from lingqu.kernel import errors
 
@@ -36,6 +37,12 @@ class NoiseMissing(errors.Unavailable):
     """The library that draws noise is not installed here."""
 
     code = "gate.noise.missing"
+
+
+class TwoKinds(errors.Rejected):
+    """Joined rows are about several entities, whose contributions cannot all be bounded at once."""
+
+    code = "gate.noise.two_kinds"
 
 
 class TooFarMoved(errors.Rejected):
@@ -72,17 +79,12 @@ class Bounded:
 def print_bounded(query: Query, policy: QueryPolicy, terms: DpTerms) -> Bounded:
     """This will print a question so that of each entity a bounded number of rows counts.
 
-    Raises NobodyProtected, TooFarMoved.
+    Rows are bounded after they were joined. Raises NobodyProtected, TwoKinds, TooFarMoved.
     """
-    (scan,) = query.scans
     printed = Rows(query, policy)
-    entity = printed.table(scan).entity
-    if entity is None:
-        raise NobodyProtected(table=scan.table)
-    who = printed.plain(scan, entity)
+    who = printed.reference(find_protected(query, policy))
     cells = [f"{printed.bucket(one)} AS d{at}" for at, one in enumerate(query.groups)]
     cells.append(f"{who} AS e")
-    cells.append(f"row_number() OVER (PARTITION BY {who}) AS nth")
     for at, one in enumerate(query.aggregates):
         if one.guard != ALWAYS:
             cells.append(f"{printed.predicate(one.guard)} AS g{at}")
@@ -94,8 +96,14 @@ def print_bounded(query: Query, policy: QueryPolicy, terms: DpTerms) -> Bounded:
     keys = [f"d{at}" for at in range(len(query.groups))]
     told = ", ".join([*keys, *_figures(query)])
     tail = f" GROUP BY {', '.join(keys)}" if keys else ""
+    # Which rows count of somebody depends on nothing but their own: not on where they are stored.
+    names = [cell.rpartition(" AS ")[2] for cell in cells]
+    nth = (
+        f"row_number() OVER (PARTITION BY e ORDER BY hash({', '.join(names)}), {', '.join(names)})"
+    )
     sql = (
-        f"SELECT {told} FROM (SELECT {', '.join(cells)} FROM {source} WHERE {kept})"  # noqa: S608  # printed from the closed query
+        f"SELECT {told} FROM (SELECT *, {nth} AS nth FROM"  # noqa: S608  # printed from the closed query
+        f" (SELECT {', '.join(cells)} FROM {source} WHERE {kept}))"
         f" WHERE nth <= {terms.contribution}{tail}"
     )
     moves = tuple(_moves(one, policy, terms) for one in query.aggregates)
@@ -121,10 +129,64 @@ def _moves(aggregate: Aggregate, policy: QueryPolicy, terms: DpTerms) -> int:
     return move
 
 
-def find_groups(query: Query, cube: OpenCube) -> tuple[Cell, ...]:
-    """This will give the groups an answer has: those of the published cells, whatever is found."""
-    group = compile_group(query.groups, cube.table)
-    return tuple(sorted({group(cell) for cell in cube.blocks.place} or {()}, key=order))
+def find_protected(query: Query, policy: QueryPolicy) -> ColumnRef:
+    """This will give the column that names whom the rows of a question are about.
+
+    Tables that are joined by the columns that name somebody are about the same. Raises
+    NobodyProtected, and TwoKinds where the rows are about several.
+    """
+    found = []
+    for scan in query.scans:
+        table = policy.table(scan.table)
+        assert table is not None, "the query was decided under this policy"
+        if table.entity is not None:
+            found.append(ColumnRef(scan, table.entity))
+    if not found:
+        raise NobodyProtected(table=query.scans[0].table)
+    same = {found[0]}
+    pairs = [
+        {ColumnRef(one.left, left), ColumnRef(one.right, right)}
+        for one in query.joins
+        for left, right in one.keys
+    ]
+    while more := [pair for pair in pairs if pair & same and not pair <= same]:
+        same = same.union(*more)
+    if not same.issuperset(found):
+        others = next(one for one in found if one not in same)
+        raise TwoKinds(one=found[0].scan.table, other=others.scan.table)
+    return found[0]
+
+
+def find_resources(query: Query, policy: QueryPolicy) -> tuple[str, ...]:
+    """This will give the resources of a question that are about somebody, sorted."""
+    tables = [policy.table(scan.table) for scan in query.scans]
+    return tuple(
+        sorted({one.resource for one in tables if one is not None and one.entity is not None})
+    )
+
+
+def find_groups(query: Query, cubes: Mapping[Scan, OpenCube]) -> tuple[Cell, ...]:
+    """This will give the groups an answer has: those of the published cells, whatever is found.
+
+    Of several tables every combination of theirs; `refuse_size` says before whether there are few.
+    """
+    parts: list[tuple[tuple[int, ...], list[Cell]]] = []
+    for scan in query.scans:
+        places = [at for at, one in enumerate(query.groups) if one.column.scan == scan]
+        if places:
+            group = compile_group(tuple(query.groups[at] for at in places), cubes[scan].table)
+            parts.append(
+                (tuple(places), sorted({group(one) for one in cubes[scan].cells}, key=order))
+            )
+    found = []
+    for chosen in itertools.product(*(cells for _, cells in parts)):
+        named = {
+            at: text
+            for (places, _), cell in zip(parts, chosen, strict=True)
+            for at, text in zip(places, cell, strict=True)
+        }
+        found.append(tuple(named[at] for at in range(len(query.groups))))
+    return tuple(sorted(found, key=order))
 
 
 def add_noise(

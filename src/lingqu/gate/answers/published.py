@@ -76,7 +76,7 @@ def _answer(query: Query, cube: OpenCube, admitted: Admitted, kinds: Sequence[_K
         mine = [_figures(groups.get(key, ()), cube) for groups in admitted.sets.groups]
         numbers = (_number(kind, mine[at]) for kind, at in zip(kinds, places, strict=True))
         lines.append(ToldLine(key=key, numbers=tuple(numbers)))
-    return Told(lines=tuple(lines), has_withheld=False, withheld_entities=None)
+    return Told(lines=tuple(lines), has_withheld=cube.cube.has_left, withheld_entities=None)
 
 
 def _figures(cells: Iterable[Cell], cube: OpenCube) -> list[Figures]:
@@ -87,7 +87,6 @@ def _figures(cells: Iterable[Cell], cube: OpenCube) -> list[Figures]:
 def _number(kind: _Kind, blocks: Sequence[Figures]) -> Number:
     if kind.measure is None:
         return sum(one.rows for one in blocks)
-    there = sum(one.counts[kind.measure] for one in blocks)
     if kind.function is Function.COUNT:
-        return there
-    return sum(one.sums[kind.measure] for one in blocks) if there else None
+        return sum(one.counts[kind.measure] for one in blocks)
+    return sum(one.sums[kind.measure] for one in blocks)

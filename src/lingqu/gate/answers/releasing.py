@@ -149,11 +149,13 @@ def release(
     kept_back: Collection[Cell] = (),
     may_merge: bool,
     is_filtered: bool,
+    has_left: bool = False,
 ) -> Told:
     """This will decide what of a result may be known.
 
     `rules` are those of the governed tables in the order of `Part.crowds`; `kept_back` are groups
     that are in no line, whatever they hold. Groups are merged only where every aggregate adds up.
+    `has_left` says that rows were left out before.
     """
     known = {line.key: line for line in lines if line.key not in kept_back}
     apart = [line for line in lines if line.key in kept_back]
@@ -169,7 +171,11 @@ def release(
     width = len(lines[0].key) if lines else 0
     if not width:
         shown = [ToldLine(key=(), numbers=one.numbers) for one in known.values() if not small]
-        return Told(lines=tuple(shown), has_withheld=bool(small or apart), withheld_entities=None)
+        return Told(
+            lines=tuple(shown),
+            has_withheld=bool(small or apart or has_left),
+            withheld_entities=None,
+        )
     withheld, merged = withhold(
         rows, small, along=width - 1, is_safe=is_safe, may_merge=lambda _: may_merge
     )
@@ -189,7 +195,7 @@ def release(
     pool = withheld.difference(*merged.values())
     return Told(
         lines=tuple(sorted(told, key=lambda one: (order(one.key), bool(one.merged)))),
-        has_withheld=bool(pool or apart),
+        has_withheld=bool(pool or apart or has_left),
         withheld_entities=_told_of(
             [*(known[cell] for cell in pool), *apart], rules, is_filtered=is_filtered
         ),

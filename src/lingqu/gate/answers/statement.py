@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from lingqu.gate.answers.cells import Protection
 from lingqu.gate.answers.grid import coordinate
 from lingqu.gate.answers.releasing import Crowd, Line, Part, Share
-from lingqu.gate.answers.rows import ENTITY_BYTE, MASK, Rows
+from lingqu.gate.answers.rows import MASK, Rows
+from lingqu.gate.answers.wide import Whom, about_whom
 from lingqu.gate.governance import Function, QueryPolicy
 from lingqu.gate.queries import ALWAYS, Aggregate, Predicate, Query, Scan
 
@@ -80,7 +81,7 @@ def print_certified(
     complete: Collection[str] = (),
     masked: bool = False,
 ) -> Statement:
-    """This will print the statement of a question; `rules` are those of `protected_scans`.
+    """This will print the statement of a question; `rules` are those of `find_crowds`.
 
     `proven` are the sums of which it is known beforehand that nobody dominates them: where whole
     blocks are added up, the rule holds because it holds in each of them. `complete` are measures
@@ -89,23 +90,22 @@ def print_certified(
     return _Printer(query, policy, rules, proven, complete, masked=masked).statement()
 
 
-def protected_scans(query: Query, policy: QueryPolicy) -> tuple[Scan, ...]:
-    """This will give the scans whose rows are about somebody."""
-    return tuple(
-        scan
-        for scan in query.scans
-        if (table := policy.table(scan.table)) is not None and table.entity is not None
-    )
+def find_crowds(query: Query, policy: QueryPolicy) -> tuple[tuple[Scan, Whom], ...]:
+    """This will give whom the rows of a question are about, each with the scan that says so."""
+    found = []
+    for scan in query.scans:
+        table = policy.table(scan.table)
+        assert table is not None, "the query was decided under this policy"
+        found += [(scan, who) for who in about_whom(table)]
+    return tuple(found)
 
 
 def protections(query: Query, policy: QueryPolicy) -> tuple[Protection, ...]:
-    """This will give the rule of each scan of `protected_scans`."""
-    found = []
-    for scan in protected_scans(query, policy):
-        table = policy.table(scan.table)
-        assert table is not None, "it was found before"
-        found.append(Protection(threshold=table.threshold, percent=policy.dominance))
-    return tuple(found)
+    """This will give the rule of each of `find_crowds`."""
+    return tuple(
+        Protection(threshold=who.threshold, percent=policy.dominance)
+        for _, who in find_crowds(query, policy)
+    )
 
 
 class _Printer:
@@ -124,7 +124,7 @@ class _Printer:
         self._query, self._rules, self._proven = query, rules, proven
         self._complete, self._masked = complete, masked
         self._rows = Rows(query, policy)
-        self._scans = protected_scans(query, policy)
+        self._crowds = find_crowds(query, policy)
         self._keys = [f"d{at}" for at in range(len(query.groups))]
         self._cells: list[str] = []
         self._conditions: list[_Condition] = []
@@ -134,14 +134,14 @@ class _Printer:
     def statement(self) -> Statement:
         """Print it; the order of bound values is that of the text."""
         source = self._source()
-        exact = [self._exact(at) for at in range(len(self._scans))]
+        exact = [self._exact(at) for at in range(len(self._crowds))]
         sql = ", ".join([source, self._first(), self._whole(), self._need(), *exact])
         return Statement(
             sql=f"WITH {sql} {self._last()}",
             values=tuple(self._rows.values),
             groups=len(self._query.groups),
             conditions=tuple(tuple(one.sums) for one in self._conditions),
-            entities=len(self._scans),
+            entities=len(self._crowds),
             aggregates=len(self._query.aggregates),
         )
 
@@ -153,12 +153,10 @@ class _Printer:
             self._take(at, aggregate)
         if not self._conditions:
             self._conditions.append(_Condition(None))
-        for at, scan in enumerate(self._scans):
-            entity = rows.table(scan).entity
-            assert entity is not None, "it is protected"
-            self._cells.append(f"{rows.plain(scan, entity)} AS e{at}")
-            byte = rows.plain(scan, ENTITY_BYTE)
-            bit = rows.plain(scan, ENTITY_BYTE + MASK) if self._masked else f"1::BIGINT << {byte}"
+        for at, (scan, who) in enumerate(self._crowds):
+            self._cells.append(f"{rows.plain(scan, who.column)} AS e{at}")
+            byte = rows.plain(scan, who.byte)
+            bit = rows.plain(scan, who.byte + MASK) if self._masked else f"1::BIGINT << {byte}"
             self._cells += [f"{byte} AS b{at}", f"{bit} AS y{at}"]
         cells, source = ", ".join(self._cells), rows.source()
         where = f" WHERE {rows.predicate(query.filter)}" if query.filter != ALWAYS else ""
@@ -195,7 +193,7 @@ class _Printer:
     def _first(self) -> str:
         cells = ", ".join([*self._keys, *self._counted()])
         sums = any(one.sums for one in self._conditions)
-        buckets = [f"b{at} % {BUCKETS}" for at in range(len(self._scans))] if sums else []
+        buckets = [f"b{at} % {BUCKETS}" for at in range(len(self._crowds))] if sums else []
         if len(buckets) < 2:
             by = _by([*self._keys, *buckets])
             return f"first AS MATERIALIZED (SELECT 0 AS w, {cells} FROM src{by})"  # noqa: S608  # names of ours
@@ -214,7 +212,7 @@ class _Printer:
             cells.append(f"count(*){_kept(one.guard)} AS r{number}")
             cells += [
                 f"bit_or(y{at}){_kept(one.guard)} AS m{number}_{at}"
-                for at in range(len(self._scans))
+                for at in range(len(self._crowds))
             ]
         for at, aggregate in enumerate(self._query.aggregates):
             if not aggregate.columns:
@@ -231,7 +229,7 @@ class _Printer:
 
     def _of(self, scan: int) -> str:
         """The lines of the first pass that are by the buckets of one scan."""
-        count = len(self._scans)
+        count = len(self._crowds)
         if count < 2 or not any(one.sums for one in self._conditions):
             return ""
         return f" FILTER (WHERE w = {(1 << count) - 1 - (1 << (count - 1 - scan))})"
@@ -240,10 +238,12 @@ class _Printer:
         cells = [*self._keys]
         for number, one in enumerate(self._conditions):
             cells.append(f"sum(r{number}){self._of(0)} AS r{number}")
-            cells += [f"bit_or(m{number}_{at}) AS m{number}_{at}" for at in range(len(self._scans))]
+            cells += [
+                f"bit_or(m{number}_{at}) AS m{number}_{at}" for at in range(len(self._crowds))
+            ]
             for at in one.sums:
                 told = self._unsigned(at)
-                for scan in range(len(self._scans)):
+                for scan in range(len(self._crowds)):
                     of = self._of(scan)
                     cells.append(f"sum({told}){of} AS t{at}_{scan}")
                     cells.append(f"max({told}, 2){of} AS f{at}_{scan}")
@@ -251,8 +251,8 @@ class _Printer:
             if not aggregate.columns:
                 continue
             scan = 0
-            if aggregate.function is Function.ENTITIES and self._scans:
-                scan = self._scans.index(aggregate.columns[0].scan)
+            if aggregate.function is Function.ENTITIES and self._crowds:
+                scan = self._crowd_of(aggregate)
             again = "min" if aggregate.function is Function.MIN else "sum"
             again = "max" if aggregate.function is Function.MAX else again
             cells.append(f"{again}(v{at}){self._of(scan)} AS v{at}")
@@ -260,6 +260,11 @@ class _Printer:
             f"whole AS MATERIALIZED (SELECT {', '.join(cells)} FROM first"  # noqa: S608  # names of ours
             f"{_by(self._keys)})"
         )
+
+    def _crowd_of(self, aggregate: Aggregate) -> int:
+        (column,) = aggregate.columns
+        names = [(scan, who.column) for scan, who in self._crowds]
+        return names.index((column.scan, column.name))
 
     def _need(self) -> str:
         """Groups that may be large enough and were not certified."""
@@ -304,10 +309,10 @@ class _Printer:
         cells = [f"whole.{key}" for key in self._keys]
         for number, one in enumerate(self._conditions):
             cells.append(f"r{number}")
-            for at in range(len(self._scans)):
+            for at in range(len(self._crowds)):
                 cells += [f"m{number}_{at}", f"exact{at}.c{number}"]
             for s in one.sums:
-                for at in range(len(self._scans)):
+                for at in range(len(self._crowds)):
                     bound, counted = f"whole.f{s}_{at}", f"exact{at}.f{s}"
                     told = f"CASE WHEN exact{at}.here IS NULL THEN {bound} ELSE {counted} END"
                     cells += [f"t{s}_{at}", f"({told})[1]", f"({told})[2]"]
@@ -317,7 +322,7 @@ class _Printer:
             cells.append(f"coalesce({told}, 0)" if aggregate.function is Function.SUM else told)
         joins = "".join(
             f" LEFT JOIN exact{at} ON {self._same('whole', f'exact{at}')}"
-            for at in range(len(self._scans))
+            for at in range(len(self._crowds))
         )
         return f"SELECT {', '.join(cells)} FROM whole{joins}"  # noqa: S608  # names of ours
 

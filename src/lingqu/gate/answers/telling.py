@@ -114,7 +114,7 @@ def _find_sets(query: Query, by: tuple[Predicate, ...], cube: OpenCube) -> Sets:
     guards = [cube.inside(one) for one in by]
     everything, found = list[int](), [dict[Cell, list[int]]() for _ in guards]
     inside, keys = cube.inside(query.filter), cube.groups(query.groups)
-    for at, is_inside in enumerate(inside):
+    for at, is_inside in enumerate(inside[: len(cube.standing.place)]):
         if is_inside:
             everything.append(at)
             for guard, groups in zip(guards, found, strict=True):
@@ -180,7 +180,7 @@ class Overlap:
             if (is_now, text) in self._told:
                 continue
             self._told[is_now, text] = None
-            if self.cube.has_merged and self.cube.blocks.split(_read_places(text, self.cube)):
+            if self.cube.has_merged and self.cube.standing.split(_read_places(text, self.cube)):
                 self._is_cut = True
             if self._partition is not None:
                 self._remember(self._partition, (is_now, text))
@@ -192,7 +192,7 @@ class Overlap:
 
     def judge(self, sets: Sets) -> frozenset[Cell]:
         """This will give the groups that must be kept back. Raises Overlapping."""
-        split = self.cube.blocks.split
+        split = self.cube.standing.split
         if not self._is_cut and (not self.cube.has_merged or not any(map(split, sets.told(())))):
             return frozenset()  # unions of whole blocks stay unions of whole blocks
         partition = self._built().copy()
@@ -212,7 +212,7 @@ class Overlap:
     def _built(self) -> Partition:
         """The partition of all that was told, made when it is first needed."""
         if self._partition is None:
-            self._partition = Partition(self.cube.blocks)
+            self._partition = Partition(self.cube.standing)
             for told in self._told:
                 self._remember(self._partition, told)
         return self._partition
@@ -223,7 +223,7 @@ class Overlap:
         if is_now:
             partition.add(known)
         else:
-            self._cut |= self.cube.blocks.split(known)
+            self._cut |= self.cube.standing.split(known)
 
 
 _TOLD = """
@@ -307,7 +307,7 @@ class Together:
 def put_together(tx: Tx, cube: OpenCube) -> Together:
     """This will put everything that was told of a dataset's newest version together."""
     rows = tx.all(_EVERYBODY, (cube.table.resource, TOLD_MOST + 1))
-    partition, isolating = Partition(cube.blocks), 0
+    partition, isolating = Partition(cube.standing), 0
     for row in rows[:TOLD_MOST]:
         if row["whole"] != cube.cube.whole:
             continue
@@ -347,7 +347,7 @@ def find_admitted(
             sets=sets,
             kept_back=kept_back,
             whole=whole,
-            is_whole=not cube.has_merged or not any(map(cube.blocks.split, sets.told(kept_back))),
+            is_whole=not cube.has_merged or not any(map(cube.standing.split, sets.told(kept_back))),
             judged=history.judged,
             is_new=not history.overlap.knows(written),
         )

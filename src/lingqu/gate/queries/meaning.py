@@ -194,6 +194,35 @@ Figure: TypeAlias = GroupOf | Linear | Quotient
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """Two released figures compare so; neither is missing."""
+
+    left: Linear | Quotient
+    relation: Relation
+    right: Linear | Quotient
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Every part holds of a released line; without parts it always does."""
+
+    parts: tuple[Having, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Some part holds of a released line; without parts it never does."""
+
+    parts: tuple[Having, ...] = ()
+
+
+Having: TypeAlias = Weighed | Every | Some
+"""Which released lines an answer shows."""
+EVERY_LINE = Every()
+"""An answer shows every line."""
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """One column of the answer, under the name the buyer gave it."""
 
@@ -213,8 +242,9 @@ class Order:
 class Query:
     """One question. `canonical` of `lingqu.gate.queries` gives the one form of it.
 
-    Scans, joins, groups and aggregates are sorted; outputs, order and limit are as written, and
-    touch what was released only.
+    Scans, joins, groups and aggregates are sorted; all else is as written, and touches what was
+    released only: which lines are shown, each once or as often as it is there, in which order, from
+    which one, and how many.
     """
 
     scans: tuple[Scan, ...]
@@ -225,6 +255,9 @@ class Query:
     outputs: tuple[Output, ...]
     order: tuple[Order, ...] = ()
     limit: int | None = None
+    offset: int = 0
+    having: Having = EVERY_LINE
+    distinct: bool = False
 
 
 def encode(node: object) -> Any:
@@ -259,8 +292,8 @@ def write_node(node: object) -> str:
 def digest(query: Query) -> str:
     """This will give the digest of what a canonical query asks of the data.
 
-    Names, order and number of the answer's columns and lines are not part of it: what differs in
-    these alone is the same question, with the same noise and the same charge.
+    Names, order, choice and number of the answer's columns and lines are not part of it: what
+    differs in these alone is the same question, with the same noise and the same charge.
     """
     asked = (query.scans, query.joins, query.filter, query.groups, query.aggregates)
     return hashlib.sha256(write_node(asked).encode()).hexdigest()

@@ -246,7 +246,7 @@ def _open_cube(
     """The newest cube of the dataset, under a policy that describes its table."""
     dataset = answers.find_datasets(tx, [resource]).get(resource)
     tables = (
-        table
+        answers.widen(one, table)
         for one in policies
         if isinstance(one, QueryPolicy)
         for table in one.tables

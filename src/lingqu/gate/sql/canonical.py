@@ -23,12 +23,14 @@ from lingqu.gate.queries import (
     Dimension,
     Figure,
     GroupOf,
+    Having,
     Joined,
     Linear,
     Predicate,
     Query,
     Quotient,
     Share,
+    Weighed,
     write_node,
 )
 from lingqu.gate.sql.conditions import finite_of
@@ -73,13 +75,34 @@ def diagrams_of(policy: QueryPolicy) -> Diagrams:
 def _needed(query: Query) -> Query:
     """Leave out what no output shows: a factor of nothing, an aggregate nobody takes."""
     outputs = tuple(replace(one, figure=_shown(one.figure)) for one in query.outputs)
-    taken = sorted({share.aggregate for one in outputs for share in _shares(one.figure)})
+    having = _changed(query.having, _shown)
+    figures = [*(one.figure for one in outputs), *_figures(having)]
+    taken = sorted({share.aggregate for one in figures for share in _shares(one)})
     places = {place: number for number, place in enumerate(taken)}
     return replace(
         query,
         aggregates=tuple(query.aggregates[place] for place in taken),
         outputs=tuple(replace(one, figure=_placed(one.figure, places)) for one in outputs),
+        having=_changed(having, lambda one: _placed(one, places)),
     )
+
+
+def _figures(having: Having) -> Iterator[Figure]:
+    if isinstance(having, Weighed):
+        yield from (having.left, having.right)
+    else:
+        for part in having.parts:
+            yield from _figures(part)
+
+
+def _changed(having: Having, change: Callable[[Figure], Figure]) -> Having:
+    """What lines are shown, with every figure changed."""
+    if not isinstance(having, Weighed):
+        return type(having)(tuple(_changed(part, change) for part in having.parts))
+    left, right = change(having.left), change(having.right)
+    assert not isinstance(left, GroupOf), "a figure stays one"
+    assert not isinstance(right, GroupOf), "a figure stays one"
+    return Weighed(left, having.relation, right)
 
 
 def _shown(figure: Figure) -> Figure:
@@ -198,6 +221,7 @@ def _form(query: Query, policy: QueryPolicy) -> Query:
         if isinstance(figure, GroupOf):
             figure = GroupOf(groups.index(query.groups[figure.group]))
         outputs.append(replace(output, figure=_placed(figure, aggregate_places)))
+    having = _changed(query.having, lambda one: _placed(one, aggregate_places))
     return replace(
         query,
         scans=tuple(sorted(query.scans)),
@@ -206,4 +230,5 @@ def _form(query: Query, policy: QueryPolicy) -> Query:
         groups=tuple(groups),
         aggregates=tuple(aggregates),
         outputs=tuple(outputs),
+        having=having,
     )

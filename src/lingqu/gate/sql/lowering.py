@@ -10,23 +10,30 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import TypeAlias
 
 from lingqu.gate.governance import Function, GovernedColumn, GridKind, Kind, QueryPolicy
 from lingqu.gate.queries import (
     ALWAYS,
+    EVERY_LINE,
     Aggregate,
     Dimension,
+    Every,
     Figure,
     GroupOf,
+    Having,
     Linear,
     Order,
     Output,
     Query,
     Quotient,
+    Relation,
     Share,
+    Some,
     Step,
+    Weighed,
 )
 from lingqu.gate.sql.canonical import diagrams_of, governed
 from lingqu.gate.sql.conditions import (
@@ -48,19 +55,25 @@ from lingqu.gate.sql.scopes import (
 )
 from lingqu.gate.syntax import (
     Block,
+    Both,
     Bound,
     Call,
     Choice,
     ColumnRef,
+    Comparison,
     ConstructRefused,
     Conversion,
+    Either,
     Item,
     Missing,
     Name,
+    Negated,
     Number,
+    OneOf,
     Text,
     Truth,
     Written,
+    rewrite,
 )
 from lingqu.kernel import errors
 
@@ -108,6 +121,8 @@ def _unwrap(block: Block, policy: QueryPolicy) -> tuple[Block, tuple[tuple[str, 
     """A block that only shows columns of one aggregated block is that block, renamed."""
     if len(block.sources) != 1 or block.condition is not None or block.groups or block.groups_all:
         return block, None
+    if block.having is not None:
+        return block, None
     source = block.sources[0]
     parts = {part.name: part for part in block.parts}
     inner, columns = source.block, source.columns
@@ -121,6 +136,8 @@ def _unwrap(block: Block, policy: QueryPolicy) -> tuple[Block, tuple[tuple[str, 
     if inner is None or not _aggregates(inner) or columns:
         return block, None
     if inner.limit is not None or inner.sortings or (rest and inner.parts):
+        return block, None
+    if inner.offset is not None or inner.distinct:
         return block, None
     shown = []
     alias = source.alias or source.name
@@ -137,6 +154,9 @@ def _unwrap(block: Block, policy: QueryPolicy) -> tuple[Block, tuple[tuple[str, 
         groups_all=inner.groups_all,
         sortings=block.sortings,
         limit=block.limit,
+        offset=block.offset,
+        having=inner.having,
+        distinct=block.distinct,
     )
     return merged, tuple(shown)
 
@@ -164,10 +184,7 @@ def _show(query: Query, shown: tuple[tuple[str, str], ...], block: Block) -> Que
         orders.append(Order(places.index(order.output), order.descending))
     if block.sortings and len({name for _, name in shown}) != len(shown):
         raise NameAmbiguous(name=shown[0][1])
-    return Query(
-        query.scans, query.joins, query.filter, query.groups, query.aggregates, outputs,
-        tuple(orders), query.limit,
-    )  # fmt: skip
+    return replace(query, outputs=outputs, order=tuple(orders))
 
 
 class _Lowering:
@@ -200,6 +217,7 @@ class _Lowering:
             raise TooComplex(outputs=OUTPUTS_MOST)
         self.groups = self._groups()
         outputs = tuple(self._output(item) for item in self.block.items)
+        having = EVERY_LINE if self.block.having is None else self._having()
         if not self.groups and not self.aggregates:
             raise RowsRefused
         outputs = _distinct(self.block.items, outputs)
@@ -214,16 +232,70 @@ class _Lowering:
             aggregates=tuple(self.aggregates),
             outputs=outputs,
             order=self._order(outputs),
-            limit=self._limit(),
+            limit=_count_of(self.block.limit),
+            offset=_count_of(self.block.offset) or 0,
+            having=having,
+            distinct=self.block.distinct,
         )
 
     def _groups(self) -> list[Dimension]:
-        if self.block.groups_all:
+        if self.block.groups_all or self._lists_groups():
             chosen = [one.value for one in self.block.items if not has_aggregate(one.value)]
         else:
             chosen = [self._named(one) for one in self.block.groups]
         found = [self._dimension(self.resolver.resolve(one, self.flat)) for one in chosen]
         return list(dict.fromkeys(found))
+
+    def _lists_groups(self) -> bool:
+        """Whether different values alone are asked for: groups of which nothing else is told."""
+        figures = any(has_aggregate(one.value) for one in self.block.items)
+        return self.block.distinct and not self.block.groups and not figures
+
+    def _having(self) -> Having:
+        """Which lines are shown; an alias stands for its figure where no column is called so."""
+        aliases = {one.alias: one.value for one in self.block.items if one.alias}
+
+        def change(part: Written) -> Written | None:
+            if isinstance(part, Name) and len(part.parts) == 1 and not self.flat.has(part.parts[0]):
+                return aliases.get(part.parts[0])
+            return None
+
+        assert self.block.having is not None, "it was looked at"
+        written = self.resolver.resolve(rewrite(self.block.having, change), self.flat)
+        return self._shown(written, is_negated=False)
+
+    def _shown(self, written: Written, *, is_negated: bool) -> Having:
+        match written:
+            case Negated(part=part):
+                return self._shown(part, is_negated=not is_negated)
+            case Both(parts=parts) | Either(parts=parts):
+                found = tuple(self._shown(part, is_negated=is_negated) for part in parts)
+                return Every(found) if isinstance(written, Both) != is_negated else Some(found)
+            case OneOf(item=item, options=options):
+                same = Either(tuple(Comparison("=", item, option) for option in options))
+                return self._shown(same, is_negated=is_negated)
+            case Truth(value=value):
+                return Every() if value != is_negated else Some()
+            case Comparison():
+                return self._weighed(written, is_negated=is_negated)
+        raise ConstructRefused(construct="having")
+
+    def _weighed(self, written: Comparison, *, is_negated: bool) -> Weighed:
+        sides = [written.left, written.right]
+        for one in sides:
+            if not has_aggregate(one) and constant_of(one) is None:
+                raise ConstructRefused(construct="having_on_group")
+        relation = Relation(written.relation)
+        if is_negated:
+            relation, turns = _NEGATED[relation]
+            sides = sides[::-1] if turns else sides
+        left, right = (self._weight(one) for one in sides)
+        return Weighed(left, relation, right)
+
+    def _weight(self, written: Written) -> Linear | Quotient:
+        figure = self._figure(written)
+        assert not isinstance(figure, GroupOf), "a figure is no group"
+        return figure
 
     def _named(self, written: Written) -> Written:
         """A group may be named by the place or the alias of a column of the answer."""
@@ -519,13 +591,22 @@ class _Lowering:
                     return place
         raise ConstructRefused(construct="order_by_hidden")
 
-    def _limit(self) -> int | None:
-        if self.block.limit is None:
-            return None
-        value = constant_of(self.block.limit)
-        if not isinstance(value, Fraction) or value.denominator != 1 or not 0 <= value <= 10**9:
-            raise ConstructRefused(construct="limit_expression")
-        return int(value)
+
+def _count_of(written: Written | None) -> int | None:
+    """How many lines a LIMIT or an OFFSET says."""
+    if written is None:
+        return None
+    value = constant_of(written)
+    if not isinstance(value, Fraction) or value.denominator != 1 or not 0 <= value <= 10**9:
+        raise ConstructRefused(construct="limit_expression")
+    return int(value)
+
+
+_NEGATED = {
+    Relation.EQUAL: (Relation.UNEQUAL, False), Relation.UNEQUAL: (Relation.EQUAL, False),
+    Relation.LESS: (Relation.LESS_EQUAL, True), Relation.LESS_EQUAL: (Relation.LESS, True),
+}  # fmt: skip
+"""What holds where a comparison does not, and whether its sides change places."""
 
 
 def _only(call: Call) -> Written:

@@ -22,9 +22,9 @@ PRINTED_DEEPEST = 150
 def read(text: str, policy: QueryPolicy, values: Sequence[Bound] = ()) -> Query:
     """This will give what a text asks, in its one form, `values` being bound to `$1`, `$2` ...
 
-    Raises TextRefused, ConstructRefused, ReadingsDiffer, FunctionRefused, FunctionUnreviewed,
-    NameUnknown, NameAmbiguous, NameTaken, JoinRefused, TooManyJoins, TypeRefused, RowsRefused,
-    TooComplex or TooWide, each from the text and the policy alone.
+    Raises TextRefused, ConstructRefused, SeveralQuestions, ReadingsDiffer, FunctionRefused,
+    FunctionUnreviewed, NameUnknown, NameAmbiguous, NameTaken, JoinRefused, TooManyJoins,
+    TypeRefused, RowsRefused, TooComplex or TooWide, each from the text and the policy alone.
     """
     block = read_text(text, longest=policy.text_max, deepest=policy.depth_max)
     return _lowered(block, policy, values, Reader.BUYER)

@@ -194,7 +194,9 @@ class Resolver:
         """Put a block that works row by row in its place."""
         for construct, is_there in (
             ("inner_group", bool(block.groups) or block.groups_all),
-            ("inner_limit", block.limit is not None),
+            ("distinct", block.distinct),
+            ("inner_having", block.having is not None),
+            ("inner_limit", block.limit is not None or block.offset is not None),
             ("inner_order", bool(block.sortings)),
             ("inner_aggregate", any(has_aggregate(one.value) for one in block.items)),
         ):

@@ -8,6 +8,7 @@ listed for its kind of node refuses the query, so that a new engine cannot say m
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from lingqu.gate.syntax import nodes
@@ -29,6 +30,7 @@ from lingqu.gate.syntax.nodes import (
     OneOf,
     Parameter,
     Part,
+    SeveralQuestions,
     Sorting,
     Source,
     Text,
@@ -46,6 +48,7 @@ _INTERVALS = {"to_days": "day", "to_months": "month", "to_years": "year"}
 _NAMED = {
     "WINDOW_AGGREGATE": "window", "STAR": "star", "SUBQUERY": "subquery", "LAMBDA": "lambda",
     "COLLATE": "collate", "ARRAY_EXTRACT": "element", "STRUCT_EXTRACT": "element",
+    "distinct_on_targets": "distinct_on",
     "TABLE_FUNCTION": "table_function", "EXPRESSION_LIST": "values", "EMPTY": "no_table",
     "SET_OPERATION_NODE": "set_operation", "COMPARE_DISTINCT_FROM": "distinct_from",
     "COMPARE_NOT_DISTINCT_FROM": "distinct_from", "POSITIONAL_REFERENCE": "position",
@@ -54,6 +57,8 @@ _NAMED = {
 
 def read_engine_tree(tree: Node) -> Block:
     """This will bring the engine's tree into syntax. Raises ConstructRefused, TextRefused."""
+    if tree.get("setop_type") == "UNION" and tree.get("setop_all"):
+        raise SeveralQuestions(construct="union_all")
     return _block(tree)
 
 
@@ -73,13 +78,13 @@ def _block(node: Node) -> Block:
         raise _unknown(node)
     _only(
         node, "modifiers", "cte_map", "select_list", "from_table", "where_clause",
-        "group_expressions", "group_sets", "aggregate_handling",
+        "group_expressions", "group_sets", "aggregate_handling", "having",
     )  # fmt: skip
     groups = tuple(_written(one) for one in node.get("group_expressions", ()))
     if node.get("group_sets", []) not in ([], [list(range(len(groups)))]):
-        raise ConstructRefused(construct="grouping_sets")
-    sortings, limit = _modifiers(node.get("modifiers", ()))
-    where = node.get("where_clause")
+        raise SeveralQuestions(construct="grouping_sets")
+    closing = _modifiers(node.get("modifiers", ()))
+    where, having = node.get("where_clause"), node.get("having")
     return Block(
         items=tuple(Item(_written(one, aliased=True), _alias(one)) for one in node["select_list"]),
         sources=_sources(node["from_table"]),
@@ -87,8 +92,11 @@ def _block(node: Node) -> Block:
         condition=None if where is None else _written(where),
         groups=groups,
         groups_all=_groups_all(node),
-        sortings=sortings,
-        limit=limit,
+        sortings=closing.sortings,
+        limit=closing.limit,
+        offset=closing.offset,
+        having=None if having is None else _written(having),
+        distinct=closing.distinct,
     )
 
 
@@ -108,23 +116,35 @@ def _part(entry: Node) -> Part:
     return Part(name=word(entry["key"]), columns=columns, block=_block(block))
 
 
-def _modifiers(given: list[Node]) -> tuple[tuple[Sorting, ...], Written | None]:
+@dataclass(slots=True)
+class _Closing:
+    """What stands behind a block."""
+
     sortings: tuple[Sorting, ...] = ()
-    limit = None
+    limit: Written | None = None
+    offset: Written | None = None
+    distinct: bool = False
+
+
+def _modifiers(given: list[Node]) -> _Closing:
+    found = _Closing()
     for node in given:
         kind = node["type"]
         if kind == "ORDER_MODIFIER":
-            sortings = tuple(_sorting(one) for one in node["orders"])
+            found.sortings = tuple(_sorting(one) for one in node["orders"])
         elif kind == "LIMIT_MODIFIER":
-            if node.get("offset") is not None:
-                raise ConstructRefused(construct="offset")
             if node.get("limit_type") != "ROW_COUNT":
                 raise ConstructRefused(construct="limit_percent")
-            _only(node, "limit", "limit_type")
-            limit = _written(node["limit"])
+            _only(node, "limit", "limit_type", "offset")
+            limit, offset = node.get("limit"), node.get("offset")
+            found.limit = None if limit is None else _written(limit)
+            found.offset = None if offset is None else _written(offset)
+        elif kind == "DISTINCT_MODIFIER":
+            _only(node)
+            found.distinct = True
         else:
             raise ConstructRefused(construct=kind.removesuffix("_MODIFIER").lower()[:40])
-    return sortings, limit
+    return found
 
 
 def _sorting(node: Node) -> Sorting:

@@ -82,9 +82,10 @@ def _block(node: Node) -> Block:
         raise _unknown(node)
     _only(
         node, "expressions", "from_", "joins", "where", "group", "order", "limit", "with_",
+        "offset", "having", "distinct",
     )  # fmt: skip
     groups, groups_all = _groups(node.args.get("group"))
-    where = node.args.get("where")
+    where, having = node.args.get("where"), node.args.get("having")
     return Block(
         items=tuple(_item(one) for one in node.expressions),
         sources=_sources(node),
@@ -94,6 +95,9 @@ def _block(node: Node) -> Block:
         groups_all=groups_all,
         sortings=_sortings(node.args.get("order")),
         limit=_limit(node.args.get("limit")),
+        offset=_limit(node.args.get("offset")),
+        having=None if having is None else _inner(having),
+        distinct=_distinct(node.args.get("distinct")),
     )
 
 
@@ -129,6 +133,12 @@ def _limit(node: Node | None) -> Written | None:
         return None
     _only(node, "expression")
     return _written(node.expression)
+
+
+def _distinct(node: Node | None) -> bool:
+    if node is not None:
+        _only(node)
+    return node is not None
 
 
 def _parts(node: Node | None) -> tuple[Part, ...]:

@@ -30,6 +30,12 @@ class ConstructRefused(errors.Rejected):
     code = "gate.query.construct"
 
 
+class SeveralQuestions(errors.Rejected):
+    """One text asks several questions, each of which is decided and answered by itself."""
+
+    code = "gate.query.several"
+
+
 class ReadingsDiffer(errors.Rejected):
     """Two parsers read the text differently, so nobody can say what it means."""
 
@@ -230,6 +236,9 @@ class Block:
     groups_all: bool = False
     sortings: tuple[Sorting, ...] = ()
     limit: Written | None = None
+    offset: Written | None = None
+    having: Written | None = None
+    distinct: bool = False
 
 
 def flat(kind: type[Both | Either], parts: tuple[Written, ...]) -> Written:
