@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the gate refuses, by which code and article, and that every refusal is metered."""
 
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from gate_world import shape
+from gate_world import CREDIT, shape
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from lingqu.kernel.time import Period
 from lingqu.rights import quantities
 from lingqu.runtime import new_id
 from lingqu.trust import PLATFORM, holds
+from lingqu.trust.audit import Audit
 
 CITIES = ("南宁", "柳州", "桂林", "梧州", "北海", "防城港", "钦州", "贵港", "玉林", "百色", "贺州",
           "河池", "来宾", "崇左")  # fmt: skip
@@ -74,6 +76,55 @@ def test_the_other_thirteen_cities_for_one_segment_are_refused_as_enumeration(wo
     everything = [("1300004", city) for city in CITIES]
     assert refused(world, desk, product, grant, *everything).code == refusal.code
     assert desk.ask(world.request(product, grant, everything[4]), world.asker).units == 1
+
+
+def answered_together(desk, asked):
+    """Hand in requests as one window and give their replies in the same order."""
+    replies = [Future() for _ in asked]
+    desk.submit_all([
+        gate.Waiting(request, asker, reply.set_result)
+        for (request, asker), reply in zip(asked, replies, strict=True)
+    ])  # fmt: skip
+    return [one.result(timeout=60) for one in replies]
+
+
+def test_calls_decided_together_are_decided_and_metered_as_each_alone(world, desk, segments):
+    product = world.product(policy_of(segments, enumeration=None, tells_unknown=True))
+    grant = world.buy(product)
+    subjects = [(row["segment"], row["city"]) for row in ROWS[:6]]
+    wanted = [(*one, Answer.YES) for one in subjects]
+    wanted += [(key, "桂林", Answer.NO) for key, city in subjects if city != "桂林"]
+    wanted += [("1399999", "南宁", Answer.UNKNOWN), ("１３00000", " 南宁 ", Answer.YES)]
+    for purposes in (CREDIT, CREDIT, "welfare"):  # the second time it is known to pass
+        asked = [(world.request(product, grant, (k, v), purpose=purposes), world.asker)
+                 for k, v, _ in wanted]  # fmt: skip
+        told = answered_together(desk, asked)
+        if purposes == CREDIT:
+            assert [one.answers[0].answer for one in told] == [one for *_, one in wanted]
+            first = asked, told
+        else:
+            assert {one.code for one in told} == {"gate.call.wrong_purpose"}
+    asked, told = first
+    digests = [one.digest for one in told]
+    stranger = gate.Asker(account=new_id(trust.AccountId), may_call=False)
+    mixed = [
+        (world.request(product, grant, ("13", "南宁")), world.asker),
+        (world.request(product, grant, subjects[0]), stranger),
+        (world.request(product, grant, *subjects), world.asker),
+        (again := world.request(product, grant, subjects[1]), world.asker),
+        (again, world.asker),
+    ]
+    again = answered_together(desk, [*asked, *mixed])
+    assert all(one.repeated for one in again[: len(asked)])
+    assert [one.digest for one in again[: len(asked)]] == digests
+    bad, strange, many, once, twice = again[len(asked) :]
+    assert (bad.code, strange.code) == ("gate.call.bad_subjects", "gate.call.not_holder")
+    assert [one.answer for one in many.answers] == [Answer.YES] * 6
+    assert (once.digest, {once.repeated, twice.repeated}) == (twice.digest, {False, True})
+    desk.settle()
+    assert world.left(grant) == (1_000 - 2 * len(wanted) - 6 - 1, 0)
+    with world.place.database.auditing(PLATFORM) as tx:
+        assert [one for one in Audit(tx).findings() if one.place.startswith("gate.")] == []
 
 
 def test_what_exceeds_the_quota_is_refused_as_a_whole(world, desk, product):

@@ -5,6 +5,7 @@ import pytest
 
 from lingqu.kernel import errors
 from lingqu.runtime import DatabaseConflict
+from lingqu.runtime.db import BadData
 from lingqu.trust import PLATFORM
 
 MAKE = """
@@ -116,3 +117,21 @@ def test_more_than_a_socket_takes_at_once_can_be_asked_at_once(database):
     with database.reading() as tx:
         asked = ("SELECT length(%s::text) AS n, cardinality(%s::text[]) AS m", (great[0], great))
         assert tx.together([asked] * 5) == [[{"n": 100_000, "m": 20}]] * 5
+
+
+def test_what_the_server_forgot_is_prepared_again(database):
+    assert database.run(PLATFORM, lambda tx: tx.execute("DEALLOCATE ALL")) == 0
+    assert database.run(PLATFORM, lambda tx: tx.one("SELECT 1 AS n")) == {"n": 1}
+
+
+def test_what_cannot_be_stored_or_fails_leaves_the_transaction_as_it_was(database):
+    with pytest.raises(BadData):
+        leave(database, ("one", 1), ("nul\0", 2))
+    with pytest.raises(BadData):
+        leave(database, ("one", 1), then=lambda tx: tx.execute("SELECT 1 / 0"))
+    assert words(database) == []
+    values = {"word": "50%", "place": 3}
+    with database.transaction(PLATFORM) as tx:
+        tx.execute("INSERT INTO runtime.noted (place, word) VALUES (%(place)s, %(word)s)", values)
+        asked = "SELECT word FROM runtime.noted WHERE word LIKE '5%%' AND %(place)s = %(place)s"
+        assert tx.all(asked, {"place": 3}) == [{"word": "50%"}]

@@ -53,7 +53,7 @@ BUSY = 12
 """Where so many calls were under way lately, a window is let fill."""
 GATHER_NS = 4_000_000
 """How long at most."""
-IDLE_S = 1.0
+IDLE_NS = 1_000_000_000
 """A gate that nobody asks looks so often whether a lease is to be settled."""
 SLICE = 1_000
 """So many subjects of a large call are read and answered between two windows."""
@@ -242,7 +242,7 @@ class Desk:
         going = True
         while going or len(self._lanes):
             idles = not len(self._lanes) and not self._last
-            going = self._collect(IDLE_S if idles else 0.0) and going
+            going = self._collect(IDLE_NS if idles else 0) and going
             if going:
                 going = self._gather()
             waiting = self._lanes.take(self._prepare)
@@ -251,10 +251,10 @@ class Desk:
                 self._lanes.put_back(self._serve(waiting))
         self._settle_idle(every=True)
 
-    def _collect(self, wait_s: float = 0.0) -> bool:
+    def _collect(self, wait_ns: int = 0) -> bool:
         """Let everything that came in wait in its lane; False once the desk is to close."""
         try:
-            one = self._queue.get(block=wait_s > 0, timeout=wait_s)
+            one = self._queue.get(block=wait_ns > 0, timeout=wait_ns / 1_000_000_000)
             while True:
                 if one is None:
                     return False
@@ -282,7 +282,7 @@ class Desk:
             left = until - time.monotonic_ns()
             if left <= 0:
                 break
-            if not self._collect(left / 1_000_000_000):
+            if not self._collect(left):
                 return False
         return True
 

@@ -24,7 +24,7 @@ from psycopg.adapt import PyFormat, Transformer
 Row: TypeAlias = dict[str, Any]
 """A row by the names of its columns."""
 Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
-PREPARED_MOST = 500
+PREPARED_MOST = 300
 """Statements that are kept prepared on a connection; further ones are parsed each time."""
 _PLACE = re.compile(r"%(?:\((\w+)\))?(.)", re.DOTALL)
 _FAILED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE})
@@ -50,9 +50,10 @@ def exchange(
     """
     pgconn = connection.pgconn
     prepared = _prepared.setdefault(connection, {})
+    written = [_write(connection, sql, params) for sql, params in statements]
     try:
         pgconn.enter_pipeline_mode()
-        sent = [_send(connection, prepared, sql, params) for sql, params in statements]
+        sent = [_send(pgconn, prepared, one) for one in written]
         pgconn.pipeline_sync()
         _flush(pgconn)
         results = [[_result(pgconn) for _ in range(one.results)] for one in sent]
@@ -74,7 +75,18 @@ def exchange(
     return [_read(one.transformer, told[-1]) for one, told in zip(sent, results, strict=True)]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A statement with its values as they travel."""
+
+    transformer: psycopg.abc.Transformer
+    query: bytes
+    given: Sequence[Any]
+    types: tuple[int, ...]
+    formats: Sequence[pq.Format]
+
+
+@dataclass(frozen=True, slots=True)
 class _Sent:
     """A statement that was sent; `name` where it was prepared with it, so it has two results."""
 
@@ -91,28 +103,29 @@ _prepared = weakref.WeakKeyDictionary()
 _numbers = itertools.count()
 
 
-def _send(
-    connection: psycopg.Connection[Any], prepared: Mapping[_Key, bytes], sql: str, params: Params
-) -> _Sent:
-    pgconn = connection.pgconn
+def _write(connection: psycopg.Connection[Any], sql: str, params: Params) -> _Written:
     query, names = _converted(sql)
     values = [params[name] for name in names] if isinstance(params, Mapping) else params
     assert len(values) == len(names), "each place has a value"
     transformer = Transformer(connection)
     given = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
-    types, formats = transformer.types or (), transformer.formats or ()
-    key = (query, tuple(types))
+    types = tuple(transformer.types or ())
+    return _Written(transformer, query, given, types, transformer.formats or ())
+
+
+def _send(pgconn: pq.abc.PGconn, prepared: Mapping[_Key, bytes], one: _Written) -> _Sent:
+    key, formats = (one.query, one.types), one.formats
     name = prepared.get(key)
     if name is not None:
-        pgconn.send_query_prepared(name, given, param_formats=formats)
-        return _Sent(transformer, key, None, 1)
+        pgconn.send_query_prepared(name, one.given, param_formats=formats)
+        return _Sent(one.transformer, key, None, 1)
     if len(prepared) >= PREPARED_MOST:
-        pgconn.send_query_params(query, given, param_types=types, param_formats=formats)
-        return _Sent(transformer, key, None, 1)
+        pgconn.send_query_params(one.query, one.given, param_types=one.types, param_formats=formats)
+        return _Sent(one.transformer, key, None, 1)
     name = b"lingqu_%d" % next(_numbers)
-    pgconn.send_prepare(name, query, param_types=types)
-    pgconn.send_query_prepared(name, given, param_formats=formats)
-    return _Sent(transformer, key, name, 2)
+    pgconn.send_prepare(name, one.query, param_types=one.types)
+    pgconn.send_query_prepared(name, one.given, param_formats=formats)
+    return _Sent(one.transformer, key, name, 2)
 
 
 @functools.lru_cache(maxsize=5_000)
