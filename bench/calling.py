@@ -9,6 +9,7 @@ through a pool of PostgreSQL connections.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import itertools
 import json
@@ -21,11 +22,10 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import fastapi
-import msgspec
 import psycopg
 import psycopg_pool
 import pydantic
@@ -33,21 +33,29 @@ import uvicorn
 import uvloop
 
 from lingqu import errands, gate, ledger, rights, supply, trust, wiring
-from lingqu.api.v1.gate_shapes import CallShape, read_call, write_answer
-from lingqu.api.wire import Connection, Head, Wire
+from lingqu.gate import governance
+from lingqu.gate.underway import Progress
+from lingqu.kernel import errors
 from lingqu.kernel.lattice import ScopeForm, TermsForm
+from lingqu.kernel.time import Period
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import new_id
-from lingqu.runtime.settings import Settings, load_settings
+from lingqu.runtime.engine import Job, Limits
+from lingqu.runtime.settings import Settings
 from lingqu.supply import Access, Description, Field, FieldKind, Frequency, Mode
+from lingqu.trust import holds
 from measured import Figure, Pair, Reading, installation
+from recording import ungoverned
 from serving import LINGQU, free_port, is_ready
 
 SUBJECTS = 100_000
 CONNECTIONS = 64
 SECONDS = 3.0
 BATCH = 1_000
-REVOCATIONS = 3
+EXPIRES_AFTER = timedelta(seconds=2)
+ENDLESS_MS = 600_000
+ENDLESS = "SELECT count(*) FROM range(100000000) a, range(100000000) b WHERE a.range < b.range"
+COUNTED = "SELECT city, count(DISTINCT segment) AS n FROM visit GROUP BY city"
 CREDIT = "industry.finance.credit"
 Body = tuple[bytes, ...]
 
@@ -58,23 +66,50 @@ def bench_calls(rounds: int) -> Reading:
         product, grant, key, conninfo = prepare(settings)
         with (
             ours(settings) as mine,
+            ungoverned(settings, product, conninfo=conninfo) as recorded,
             ungoverned(settings, product) as free,
             baseline(conninfo) as theirs,
         ):
-            single, open_, bare, batch, gone = [], [], [], [], []
+            single, kept, open_, bare, batch = [], [], [], [], []
+            gone: dict[str, list[float]] = {"revocation": [], "hold": [], "expiry": []}
             for _ in range(rounds):
                 single.append(load(mine, key, product, grant, size=1))
+                kept.append(load(recorded, key, product, grant, size=1))
                 open_.append(load(free, key, product, grant, size=1))
                 bare.append(load(theirs, key, product, grant, size=1))
                 batch.append(load(mine, key, product, grant, size=BATCH) * BATCH)
             with wiring.open_app(settings) as app:
-                gone += [revoke(app, mine, product) for _ in range(rounds * REVOCATIONS)]
+                for end, took in gone.items():
+                    took += [to_effect(app, mine, product, end) for _ in range(rounds)]
+        with wiring.open_app(settings) as app:
+            counted = countable(app)
+            endless = Endless(
+                app.database,
+                desk=app.desk,
+                engine=lambda: app.engine,
+                keyring=app.keyring,
+                folder=settings.data_dir / wiring.GATE,
+                limits=Limits(time_ms=ENDLESS_MS),
+                turns=1,
+            )
+            killed = [
+                kill_query(app, endless, counted, end)
+                for end in ("revocation", "hold")
+                for _ in range(rounds)
+            ]
     against = "FastAPI + one pooled PostgreSQL look-up, nothing checked, nothing metered"
     return Reading(
         title="Calls at the gate",
         method=f"`lingqu gate serve` and the baseline, each in a process of its own, {CONNECTIONS}"
         f" connections kept open by a third process for {SECONDS:g} s; {SUBJECTS:,} subjects."
-        " Revocation: four callers ask on; from the commit of the revocation to the last answer.",
+        " To effect: four callers ask on; from the commit that ends the right, or the instant it"
+        " expires, to the last answer. A running query: endless work in a worker; from the commit"
+        " to the moment it was stopped."
+        " Without governance: the same server, snapshot, request and shape of answer, and nobody is"
+        " asked who they are or what they may. Like for like is the route that keeps each call on"
+        " record before its answer leaves (id, keyed hash of the subject, answer; all that wait as"
+        " one commit), as any route must whose calls are to be accounted for. The other one keeps"
+        " nothing, so it shows what durability costs rather than governance, and has no bar.",
         pairs=(
             Pair(
                 name="verification calls, all checks, metered before the answer",
@@ -96,22 +131,42 @@ def bench_calls(rounds: int) -> Reading:
                 name="verification calls against the same route without governance",
                 unit="calls/s",
                 ours=tuple(single),
-                baseline=tuple(open_),
-                against="the same server and snapshot: no key, no grant, no quota, no meter",
+                baseline=tuple(kept),
+                against="the same server and snapshot, each call on record before its answer"
+                " leaves: no key, grant, rule, quota or lease, no fact, no receipt",
                 bar=0.75,
             ),
+            Pair(
+                name="verification calls against the same route without governance or record",
+                unit="calls/s",
+                ours=tuple(single),
+                baseline=tuple(open_),
+                against="the same server and snapshot: nothing checked, and nothing durable",
+            ),
         ),
-        figures=(Figure(name="revocation to effect", unit="ms", values=tuple(gone), bar=100.0),),
+        figures=(
+            *(
+                Figure(name=f"{end} to effect", unit="ms", values=tuple(took), bar=100.0)
+                for end, took in gone.items()
+            ),
+            Figure(
+                name="revocation or hold to the end of a running query",
+                unit="ms",
+                values=tuple(killed),
+                bar=100.0,
+            ),
+        ),
     )
 
 
-def revoke(app: wiring.App, port: int, product: str) -> float:
-    """Milliseconds from the commit of a revocation to the last answer under the grant."""
+def to_effect(app: wiring.App, port: int, product: str, end: str) -> float:
+    """Milliseconds from the end of a right, by `end`, to the last answer under it."""
     do = _Acts(app)
     with app.database.reading(trust.LOCAL_ADMINISTRATOR) as tx:
         root = gate.get_product(tx, gate.ProductId(product)).grant_id
     party = do.party("〈买方〉（演示）")
-    grant, key = do.grant(root, party), do.key(party)
+    until = datetime.now(UTC) + EXPIRES_AFTER if end == "expiry" else None
+    grant, key = do.grant(root, party, until=until), do.key(party)
     stop = threading.Event()
     answered: list[float] = []
     refused: list[float] = []
@@ -135,16 +190,49 @@ def revoke(app: wiring.App, port: int, product: str) -> float:
         one.start()
     while len(answered) < 50:
         time.sleep(0.01)
-    do(rights.revoke_grant, grant=grant, cause=rights.RevocationCause.WITHDRAWN)
-    committed = time.perf_counter()
-    deadline = committed + 10
+    if until is None:
+        do.end(grant, end)
+        ended = time.perf_counter()
+    else:
+        ended = time.perf_counter() + (until - datetime.now(UTC)).total_seconds()
+    deadline = time.perf_counter() + 10
     while len(refused) < 20 and time.perf_counter() < deadline:
         time.sleep(0.01)
     stop.set()
     for one in callers:
         one.join()
-    assert refused, "the revocation had no effect"
-    return max(0.0, max(answered) - committed) * 1000
+    assert refused, f"the {end} had no effect"
+    return max(0.0, max(answered) - ended) * 1000
+
+
+def kill_query(app: wiring.App, endless: gate.Asking, product: gate.ProductId, end: str) -> float:
+    """Milliseconds from the end of a right to the moment the query under it was stopped."""
+    do = _Acts(app)
+    with app.database.reading(trust.LOCAL_ADMINISTRATOR) as tx:
+        root = gate.get_product(tx, product).grant_id
+    party = do.party("〈买方〉（演示）")
+    grant, stopped = do.grant(root, party), list[float]()
+    request = gate.CallRequest(
+        call=new_id(gate.CallId), grant=grant, product=product, purpose=CREDIT, query=COUNTED
+    )
+    progress = Progress()
+
+    def ask() -> None:
+        with contextlib.suppress(errors.LingquError):
+            asker = gate.Asker(account=new_id(trust.AccountId), may_call=True)
+            endless.ask(request, asker, progress=progress)
+        stopped.append(time.perf_counter())
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not progress.is_running:
+        time.sleep(0.001)
+    time.sleep(0.2)  # the worker is at it
+    assert not stopped, "it runs without an end"
+    do.end(grant, end)
+    ended = time.perf_counter()
+    asking.join(timeout=60)
+    return max(0.0, stopped[0] - ended) * 1000
 
 
 def prepare(settings: Settings) -> tuple[str, str, str, str]:
@@ -179,6 +267,47 @@ def prepare(settings: Settings) -> tuple[str, str, str, str]:
         key = do.key(buyer)
         conninfo = app.postgres.owner_conninfo
     return product, grant, key, conninfo
+
+
+class Endless(gate.Asking):
+    """Queries whose work has no end, so that only the end of their right stops them."""
+
+    def _job(self, *_: object) -> Job:
+        return Job(sql=ENDLESS, limits=Limits(time_ms=ENDLESS_MS))
+
+
+def countable(app: wiring.App) -> gate.ProductId:
+    """Found a product that counts people of a small table, which only a worker can do."""
+    do = _Acts(app)
+    operator, product = do.party("〈运营公司〉（演示）"), new_id(gate.ProductId)
+    texts = [Field(name=one, label=one, kind=FieldKind.TEXT) for one in ("segment", "city")]
+    twice = (f"{number:07},{_city(number)}\n" * 2 for number in range(1_000))
+    resource = do.table(operator, texts, twice)
+    column, role = governance.GovernedColumn, governance.Role
+    exact = governance.Grid(kind=governance.GridKind.EXACT)
+    table = governance.GovernedTable(
+        name="visit",
+        resource=resource,
+        columns=(
+            column(name="segment", role=role.KEY, type="VARCHAR"),
+            column(name="city", role=role.DIMENSION, type="VARCHAR", grid=exact),
+        ),
+        entity="segment",
+        threshold=5,
+    )
+    do(
+        gate.define_product,
+        product=product,
+        grant=do.root(operator),
+        form=gate.Form.QUERY,
+        title="x",
+        summary="x",
+        policy=governance.QueryPolicy(tables=(table,), modes=(governance.Mode.AD_HOC,)),
+    )
+    errands.publish_product(
+        app, trust.LOCAL_ADMINISTRATOR, new_id(trust.CommandId), product=product
+    )
+    return product
 
 
 class _Acts:
@@ -231,7 +360,9 @@ class _Acts:
         self, body: trust.PartyId, fields: Sequence[Field], lines: Iterable[str]
     ) -> supply.ResourceId:
         duty, resource = new_id(supply.DutyId), new_id(supply.ResourceId)
-        self(supply.register_duty, duty=duty, body=body, item="x", basis="x", territory="45")
+        self(
+            supply.register_duty, duty=duty, body=body, item=f"x {duty}", basis="x", territory="45"
+        )
         self(
             supply.describe_resource,
             resource=resource,
@@ -280,15 +411,30 @@ class _Acts:
         )
         return root
 
-    def grant(self, root: rights.GrantId, holder: trust.PartyId) -> rights.GrantId:
+    def end(self, grant: rights.GrantId, how: str) -> None:
+        if how == "hold":
+            self(
+                holds.place_hold,
+                hold=new_id(holds.HoldId),
+                subject=str(grant),
+                reason=holds.HoldReason.SUPERVISION,
+                article="网络数据安全管理条例 第五十二条",
+            )
+        else:
+            self(rights.revoke_grant, grant=grant, cause=rights.RevocationCause.WITHDRAWN)
+
+    def grant(
+        self, root: rights.GrantId, holder: trust.PartyId, *, until: datetime | None = None
+    ) -> rights.GrantId:
         made = new_id(rights.GrantId)
+        valid = None if until is None else Period(until - timedelta(days=1), until)
         self(
             rights.issue_grant,
             grant=made,
             parent=root,
             holder=holder,
             kind=rights.GrantKind.USING,
-            terms=TermsForm(purposes=ScopeForm(allowed=(CREDIT,))),
+            terms=TermsForm(purposes=ScopeForm(allowed=(CREDIT,)), valid=valid),
             quotas=(rights.Quantity(currency=gate.CALL, amount=10**11),),
         )
         return made
@@ -319,67 +465,6 @@ def ours(settings: Settings) -> Iterator[int]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
-
-
-@contextmanager
-def ungoverned(settings: Settings, product: str) -> Iterator[int]:
-    """The same server and snapshot without governance, on a port."""
-    port = free_port()
-    told = (str(settings.data_dir), product, port)
-    process = multiprocessing.get_context("spawn").Process(
-        target=serve_ungoverned, args=told, daemon=True
-    )
-    process.start()
-    try:
-        while not is_ready(port):
-            assert process.is_alive(), "the route without governance ended by itself"
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        process.join()
-
-
-def serve_ungoverned(data_dir: str, product: str, port: int) -> None:
-    """The process of that: what a request asks is read, looked up, and answered."""
-    settings = load_settings({}, overrides={"data_dir": data_dir, "origin": "lingqu.bench/log"})
-    decoder = msgspec.json.Decoder(CallShape)
-    with wiring.open_app(settings) as app, app.database.reading() as tx:
-        ready = app.desk.shelf().ready(tx, gate.ProductId(product))
-    snapshot = ready.snapshot
-    assert snapshot is not None, "the product is published"
-
-    def handle(connection: Connection, head: Head, body: bytes) -> None:
-        if head.method == "GET":
-            connection.answer(200, (), b"{}")
-            return
-        request = read_call(decoder.decode(body))
-        question = ready.question(request.predicate)
-        assert question is not None, "the bench asks what there is"
-        asked, _ = ready.read(question, request.subjects)
-        told = gate.CallAnswer(
-            call=request.call,
-            grant=request.grant,
-            product=request.product,
-            snapshot=snapshot.id,
-            as_of=snapshot.as_of,
-            answers=ready.answerer(question).answer(asked),
-            released=None,
-            units=len(asked),
-            batch=gate.MeterBatchId(f"mtb_{request.call[4:]}"),
-            digest="0" * 64,
-        )
-        connection.answer(200, JSON, write_answer(told))
-
-    async def serve() -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(Wire(handle, body_bytes_max=1 << 22), "127.0.0.1", port)
-        await server.serve_forever()
-
-    asyncio.Runner(loop_factory=uvloop.new_event_loop).run(serve())
-
-
-JSON = (b"content-type: application/json\r\n",)
 
 
 @contextmanager

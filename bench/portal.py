@@ -22,7 +22,7 @@ import re
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,7 @@ import worlds
 from browsing import bytes_of_home, served, sign_in, unlimited
 from lingqu import trust
 from lingqu.cli.story.opening import accounts_file, read_passwords
+from lingqu.runtime.observability import configure_logging
 from lingqu.runtime.settings import Settings
 from lingqu.ui.app import _HANDLERS
 from lingqu.wiring import App, open_app
@@ -163,17 +164,26 @@ def _slowest(found: Walk) -> list[Opened]:
     return sorted(found.pages, key=lambda one: one.p95, reverse=True)
 
 
-def walk(app: App, url: str, rounds: int, *, only: str = "", requests: int = REQUESTS) -> Walk:
+def walk(
+    app: App,
+    url: str,
+    rounds: int,
+    *,
+    only: str = "",
+    logins: Sequence[str] = (),
+    requests: int = REQUESTS,
+) -> Walk:
     """This will open each kind of page that somebody reaches, and measure it.
 
-    With `only` those whose kind holds that text.
+    With `only` those whose kind holds that text, with `logins` those that these people reach.
     """
     passwords = read_passwords(accounts_file(app.settings.data_dir))
     database = _postmaster(app)
-    people = [Person(login="public", client=httpx.Client(base_url=url, timeout=120))]
-    for login, password in passwords.items():
+    people = []
+    for login in logins or ("public", *passwords):
         client = httpx.Client(base_url=url, timeout=120)
-        sign_in(client, login, password)
+        if login in passwords:
+            sign_in(client, login, passwords[login])
         people.append(Person(login=login, client=client))
     try:
         reached, missed = _reach(people, database)
@@ -204,7 +214,7 @@ def _reach(people: list[Person], database: int) -> tuple[dict[str, Opened], tupl
 
     def keep(kind: str, path: str, who: Person) -> httpx.Response:
         before = _used(database)[0]
-        answer = who.client.get(path)
+        answer = _get(who.client, path)
         cost = (_used(database)[0] - before) / 1_000_000
         if answer.status_code == 200 and (kind not in reached or cost > reached[kind].reached):
             reached[kind] = Opened(kind=kind, path=path, who=who, reached=cost)
@@ -316,7 +326,7 @@ def _guessed(people: list[Person], addresses: list[str]) -> tuple[str, Person] |
     """An address of a route that nothing links to, and who may see it."""
     for address in addresses:
         for who in people:
-            answer = who.client.get(address)
+            answer = _get(who.client, address)
             if answer.status_code == 200:
                 return address, who
             if answer.status_code == 404:
@@ -333,9 +343,17 @@ def _measure(page: Opened, requests: int, database: int) -> None:
     page.waited += waited
 
 
+def _get(client: httpx.Client, path: str) -> httpx.Response:
+    """Ask for a page; once more where the server had ended a connection that was long unused."""
+    try:
+        return client.get(path)
+    except httpx.RemoteProtocolError:
+        return client.get(path)
+
+
 def _timed(client: httpx.Client, path: str) -> float:
     began = time.perf_counter()
-    client.get(path)
+    _get(client, path)
     return (time.perf_counter() - began) * 1000
 
 
@@ -431,7 +449,10 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--only", default="", help="only pages whose address holds this text")
     parser.add_argument("--world", choices=("demo", "market"), default=None)
+    parser.add_argument("--people", default="", help="only these logins, with commas; `public` too")
     options = parser.parse_args()
+    logins = tuple(filter(None, options.people.split(",")))
+    configure_logging("auto", "warning")
     options.folder.mkdir(parents=True, exist_ok=True)
     options.folder.chmod(0o755)
     for name, bar in (("demo", DEMO_BAR_MS), ("market", MARKET_BAR_MS)):
@@ -440,7 +461,14 @@ def main() -> None:
         make = worlds.market if name == "market" else functools.partial(worlds.told, name=name)
         settings = make(options.folder)
         with open_app(unlimited(settings)) as app, served(app) as url:
-            found = walk(app, url, options.rounds, only=options.only, requests=options.requests)
+            found = walk(
+                app,
+                url,
+                options.rounds,
+                only=options.only,
+                logins=logins,
+                requests=options.requests,
+            )
         print(f"\n{name}", *table(found, bar), sep="\n", flush=True)
 
 

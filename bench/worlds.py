@@ -208,7 +208,7 @@ def told(folder: Path, name: str) -> Settings:
             env=os.environ | home,
         )
         (data_dir / TOLD).touch()
-    return load_settings({}, overrides={"data_dir": data_dir, "log_level": "warning"})
+    return load_settings({}, overrides={"data_dir": data_dir, "port": 0, "log_level": "warning"})
 
 
 def market(folder: Path) -> Settings:

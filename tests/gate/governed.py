@@ -142,7 +142,7 @@ WORDS = {
     "sets", "having", "filter", "over", "partition", "case", "when", "then", "else", "end", "cast",
     "null", "is", "in", "like", "distinct", "true", "false", "between", "sum", "count", "min",
     "max", "abs", "bit_or", "bit_count", "coalesce", "row_number", "date_trunc", "year", "date",
-    "integer", "bigint", "hugeint", "ubigint", "decimal", "varchar", "boolean",
+    "integer", "bigint", "hugeint", "ubigint", "decimal", "varchar", "boolean", "order", "hash",
 }  # fmt: skip
 """Every bare word of the statements that are run."""
 TOKEN = re.compile(r"""("(?:[^"]|"")*")|('(?:[^']|'')*')|(\w+)|([^\s\w"'])""")
@@ -169,7 +169,7 @@ def executed_escapes(sql, policy):
             if text
             else word.isdigit() or word.lower() in WORDS or OWN.match(word)
             if word
-            else sign in "(),.*+-/%<>=[]?"
+            else sign in "(),.*+-/%<>=[]?:"
         )
         if not is_known:
             yield f"{found[0]} in what is run"

@@ -13,11 +13,13 @@ from collections import Counter
 import pytest
 from query_world import FORM, TOWNS, K, ask, asking, load, policy, rows_of, visits
 
-from lingqu import gate, trust
+from lingqu import gate, rights, trust
 from lingqu.gate import answers, reveals
 from lingqu.gate.governance import Mode
 from lingqu.gate.turns import QueueFull, Turns
+from lingqu.gate.underway import begun
 from lingqu.kernel.errors import LingquError
+from lingqu.runtime import new_id
 from lingqu.runtime.engine import Cancel, Job, Limits
 
 BY_TOWN = "SELECT town, count(*) AS n, sum(amount) AS s FROM visit GROUP BY town"
@@ -268,12 +270,13 @@ def test_a_query_dies_with_its_right_and_tells_nothing_of_how_far_it_came(
 
 
 def test_no_contract_waits_for_all_the_queries_of_another():
-    turns, served = Turns(most=1), []
+    turns, served, cancels = Turns(most=1), [], []
     first = turns.taken("loud", Cancel())
     first.__enter__()
 
     def run(contract):
-        with turns.taken(contract, Cancel()):
+        cancels.append(cancel := Cancel())
+        with turns.taken(contract, cancel):
             served.append(contract)
 
     threads = []
@@ -283,6 +286,8 @@ def test_no_contract_waits_for_all_the_queries_of_another():
         ends = time.monotonic() + 60
         while sum(map(len, turns._queues.values())) < len(threads) and time.monotonic() < ends:
             time.sleep(0.005)
+    assert turns.place("loud", cancels[2]) == 3
+    assert turns.place("quiet", cancels[3]) == 1, "nobody is told how many others wait"
     first.__exit__(None, None, None)
     for thread in threads:
         thread.join(timeout=60)
@@ -290,6 +295,57 @@ def test_no_contract_waits_for_all_the_queries_of_another():
     full = Turns(most=0, waiting=0)
     with pytest.raises(QueueFull), full.taken("one", Cancel()):
         pass
+
+
+def test_one_text_under_one_grant_is_judged_by_the_policy_of_the_product_asked(
+    world, made, resource, product
+):
+    grant, strict = world.buy(product), new_id(gate.ProductId)
+    world.do(
+        gate.define_product,
+        world.operating,
+        product=strict,
+        grant=product.grant_id,
+        form=FORM,
+        title="只答即席",
+        summary="同一授权下的另一产品",
+        policy=policy(resource, Mode.AD_HOC),
+    )
+    other = world.publish(strict)
+    assert other.version == product.version
+    assert ask(world, made, product, grant, BY_TOWN, mode="cube").units == 1
+    assert refused(world, made, other, grant, BY_TOWN, mode="cube").code == "gate.query.mode"
+
+
+def test_queries_begun_by_one_contract_leave_room_for_another(world):
+    """Neither the room for what is under way nor what is kept of it is filled by one of them."""
+    held = threading.Event()
+
+    def answer(*_):
+        held.wait(timeout=60)
+        raise QueueFull(waiting=0)
+
+    under = begun.Underway(answer, lambda *_: 0)
+    loud, quiet = new_id(rights.GrantId), new_id(rights.GrantId)
+
+    def begin(grant):
+        request = gate.CallRequest(
+            call=new_id(gate.CallId), grant=grant, product=new_id(gate.ProductId), purpose="x"
+        )
+        under.begin(request, world.asker)
+        return request.call
+
+    for _ in range(begun.UNDERWAY_EACH):
+        begin(loud)
+    with pytest.raises(gate.GateBusy):
+        begin(loud)
+    call = begin(quiet)
+    held.set()
+    under.wait(quiet, call, 60)
+    for _ in range(begun.KEPT_EACH + begun.UNDERWAY_EACH):
+        under.wait(loud, begin(loud), 60)
+    assert under.find(quiet, call)
+    under.close()
 
 
 WHOLE = (

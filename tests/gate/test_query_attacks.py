@@ -2,7 +2,7 @@
 """Attacks that succeed against a naive gate learn nothing from this one, in any mode."""
 
 import pytest
-from attacking import ATTACKS, SMALL, WAYS, Naive, averaging, count
+from attacking import ALL, ATTACKS, SMALL, WAYS, Naive, averaging, count
 from query_world import FORM, K, ask, asking, load, policy, rows_of, visits
 
 from lingqu import ledger
@@ -118,13 +118,27 @@ def test_under_noise_every_attack_is_paid_and_none_gets_more_than_the_budget(wor
     first = [count(tell, one) for one in WAYS]
     assert len({*first[:4]}) == 1
     assert [count(tell, one) for one in WAYS] == first
+    # Another organisation is told nothing of it: it pays for noise of its own.
+    theirs = world.buy(product, holder=world.place.party("〈证券〉（演示）"))
+    for _ in range(2):
+        ask(world, made, product, theirs, f"{ALL} WHERE {WAYS[0]}", rho=RHO)
+    with world.place.database.reading() as tx:
+        paid = tx.all(
+            "SELECT question, count(DISTINCT holder) AS holders, sum(rho)::int AS rho"
+            " FROM gate.noise_spent WHERE resource = %s GROUP BY question HAVING count(*) > 1",
+            (resource,),
+        )
+    assert [(one["holders"], one["rho"]) for one in paid] == [(2, 2 * RHO)]
     learned = [attack(tell) for attack in ATTACKS for _ in range(2)]
     assert learned[0::2] == learned[1::2], "asked again, nothing new is told"
     for amount in range(12):
         count(tell, f"amount > {amount}")
     assert tell.codes[-1] == "gate.noise.spent"
     with world.place.database.reading() as tx:
-        told = tx.all("SELECT rho FROM gate.noise_spent WHERE resource = %s", (resource,))
+        told = tx.all(
+            "SELECT rho FROM gate.noise_spent WHERE resource = %s AND holder = %s",
+            (resource, world.buyer),
+        )
     assert sum(one["rho"] for one in told) == TERMS.organization_ceiling
     # The same party under another grant begins nothing anew.
     other = teller(world, made, product, rho=RHO)

@@ -159,7 +159,7 @@ class Forms(HTMLParser):
     def _input(self, name: str, given: dict[str, str]) -> None:
         assert self._open is not None, "asked inside a form only"
         kind = given.get("type", "text")
-        if kind in {"text", "search"}:
+        if kind in {"text", "search"} and "readonly" not in given:
             self._open.texts.append(name)
             self._open.fields[name] = given.get("value") or PLAIN
         elif kind in {"checkbox", "radio"}:

@@ -97,6 +97,7 @@ SMOKE = {
 }  # fmt: skip
 
 
+@pytest.mark.timeout(3000 if FULL else 180)
 @pytest.mark.parametrize(("language", "size"), CASES)
 def test_every_page_is_whole_accessible_and_fits(world, chromium, language, size):
     server, made = world

@@ -437,6 +437,44 @@ def test_a_statement_and_the_trial_balance_agree_to_the_cent(world):
         assert browser.get("/ledger/trial-balance").status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("login", "paths"),
+    [
+        ("clerk", ("/trust/procedures", "/rights/registrations", "/trust/facts")),
+        ("buyer", ("/rights/registry", "/market/prices", "/market/offers", "/gate/products")),
+        ("regulator", ("/supervision/flows", "/supervision/attempts", "/trust/facts")),
+        ("clearing", ("/ledger/accounts/{account}",)),
+    ],
+)
+def test_a_list_is_looked_through_by_every_head_and_filter_it_shows(world, login, paths):
+    server, made = world
+    with server.browser(login) as browser:
+        for path in paths:
+            page = browser.get(path.format(account=made.account))
+            heads = re.findall(r'class="lq-sort" href="([^"]+)"', page.text)
+            filters = re.findall(
+                r' name="(\w+)"><option value="">.*?<option value="([^"]+)"', page.text
+            )
+            asked = [head.replace("&amp;", "&") for head in heads]
+            asked += [f"{page.url.path}?{name}={value}" for name, value in filters]
+            for one in asked:
+                found = browser.get(f"{one}&q=登记 5&page=3")
+                assert found.status_code == 200, one
+                assert browser.get(one).text.count("<tr>") <= page.text.count("<tr>"), one
+
+
+def test_the_newest_procedure_of_a_state_is_found_by_the_words_people_read(world):
+    server, _ = world
+    with server.browser("clerk", headers={"accept-language": "zh-CN"}) as browser:
+        page = browser.get("/trust/procedures").text
+        words = re.search(r'class="lq-tag[^"]*">([^<]+)</span></td>', page)[1]
+        found = browser.get("/trust/procedures", params={"q": words, "sort": "state"}).text
+        assert 0 < found.count("<tr>") - 1 <= page.count("<tr>") - 1
+        assert words in found
+        nothing = browser.get("/trust/procedures", params={"q": words + " 没有这样的事"}).text
+        assert catalog()["ui.table.no_match"].zh in nothing
+
+
 def test_a_view_is_kept_in_the_browser_under_its_name_and_forgotten_again(world):
     server, _ = world
     with server.browser("provider") as browser:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from looking import CASES, FULL, look_at, open_pages, picture
+from looking import CASES, look_at, open_pages, picture
 from web_server import PASSWORD, running, token
 
 from lingqu import errands, gate, market, rights, supervision, supply, trust
@@ -421,19 +421,6 @@ def told(hall, login, kind):
             time.sleep(0.05)
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1")
-@pytest.mark.parametrize(("language", "size"), CASES if FULL else CASES[1:])
-def test_every_page_of_queries_is_whole_accessible_and_fits(hall, chromium, language, size):
-    wanted = (
-        ("the-buyer", "query-console", f"/market/contracts/{hall.contract.id}/console"),
-        ("the-operator", "query-builder", f"/gate/define/{hall.grant.id}?form=query"),
-        ("the-buyer", "notices-buyer", "/account/notices"),
-        ("the-operator", "copy-attach", f"/trust/papers/{hall.contract.id}/copies/new"),
-    )
-    assert look_at(hall.server, chromium, wanted, language, size) == []
-
-
 def test_the_builder_begins_with_the_strictest_policy_and_is_edited_without_script(hall):
     path = f"/gate/define/{hall.grant.id}?form=query"
     with hall.server.browser("the-operator") as client:
@@ -525,10 +512,7 @@ def test_every_part_of_a_verification_is_edited_by_rows(hall):
         assert at.find("lq-note-bad") < at.find('class="lq-part')
 
 
-def test_a_query_is_asked_at_the_terminal(hall):
-    words = ("gate", "query", hall.contract.grant_id, hall.contract.product,
-             "SELECT town, count(*) AS n FROM visit GROUP BY town", "--purpose", CREDIT,
-             "--mode", "ad_hoc")  # fmt: skip
+def at_the_terminal(hall, *words):
     told = subprocess.run(
         [str(Path(sys.executable).with_name("lingqu")), *words, "--json"],
         env=os.environ | {"LINGQU_DATA_DIR": str(hall.server.app.settings.data_dir)},
@@ -537,8 +521,26 @@ def test_a_query_is_asked_at_the_terminal(hall):
         check=False,
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    rows = json.loads(told.stdout)["answer"]["released"]["rows"]
+    return json.loads(told.stdout)
+
+
+def test_a_query_is_asked_at_the_terminal(hall):
+    words = ("gate", "query", hall.contract.grant_id, hall.contract.product,
+             "SELECT town, count(*) AS n FROM visit GROUP BY town", "--purpose", CREDIT,
+             "--mode", "ad_hoc")  # fmt: skip
+    rows = at_the_terminal(hall, *words)["answer"]["released"]["rows"]
     assert max(row[1] for row in rows) == "30"
+
+
+def test_a_paper_of_the_terminal_is_checked_and_its_sealed_copy_attached(hall, tmp_path):
+    paper, scan = tmp_path / "合约.docx", tmp_path / "扫描件.pdf"
+    at_the_terminal(hall, "market", "paper", hall.contract.id, "--output", str(paper))
+    scan.write_bytes(b"%PDF-1.7 sealed")
+    attach = ("document", "attach", str(paper), str(scan), "--party", hall.seller)
+    made = at_the_terminal(hall, *attach)["copy"]
+    found = at_the_terminal(hall, "document", "check", str(paper))
+    assert (found["template"], found["subject"]) == ("agreement", hall.contract.id)
+    assert [one["id"] for one in found["copies"]] == [made["id"]]
 
 
 @pytest.mark.slow
@@ -551,6 +553,8 @@ def test_the_pages_of_queries_are_whole_accessible_and_fit(hall, chromium):
         ("the-operator", "verification-policy", f"/gate/define/{hall.grant.id}?form=verification"),
         ("the-operator", "reveals", f"/gate/products/{product}/reveals"),
         ("the-buyer", "query-console", f"/market/contracts/{contract}/console"),
+        ("the-buyer", "notices-told", "/account/notices"),
+        ("the-buyer", "copy-attach", f"/trust/papers/{contract}/copies/new"),
     )
     if os.environ.get("SCREENSHOTS"):
         asked = {"query": "SELECT town, count(*) AS n FROM visit GROUP BY town"}

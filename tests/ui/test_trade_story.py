@@ -12,9 +12,14 @@ from trade_story import Story, authorize, narrow, play
 from trade_world import BEGINS, build
 from web_server import PASSWORD, running
 
+LANGUAGES = ("zh-CN", "en")
+PATIENCE = pytest.mark.timeout(3000)
+"""Eight people and their browsers share the machine with every other test."""
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@PATIENCE
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_story_is_played_through_the_pages_without_script(tmp_path, language):
     with told(tmp_path) as (region, seats):
         play(Story(region, plain(region, seats, language), language))
@@ -27,15 +32,17 @@ def test_an_operator_is_authorised_and_gives_on_in_both_languages_without_script
 
 
 @pytest.mark.slow
+@PATIENCE
 @pytest.mark.browser
 @pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1")
-def test_the_story_is_played_by_clicking_in_a_browser(tmp_path, chromium):
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_story_is_played_by_clicking_in_a_browser(tmp_path, chromium, language):
     with told(tmp_path) as (region, seats):
         people = []
 
         def sit(login):
             context = chromium.new_context(
-                base_url=region.server.url, locale="zh-CN", accept_downloads=True
+                base_url=region.server.url, locale=language, accept_downloads=True
             )
             seats.callback(context.close)
             context.set_default_timeout(60_000)
@@ -48,11 +55,12 @@ def test_the_story_is_played_by_clicking_in_a_browser(tmp_path, chromium):
             people.append(Clicking(page))
             return people[-1]
 
-        play(Story(region, sit))
+        play(Story(region, sit, language))
         assert [one.trouble for one in people if one.trouble] == []
 
 
 @pytest.mark.slow
+@PATIENCE
 @pytest.mark.browser
 @pytest.mark.skipif(os.environ.get("NO_BROWSER") == "1", reason="NO_BROWSER=1")
 def test_every_page_of_the_story_is_whole_accessible_and_fits(tmp_path, chromium):

@@ -14,7 +14,7 @@ Start reading in `products` and `policies`, then `decisions`, `desk`, `metering`
 from lingqu.gate import consents, lists, publishing  # noqa: F401 - their tables and commands belong to the package
 from lingqu.gate.answering import SubjectAnswer
 from lingqu.gate.asking import Asking
-from lingqu.gate.building import BuildTable, build_snapshot, find_tables
+from lingqu.gate.building import build_snapshot, find_tables
 from lingqu.gate.decisions import (
     CallIdUsed,
     Enumerating,
@@ -32,7 +32,6 @@ from lingqu.gate.lanes import Asker, GateBusy, Reply, Waiting
 from lingqu.gate.leasing import settle_abandoned, settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
-    RefusedCount,
     drop_old_replies,
     find_batch_calls,
     find_calls,
@@ -92,9 +91,7 @@ from lingqu.gate.requests import (
 from lingqu.gate.shelf import read_open_file
 from lingqu.gate.snapshots import (
     KEY_PURPOSE,
-    BuiltSnapshot,
     Snapshot,
-    SourceVersion,
     check_may_publish,
     find_sealed_key,
     find_snapshots,
@@ -111,8 +108,6 @@ __all__ = (
     "Asker",
     "Asking",
     "BadPolicy",
-    "BuildTable",
-    "BuiltSnapshot",
     "CallAnswer",
     "CallId",
     "CallIdUsed",
@@ -144,13 +139,11 @@ __all__ = (
     "ProductNotFound",
     "ProductWithdrawn",
     "PurposeUnknown",
-    "RefusedCount",
     "Relation",
     "Reply",
     "Sample",
     "Snapshot",
     "SnapshotId",
-    "SourceVersion",
     "Subject",
     "SubjectAnswer",
     "SubjectShape",

@@ -117,7 +117,7 @@ class Asking:
         self._keyring, self.folder = keyring, folder
         self._limits, self._turns = limits, Turns(most=turns)
         self._cubes: OrderedDict[str, _Opened] = OrderedDict()
-        self._texts: OrderedDict[tuple[str, int, str, str], Judged] = OrderedDict()
+        self._texts: OrderedDict[tuple[str, str, int, str, str], Judged] = OrderedDict()
         self._views: OrderedDict[tuple[str, str], tuple[_Opened, _Opened]] = OrderedDict()
         self._told = answers.Memory()
         self._shelves: deque[Shelf] = deque()
@@ -224,7 +224,8 @@ class Asking:
 
         Each contract for itself: what another one asked makes nobody quicker.
         """
-        name = (request.grant, ready.product.version, request.mode, request.query)
+        product = ready.product
+        name = (request.grant, product.id, product.version, request.mode, request.query)
         with self._lock:
             known = self._texts.get(name)
         if known is not None:

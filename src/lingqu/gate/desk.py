@@ -50,8 +50,8 @@ from lingqu.runtime.keys import Keyring
 WINDOW_NS = 5_000_000
 """A window takes no further call after so long."""
 BUSY = 12
-"""A window of so many calls is followed by one that is let fill."""
-GATHER_NS = 2_000_000
+"""Where so many calls were under way lately, a window is let fill."""
+GATHER_NS = 4_000_000
 """How long at most."""
 IDLE_S = 1.0
 """A gate that nobody asks looks so often whether a lease is to be settled."""
@@ -94,7 +94,7 @@ class Desk:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._open = ExitStack()
-        self._last = 0
+        self._last = self._crowd = 0
 
     def __enter__(self) -> Self:
         """Nothing runs before the first call."""
@@ -271,14 +271,14 @@ class Desk:
         return True
 
     def _gather(self) -> bool:
-        """Let a busy gate's next window fill, for at most two milliseconds.
+        """Let a busy gate's next window fill, for at most four milliseconds.
 
         Whoever was just answered asks again at once, and a window costs the same for few as for
-        many. Nobody waits where the window before was small. False once the desk is to close.
+        many. Nobody waits where few asked lately. False once the desk is to close.
         """
         until = time.monotonic_ns() + GATHER_NS
-        enough = (self._last + len(self._lanes)) * 3 // 4
-        while self._last >= BUSY and len(self._lanes) < enough:
+        self._crowd = max(self._last + len(self._lanes), self._crowd * 3 // 4)
+        while self._crowd >= BUSY and len(self._lanes) < self._crowd * 3 // 4:
             left = until - time.monotonic_ns()
             if left <= 0:
                 break

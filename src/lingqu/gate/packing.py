@@ -16,7 +16,7 @@ import mmap
 import os
 import struct
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -100,16 +100,13 @@ def keyed_hash(salt: bytes, told: str) -> bytes:
     return hashlib.blake2b(told.encode(), key=salt, digest_size=KEY_BYTES).digest()
 
 
-def keyed_hashes(salt: bytes, told: Iterable[str]) -> list[bytes]:
+def keyed_hashes(salt: bytes, told: Sequence[str]) -> list[bytes]:
     """This will give the hashes of many at once."""
     keyed = hashlib.blake2b(key=salt, digest_size=KEY_BYTES)
-    fresh = keyed.copy
-    found = []
-    for one in told:
-        made = fresh()
-        made.update(one.encode())
-        found.append(made.digest())
-    return found
+    made = [keyed.copy() for _ in told]
+    for one, text in zip(made, told, strict=True):
+        one.update(text.encode())
+    return [one.digest() for one in made]
 
 
 def first_subject_hash(key: bytes, predicate: str, subject: str) -> bytes:
@@ -227,9 +224,10 @@ class PackedFile:
         places = [start + half % slots * SLOT_BYTES for (half,) in firsts]
         # Most are at their first slot.
         found = [data[at : at + KEY_BYTES] == one for at, one in zip(places, names, strict=True)]
-        for at, is_found in enumerate(found):
+        for place, is_found in enumerate(found):
             if not is_found:
-                found[at] = bool(self.look_up(names[at]))
+                name, at = names[place], places[place] + SLOT_BYTES
+                found[place] = data[at : at + KEY_BYTES] == name or bool(self.look_up(name))
         return found
 
     def find(self, name: bytes) -> Record | None:

@@ -28,6 +28,7 @@ from lingqu.gate.metering import (
 from lingqu.gate.predicates import Answer
 from lingqu.gate.requests import CallAnswer, CallRequest, MeterBatchId, told_subject
 from lingqu.gate.shelf import Ready, Stand
+from lingqu.gate.snapshots import Snapshot
 from lingqu.kernel import errors
 from lingqu.kernel.time import Instant, format_instant
 from lingqu.rights import quantities
@@ -79,6 +80,10 @@ _ANSWERS = {letter: answer for answer, letter in _LETTERS.items()}
 _HITS = frozenset({Answer.YES, Answer.ONCE, Answer.BAND})
 _PLAIN_OUTCOMES = {one.value: (told,) for one, told in PLAIN.items()}
 _PLAIN_IDS = {id(told) for told in PLAIN.values()}
+
+
+LARGE = 50
+"""A call about so many subjects is a run of its own; a window has few of them."""
 
 
 def is_hit(one: SubjectAnswer) -> bool:
@@ -174,46 +179,56 @@ class _Rows:
             hits += sum([bool(answer.parts) and is_hit(answer) for answer in answers])
         self._count(hits, once, unknowns, len(answers))
         self.units += one.units
-        told = (
-            f"{len(request.subjects)},{hits},{len(answers) - hits},{unknowns},"
-            f'"{outcome}",null,null,"{one.lease}",{one.units}'
-        )
-        line = f'"{request.call}",{_who(one, self.at)},{told},{_where(one.ready)},"{one.digest}"'
+        told = _Told(len(request.subjects), hits, len(answers) - hits, unknowns, outcome, one.units)
+        if is_large(one):
+            self._add_run(one, told, [request.call], [one.digest])
+            return
+        line = f'"{request.call}{self._middle(one, told)}{one.digest}"'
         self.lines.append(line)
         self.leaves.append(merkle.leaf_hash(f"[{line}]".encode()))
 
     def add_alike(self, one: Alike) -> None:
-        """This will add the rows of many calls that share all but their ids and subjects.
-
-        They come before all lines.
-        """
+        """This will add the rows of many calls that share all but their ids and subjects."""
         digests = one.digests = _digests(one)
         calls = [waiting.request.call for waiting in one.calls]
         kind, size = one.answer.answer, len(calls)
         hits, unknowns = int(kind is Answer.YES), int(kind is Answer.UNKNOWN)
         self._count(hits * size, 0, unknowns * size, size)
         self.units += size
-        middle = (
-            f'",{_who(one, self.at)},1,{hits},{1 - hits},{unknowns},'
-            f'"{kind.value}",null,null,"{one.lease}",1,{_where(one.ready)},"'
-        )
+        self._add_run(one, _Told(1, hits, 1 - hits, unknowns, kind.value, 1), calls, digests)
+
+    def _add_run(
+        self, one: Decided | Alike, told: _Told, calls: Sequence[str], digests: Sequence[str]
+    ) -> None:
+        assert not self.lines, "runs come before all lines"
+        middle = self._middle(one, told)
         self.leaves += merkle.leaf_hashes(
             [
                 f'["{call}{middle}{digest}"]'.encode()
                 for call, digest in zip(calls, digests, strict=True)
             ]
         )
-        request, snapshot = one.waiting.request, one.ready.snapshot
-        assert snapshot is not None, "only published products answer"
+        request = one.waiting.request
         shared = {
             "grant_id": request.grant, "product": request.product, "holder": one.stand.holder,
             "account": one.waiting.asker.account, "purpose": request.purpose, "at": self.now,
-            "subjects": 1, "hits": hits, "misses": 1 - hits, "unknowns": unknowns,
-            "outcome": kind.value, "refusal": None, "article": None, "lease": one.lease,
-            "units": 1, "snapshot": snapshot.id,
+            "subjects": told.subjects, "hits": told.hits, "misses": told.misses,
+            "unknowns": told.unknowns, "outcome": told.outcome, "refusal": None, "article": None,
+            "lease": one.lease, "units": told.units, "snapshot": _snapshot(one.ready).id,
         }  # fmt: skip
         apart = {"call": CALLS.words(calls), "digest": CALLS.words(digests)}
-        self.runs.append(Run(size, shared, apart))
+        self.runs.append(Run(len(calls), shared, apart))
+
+    def _middle(self, one: Decided | Alike, told: _Told) -> str:
+        """What stands in a line of an answered call between its id and its digest."""
+        request, account = one.waiting.request, one.waiting.asker.account
+        # Ids, known codes and figures: their JSON escapes nothing, so it is a line of CSV too.
+        return (
+            f'","{request.grant}","{request.product}","{one.stand.holder}","{account}",'
+            f'"{request.purpose}","{self.at}",{told.subjects},{told.hits},{told.misses},'
+            f'{told.unknowns},"{told.outcome}",null,null,"{one.lease}",{told.units},'
+            f'"{_snapshot(one.ready).id}","'
+        )
 
     def _count(self, hits: int, once: int, unknowns: int, answers: int) -> None:
         counts = self.counts
@@ -223,19 +238,31 @@ class _Rows:
         counts["n"] += answers - hits - unknowns
 
 
-def _who(one: Decided | Alike, at: str) -> str:
-    """The cells of a line that say who asked what and when."""
-    request, account = one.waiting.request, one.waiting.asker.account
-    # Ids, known codes and figures: their JSON escapes nothing, so it is a line of CSV too.
-    return (
-        f'"{request.grant}","{request.product}","{one.stand.holder}","{account}",'
-        f'"{request.purpose}","{at}"'
-    )
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The figures of the row of an answered call."""
+
+    subjects: int
+    hits: int
+    misses: int
+    unknowns: int
+    outcome: str
+    units: int
 
 
-def _where(ready: Ready) -> str:
+def is_large(one: Decided) -> bool:
+    """This will say whether a call was answered about so many that its row is worth a statement."""
+    return one.refusal is None and len(one.answers) >= LARGE
+
+
+def _snapshot(ready: Ready) -> Snapshot:
     assert ready.snapshot is not None, "only published products answer"
-    return f'"{ready.snapshot.id}"'
+    return ready.snapshot
+
+
+def _by_line(one: Decided | Alike) -> bool:
+    """Whether a call is written as a line: those come after the runs."""
+    return not (isinstance(one, Alike) or is_large(one))
 
 
 def make_batch(
@@ -244,9 +271,8 @@ def make_batch(
     """This will give the batch of one grant's calls to a product in a window, and its rows."""
     first, batch = group[0], new_id(MeterBatchId)
     made = _Rows(now)
-    for one in group:
+    for one in sorted(group, key=_by_line):
         if isinstance(one, Alike):
-            assert not made.lines, "alike calls come first"
             made.add_alike(one)
         else:
             made.add(one)
@@ -286,8 +312,7 @@ def _refused_line(one: Decided, at: str) -> tuple[str, bytes]:
 
 def answer_of(one: Decided, batch: MeterBatchId) -> CallAnswer:
     """This will give the answer of a call that was not refused."""
-    request, snapshot = one.waiting.request, one.ready.snapshot
-    assert snapshot is not None, "only published products answer"
+    request, snapshot = one.waiting.request, _snapshot(one.ready)
     return CallAnswer(
         call=request.call,
         grant=request.grant,
@@ -304,8 +329,7 @@ def answer_of(one: Decided, batch: MeterBatchId) -> CallAnswer:
 
 def answers_of(one: Alike, batch: MeterBatchId) -> list[CallAnswer]:
     """This will give the answers of many calls."""
-    snapshot = one.ready.snapshot
-    assert snapshot is not None, "only published products answer"
+    snapshot = _snapshot(one.ready)
     first, answers = one.waiting.request, (one.answer,)
     return [
         CallAnswer(

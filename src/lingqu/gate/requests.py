@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,13 @@ class CallRequest:
 
     def told(self) -> str:
         """This will write out what tells this request from another under the same call id."""
-        told = [self.told_head(), *map(told_subject, self.subjects)]
+        subjects = self.subjects
+        if any(map(_VALUES, subjects)):
+            told = [self.told_head(), *map(told_subject, subjects)]
+        else:
+            both = zip(map(_KEY, subjects), map(_VALUE, subjects), strict=True)
+            told = [f"{len(key)}:{key}{len(value)}:{value}" for key, value in both]
+            told.insert(0, self.told_head())
         if self.query:
             told.append(_counted((self.query, self.mode, str(self.rho))))
         return "".join(told)
@@ -73,6 +80,9 @@ def told_subject(one: Named) -> str:
     return told + _counted([
         cell for name in sorted(one.values) for cell in (f"={name}", one.values[name])
     ])  # fmt: skip
+
+
+_KEY, _VALUE, _VALUES = map(operator.attrgetter, ("key", "value", "values"))
 
 
 def _counted(cells: Sequence[str]) -> str:

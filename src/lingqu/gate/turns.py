@@ -62,18 +62,13 @@ class Turns:
                 self._changed.notify_all()
 
     def place(self, contract: str, cancel: Cancel) -> int:
-        """This will say which place a query that waits has, from 1; 0 where it does not wait."""
+        """This will say which place a query that waits has among its contract's, from 1.
+
+        0 where it does not wait. How many others wait is nobody's business.
+        """
         with self._changed:
             queue = self._queues.get(contract, ())
-            own = next((at for at, one in enumerate(queue) if one is cancel), None)
-            if own is None:
-                return 0
-            found, is_before = own + 1, True
-            for name, other in self._queues.items():
-                is_before = is_before and name != contract
-                if name != contract:
-                    found += min(len(other), own + 1 if is_before else own)
-            return found
+            return next((at + 1 for at, one in enumerate(queue) if one is cancel), 0)
 
     def _wait(self, contract: str, ticket: Cancel, cancel: Cancel) -> None:
         ends = time.monotonic_ns() + self._wait_ns

@@ -17,8 +17,6 @@ from lingqu.trust.notices import Teller, Told
 
 HOLDERS_MOST = 500
 """How many holders below a grant are told when it ends."""
-SOON = timedelta(days=30)
-"""How long before its end a holder is told of it."""
 _SUBTREE = "WHERE id = %s OR ancestors @> ARRAY[%s]::text[] ORDER BY cardinality(ancestors), id"
 _ENDING = """
     WHERE holder = ANY(%s) AND effective::jsonb -> 'valid' ->> 'end' > %s
@@ -53,7 +51,7 @@ TELLERS: Mapping[str, Teller] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndingSoon:
-    """A grant that ends within thirty days, since when that is so, and when it ends."""
+    """A grant that ends soon, since when that is so, and when it ends."""
 
     grant: Grant
     since: Instant
@@ -61,9 +59,9 @@ class EndingSoon:
 
 
 def find_ending_soon(
-    tx: Tx, *, holders: Sequence[trust.PartyId], most: int
+    tx: Tx, *, holders: Sequence[trust.PartyId], within: timedelta, most: int
 ) -> tuple[EndingSoon, ...]:
-    """This will list living grants of holders that end within thirty days, the first to end first.
+    """This will list living grants of holders that end within a time, the first to end first.
 
     Only those of holders the caller acts for.
     """
@@ -72,7 +70,7 @@ def find_ending_soon(
         for one in holders
         if trust.is_allowed(tx, trust.Action.READ, trust.Kind.GRANT, owner=one)
     ]
-    span = format_instant(tx.now), format_instant(as_instant(tx.now + SOON))
+    span = format_instant(tx.now), format_instant(as_instant(tx.now + within))
     found = GRANTS.find(tx, _ENDING, (own, *span, most))
     lives = find_lives(tx, grants=found)
     soon = []
@@ -81,6 +79,6 @@ def find_ending_soon(
         assert valid is not None
         assert valid.end is not None, "the query asks for an end"
         if life.alive:
-            since = as_instant(valid.end - SOON)
+            since = as_instant(valid.end - within)
             soon.append(EndingSoon(grant=grant, since=since, ends_at=valid.end))
     return tuple(soon)

@@ -242,7 +242,8 @@ class Database:
             min_size=1,
             max_size=size,
             timeout=10,
-            kwargs={"row_factory": dict_row, "autocommit": True},
+            # What is prepared, and when a transaction begins and ends, is said by `exchange`.
+            kwargs={"row_factory": dict_row, "autocommit": True, "prepare_threshold": None},
             check=_check_idle,
             open=False,
         )
@@ -348,7 +349,7 @@ class Database:
         try:
             with self._pool.connection() as connection:
                 yield connection
-        except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected) as error:
+        except _AGAIN as error:
             raise _Retry from error
         except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
             raise DatabaseBusy from None
@@ -415,6 +416,12 @@ _HOLD = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 _RELEASE = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 
 
+_AGAIN = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.InvalidSqlStatementName,
+)
+"""What is not so when it is done again; the last, where somebody deallocated what was prepared."""
 _BEGIN = "BEGIN"
 """psycopg would begin by itself, and wait for the answer before it sends anything else."""
 _READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"

@@ -22,11 +22,15 @@ from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
 
 Row: TypeAlias = dict[str, Any]
+"""A row by the names of its columns."""
 Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
 PREPARED_MOST = 500
 """Statements that are kept prepared on a connection; further ones are parsed each time."""
 _PLACE = re.compile(r"%(?:\((\w+)\))?(.)", re.DOTALL)
 _FAILED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE})
+
+_STALE = frozenset({"26000", "0A000"})
+"""A prepared statement is forgotten by the server, or what it gives has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,10 @@ def exchange(
     for one, told in zip(sent, results, strict=True):
         for result in told:
             if result.status in _FAILED:
-                raise psycopg.errors.error_from_result(result, encoding="utf-8")
+                error = psycopg.errors.error_from_result(result, encoding="utf-8")
+                if error.sqlstate in _STALE:
+                    prepared.clear()
+                raise error
         if one.name is not None:
             prepared.setdefault(one.key, one.name)
     return [_read(one.transformer, told[-1]) for one, told in zip(sent, results, strict=True)]

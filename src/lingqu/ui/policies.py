@@ -179,16 +179,17 @@ def _table(
         )
     else:
         yield desk.text("ui.reveals.query_nobody", name=table.name)
-    never: list[str] = []
+    never: dict[str, list[str]] = {}
     for one in table.columns:
         if one.grid is None and one.measure is None:
-            never.append(words(one.name))
+            may_filter = Mode.DP in modes and one.role is not Role.KEY
+            code = "query_never_but_filter" if may_filter else "query_never"
+            never.setdefault(code, []).append(words(one.name))
             continue
-        uses = "".join(f"{use} " for use in column_uses(desk, one, modes)).strip()
+        uses = desk.text("ui.policy.semicolon").join(column_uses(desk, one, modes))
         yield desk.text("ui.reveals.query_column", column=words(one.name), uses=uses)
-    if never:
-        code = "query_never_but_filter" if Mode.DP in modes else "query_never"
-        yield desk.text(f"ui.reveals.{code}", name=table.name, columns=desk.series(never))
+    for code, named in never.items():
+        yield desk.text(f"ui.reveals.{code}", name=table.name, columns=desk.series(named))
 
 
 def column_uses(desk: Desk, column: GovernedColumn, modes: tuple[Mode, ...]) -> Iterator[str]:

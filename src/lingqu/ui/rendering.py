@@ -34,6 +34,7 @@ from lingqu.trust import rulebook
 from lingqu.ui import charts
 from lingqu.ui.assets import asset_url
 from lingqu.ui.navigation import PUBLIC, Entry, Section, sections_for
+from lingqu.ui.refilling import refill
 from lingqu.ui.refusals import SignInRequired
 from lingqu.ui.visitors import Visit
 from lingqu.wiring import App
@@ -276,7 +277,7 @@ class Desk:
         )
 
     def show(self, template: str, *, status: int = 200, **values: Any) -> Response[str]:
-        """This will make the page."""
+        """This will make the page; a form that was refused keeps what was typed."""
         html = ENVIRONMENT.get_template(template).render(
             desk=self,
             t=self.text,
@@ -287,8 +288,9 @@ class Desk:
             csrf=Markup('<input type="hidden" name="csrf" value="{}">').format(self.visit.csrf),
             **values,
         )
+        sent = self.state.get("form") if status >= 400 else None
         return Response(
-            html,
+            html if sent is None else refill(html, self.path, sent.fields),
             status_code=status,
             media_type=MediaType.HTML,
             headers={"content-language": self.visit.language, "vary": "cookie, accept-language"},

@@ -70,8 +70,6 @@ from lingqu.gate.answers.releasing import (
     release,
 )
 from lingqu.gate.answers.sizes import (
-    TooManyGroups,
-    TooManyRows,
     refuse_size,
 )
 from lingqu.gate.answers.statement import (
@@ -81,8 +79,6 @@ from lingqu.gate.answers.statement import (
 from lingqu.gate.answers.telling import (
     Admitted,
     Memory,
-    NotWhole,
-    Together,
     ToldMeanwhile,
     admit_query,
     find_admitted,
@@ -107,15 +103,11 @@ __all__ = (
     "Dataset",
     "LoadedSource",
     "Memory",
-    "NotWhole",
     "OpenCube",
     "OtherGrid",
     "Rounding",
-    "Together",
     "Told",
     "ToldMeanwhile",
-    "TooManyGroups",
-    "TooManyRows",
     "add_noise",
     "admit_query",
     "as_one_table",

@@ -126,13 +126,14 @@ def _print_copy(table: GovernedTable, key: bytes) -> tuple[str, tuple[Any, ...]]
         hashes = [f"{one.digest()} AS {_HASH}{at}" for at, one in enumerate(hashed)]
         origin = f"(SELECT *, {', '.join(texts)} FROM {origin})"  # noqa: S608  # quoted names
         origin = f"(SELECT *, {', '.join(hashes)} FROM {origin})"  # noqa: S608  # names of ours
-        numbers = [
-            f"{EntityByte.number_of(f'{_HASH}{at}')} AS {quoted(name)}"
+        numbers = [  # 60 other bits than those of the byte
+            f"CAST('0x' || {_HASH}{at}[16:30] AS BIGINT) AS {quoted(name)}"
             for at, name in enumerate(keys)
         ]
         inner[0] = f"* REPLACE ({', '.join(numbers)})"
     for who in about_whom(table):
-        byte = EntityByte.byte_of(f"{_HASH}{keys.index(who.column)}")
+        at = keys.index(who.column)
+        byte = hashed[at].sql(f"{_HASH}{at}")
         inner.append(f"{byte} AS {who.byte}")
         inner.append(f"CAST(1 AS BIGINT) << {byte} AS {who.byte}{MASK}")
     pads = tuple(pad for one in hashed for pad in one.pads())

@@ -87,7 +87,6 @@ def _figures(cells: Iterable[Cell], cube: OpenCube) -> list[Figures]:
 def _number(kind: _Kind, blocks: Sequence[Figures]) -> Number:
     if kind.measure is None:
         return sum(one.rows for one in blocks)
-    there = sum(one.counts[kind.measure] for one in blocks)
     if kind.function is Function.COUNT:
-        return there
-    return sum(one.sums[kind.measure] for one in blocks) if there else None
+        return sum(one.counts[kind.measure] for one in blocks)
+    return sum(one.sums[kind.measure] for one in blocks)

@@ -12,6 +12,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.values import from_plain
 
 ANSWERED = "answered"
+"""What a case expects of a question that is answered; else the code of its refusal."""
 CASES_MOST = 10_000
 
 

@@ -21,10 +21,10 @@ from lingqu.gate.requests import CallAnswer, CallId, CallRequest
 from lingqu.kernel import errors
 from lingqu.runtime.engine import Cancel
 
-UNDERWAY_MOST = 128
-"""Queries of one process at once, waiting ones among them."""
-KEPT_MOST, KEPT_NS = 256, 600_000_000_000
-"""So many that are over are kept, for so long."""
+UNDERWAY_EACH, UNDERWAY_MOST = 16, 512
+"""Queries of one contract at once, and of one process; waiting ones among them."""
+KEPT_EACH, KEPT_NS = 64, 600_000_000_000
+"""So many that are over are kept of a contract, for so long."""
 CLOSE_MS = 10_000
 
 
@@ -126,8 +126,10 @@ class Underway:
         with self._lock:
             known = self._begun.get(name)
             if known is None or known.is_open_again(request):
-                self._forget()
-                if sum(not one.over.is_set() for one in self._begun.values()) >= UNDERWAY_MOST:
+                self._forget(request.grant)
+                open_ = [of for (of, _), one in self._begun.items() if not one.over.is_set()]
+                mine = open_.count(request.grant)
+                if mine >= UNDERWAY_EACH or len(open_) >= UNDERWAY_MOST:
                     raise GateBusy
                 known = _Begun(request, Progress(), threading.Event())
                 self._begun[name] = known
@@ -218,10 +220,12 @@ class Underway:
             one.elapsed_ms = (one.over_ns - one.progress.began_ns) // 1_000_000
             one.over.set()
 
-    def _forget(self) -> None:
-        """Drop what has been over for long, and the oldest where there are too many."""
+    def _forget(self, grant: rights.GrantId) -> None:
+        """Drop what has been over for long, and the contract's own oldest of too many."""
         old = time.monotonic_ns() - KEPT_NS
         over = [name for name, one in self._begun.items() if one.over.is_set()]
-        for at, name in enumerate(over):
-            if self._begun[name].over_ns < old or len(over) - at > KEPT_MOST:
+        mine = [name for name in over if name[0] == grant]
+        surplus = {*mine[: max(0, len(mine) - KEPT_EACH)]}
+        for name in over:
+            if self._begun[name].over_ns < old or name in surplus:
                 del self._begun[name]

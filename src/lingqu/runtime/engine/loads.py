@@ -91,24 +91,14 @@ class EntityByte:
         block = key.ljust(_HASH_BLOCK, b"\0")
         return bytes(byte ^ 0x5C for byte in block), bytes(byte ^ 0x36 for byte in block)
 
-    def sql(self) -> str:
-        """This will write the expression with both pads to be bound."""
-        return self.byte_of(self.digest())
+    def sql(self, digest: str = "") -> str:
+        """This will write the expression with both pads to be bound, or none given the hash."""
+        return f"CAST(CAST('0x' || {digest or self.digest()}[1:15] AS BIGINT) % 63 AS TINYINT)"
 
     def digest(self) -> str:
         """This will write the keyed hash itself, in hex, with both pads to be bound."""
         text = f"nullif(upper(trim({quoted(self.source)})), '')"
         return f"sha256(?::BLOB || unhex(sha256(?::BLOB || encode({text}))))"
-
-    @staticmethod
-    def byte_of(digest: str) -> str:
-        """This will write the byte, given the expression of the keyed hash."""
-        return f"CAST(CAST('0x' || {digest}[1:15] AS BIGINT) % 63 AS TINYINT)"
-
-    @staticmethod
-    def number_of(digest: str) -> str:
-        """This will write 60 other bits of the keyed hash as a BIGINT: who it is, to be counted."""
-        return f"CAST('0x' || {digest}[16:30] AS BIGINT)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -423,8 +413,7 @@ class _Source:
                 f"{_read_as(number)} AS {quoted(column.name)}"
                 for number, column in enumerate(self._columns)
             ]
-            every = enumerate(self._columns)
-            fits = " AND ".join(f"({_fits(column, number)})" for number, column in every)
+            fits = " AND ".join(f"({_fits(one, at)})" for at, one in enumerate(self._columns))
             rows = self._write(engine, cells, f"{self._cast_from('raw')} WHERE {fits}")
             wrong = self._wrong(engine)
         except duckdb.Error as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from litestar import Response, get, post
@@ -33,6 +34,8 @@ PATH = "/account/notices"
 COUNTED_MOST = 99
 _WORKS_SHOWN = 50
 _TOLD_SHOWN = 500
+_SOON = timedelta(days=30)
+"""How long before its end a holder is told of a right."""
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -43,6 +46,8 @@ class Notice:
     title: str
     state: str
     href: str
+    about: str = ""
+    """What it is about where that is no procedure: the id, shortened."""
     kind: str
     at: Instant
 
@@ -146,7 +151,8 @@ def _told(desk: Desk, one: notices.Notice) -> Notice:
     """What a fact means to a party the visitor acts for, and where the thing is to be seen."""
     return Notice(
         title=desk.text(f"ui.notices.told.{one.kind}"),
-        state=shorten(one.subject),
+        state="–",
+        about=shorten(one.subject),
         href=subject_href(one.subject) or f"/trust/facts/{one.fact}",
         kind=one.kind.partition("_")[0],
         at=one.at,
@@ -154,13 +160,16 @@ def _told(desk: Desk, one: notices.Notice) -> Notice:
 
 
 def _ending(tx: Tx) -> tuple[telling.EndingSoon, ...]:
-    return telling.find_ending_soon(tx, holders=notices.parties_told(tx), most=COUNTED_MOST)
+    return telling.find_ending_soon(
+        tx, holders=notices.parties_told(tx), within=_SOON, most=COUNTED_MOST
+    )
 
 
 def _ends(desk: Desk, one: telling.EndingSoon) -> Notice:
     return Notice(
         title=desk.text("ui.notices.grant_ends", day=desk.day(local_day(one.ends_at))),
-        state=shorten(one.grant.id),
+        state="–",
+        about=shorten(one.grant.id),
         href=f"/rights/grants/{one.grant.id}",
         kind="grant",
         at=one.since,
@@ -183,7 +192,9 @@ def _columns(desk: Desk) -> tuple[Column[Notice], ...]:
             label="ui.notices.matter",
             value=lambda one: one.title,
             href=lambda one: one.href,
-            sub=lambda one: desk.text(f"ui.notices.kind.{one.kind}"),
+            sub=lambda one: " · ".join(
+                filter(None, (desk.text(f"ui.notices.kind.{one.kind}"), one.about))
+            ),
         ),
         Column[Notice](name="state", label="ui.notices.now", value=lambda one: one.state),
         Column[Notice](
