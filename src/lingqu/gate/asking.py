@@ -177,7 +177,7 @@ class Asking:
                 judged = self._read(request, looked.ready)
                 opened = self._open(tx, looked.ready, judged)
                 cube = self._apart(opened, looked.stand.holder).cube
-                self._refuse_size(tx, looked.ready, judged)
+                self._refuse_size(tx, looked.ready, judged, looked.stand.holder)
                 if judged.mode is Mode.AD_HOC:
                     answers.find_admitted(tx, judged.query, cube, holder=looked.stand.holder)
                 elif judged.policy.dp is not None and judged.mode is Mode.DP:
@@ -245,7 +245,7 @@ class Asking:
         try:
             judged = self._read(request, looked.ready)
             opened = self._apart(self._open(tx, looked.ready, judged), looked.stand.holder)
-            self._refuse_size(tx, looked.ready, judged)
+            self._refuse_size(tx, looked.ready, judged, looked.stand.holder)
             if judged.mode is Mode.AD_HOC:
                 admitted = answers.find_admitted(
                     tx, judged.query, opened.cube, holder=looked.stand.holder, memory=self._told
@@ -494,13 +494,16 @@ class Asking:
         assert isinstance(policy, QueryPolicy), "queries are asked of query products"
         return self._open_table(tx, ready, answers.table_of(judged.query.scans[0], policy))
 
-    def _refuse_size(self, tx: Tx, ready: Ready, judged: Judged) -> None:
+    def _refuse_size(self, tx: Tx, ready: Ready, judged: Judged, holder: str) -> None:
         """Refuse a question that reads or answers too much of the tables it names."""
         policy = ready.policy
         assert isinstance(policy, QueryPolicy), "queries are asked of query products"
         cubes = {
-            scan.table: self._open_table(tx, ready, answers.table_of(scan, policy)).cube
-            for scan in judged.query.scans
+            one.cube.table.name: self._apart(one, holder).cube
+            for one in (
+                self._open_table(tx, ready, answers.table_of(scan, policy))
+                for scan in judged.query.scans
+            )
         }
         answers.refuse_size(judged.query, judged.policy, judged.mode, cubes)
 
