@@ -32,7 +32,6 @@ from lingqu.gate.lanes import Asker, GateBusy, Reply
 from lingqu.gate.leasing import settle_abandoned, settle_overdue
 from lingqu.gate.metering import (
     CallsMetered,
-    RefusedCount,
     drop_old_replies,
     find_batch_calls,
     find_calls,
@@ -72,7 +71,6 @@ from lingqu.gate.products import (
     fields_of,
     find_products,
     find_titles,
-    find_used_grants,
     get_product,
     look_through_products,
     policy_of,
@@ -143,7 +141,6 @@ __all__ = (
     "ProductNotFound",
     "ProductWithdrawn",
     "PurposeUnknown",
-    "RefusedCount",
     "Relation",
     "Reply",
     "Sample",
@@ -170,7 +167,6 @@ __all__ = (
     "find_snapshots",
     "find_tables",
     "find_titles",
-    "find_used_grants",
     "get_product",
     "get_snapshot",
     "look_through_products",
