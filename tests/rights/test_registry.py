@@ -9,6 +9,8 @@ from offices import FILE, NAMES, Region, digest
 from lingqu import rights, trust
 from lingqu.kernel.paging import PageRequest
 from lingqu.rights import registry
+from lingqu.rights.registry.applying import GrantUnfit
+from lingqu.rights.registry.registrars import RegistrarNotFound
 from lingqu.runtime import documents, new_id
 from lingqu.runtime.calendar import local_day
 from lingqu.trust import procedures, rulebook
@@ -71,7 +73,7 @@ def test_materials_are_complete_and_told_once(region):
         region.apply("provider", **given, evidence=b"")
     with pytest.raises(registry.NotTheirs):
         region.apply("other", **given)
-    with pytest.raises(registry.RegistrarNotFound):
+    with pytest.raises(RegistrarNotFound):
         region.apply("provider", **given, registrar=region.parties["other"])
     with pytest.raises(rights.texts.BadText):
         region.apply("provider", **(given | {"title": "门牌\u202e地址"}))
@@ -130,9 +132,9 @@ def test_a_product_needs_its_grant_and_counts_no_longer_than_it(region):
     """第十五条: 以实际运营期限为准; 27号 第十六条: products are registered too."""
     agreement = region.operated(term_months=14)
     product = {"subject": "prd_1", "title": "区划代码核验", "kind": "product"}
-    with pytest.raises(registry.GrantUnfit):
+    with pytest.raises(GrantUnfit):
         region.apply("operator", **product)
-    with pytest.raises(registry.GrantUnfit):
+    with pytest.raises(GrantUnfit):
         region.apply("other", **product, grant=agreement.grant)
     grant = region.product_grant(agreement)
     made = region.registered("operator", **product, grant=grant)
@@ -210,9 +212,9 @@ def test_property_is_registered_by_the_same_commands_and_numbered_by_the_month(r
     with pytest.raises(rights.texts.BadText):
         region.apply("other", "property", subject="own_3", title="数" * 41)
     region.place.do(registry.end_registrar, registrar=keeper.id)
-    with pytest.raises(registry.RegistrarNotFound):
+    with pytest.raises(RegistrarNotFound):
         region.apply("other", "property", subject="own_4", title="x")
-    with pytest.raises(registry.RegistrarNotFound):
+    with pytest.raises(RegistrarNotFound):
         region.place.do(registry.end_registrar, registrar=keeper.id)
 
 

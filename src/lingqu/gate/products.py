@@ -279,17 +279,6 @@ def find_titles(tx: Tx, *, products: Sequence[str]) -> Mapping[str, str]:
     return {row["id"]: row["title"] for row in rows}
 
 
-def find_used_grants(tx: Tx, *, grants: Sequence[rights.GrantId]) -> frozenset[str]:
-    """This will say under which of these grants a product is offered."""
-    rows = tx.all(_USED, (list(grants),))
-    return frozenset(row["grant_id"] for row in rows)
-
-
-_USED = (
-    "SELECT DISTINCT grant_id FROM gate.product WHERE grant_id = ANY(%s) AND withdrawn_at IS NULL"
-)
-
-
 def fields_of(policy: Policy) -> tuple[str, ...]:
     """This will name the columns a policy reads as terms of a grant name them."""
     return tuple(f"{resource}.{column}" for resource, column in find_columns(policy))

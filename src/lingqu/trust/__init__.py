@@ -43,7 +43,6 @@ from lingqu.trust.evidence import (
     find_facts,
     get_fact,
     latest_instant,
-    look_through_facts,
 )
 from lingqu.trust.facts import CommandId, Fact, FactId, fact_kinds, record
 from lingqu.trust.identity import erase_party
@@ -172,7 +171,6 @@ __all__ = (
     "is_allowed",
     "issue_api_key",
     "latest_instant",
-    "look_through_facts",
     "move_story_clock",
     "new_secret",
     "open_account",

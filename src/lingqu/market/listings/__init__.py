@@ -7,7 +7,6 @@ objection, certifies it and puts it up. `find_listings` searches what is offered
 """
 
 from lingqu.market.listings.catalog import (
-    Offers,
     Order,
     find_listings,
     find_own_listings,
@@ -71,7 +70,6 @@ __all__ = (
     "ObjectionOver",
     "ObjectionState",
     "Offer",
-    "Offers",
     "Order",
     "ProductForm",
     "apply_listing",

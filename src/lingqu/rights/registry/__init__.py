@@ -14,7 +14,6 @@ from pathlib import Path
 from lingqu.rights.registry.applying import (
     EvidenceMissing,
     GovernmentData,
-    GrantUnfit,
     NotTheirs,
     RegistrationOpen,
     apply_registration,
@@ -22,7 +21,6 @@ from lingqu.rights.registry.applying import (
     supplement_registration,
 )
 from lingqu.rights.registry.certificates import (
-    NotCoded,
     PublicEntry,
     certificate_paper,
     public_entry,
@@ -43,7 +41,6 @@ from lingqu.rights.registry.coding import (
 from lingqu.rights.registry.registrars import (
     Registrar,
     RegistrarId,
-    RegistrarNotFound,
     Registry,
     end_registrar,
     find_registrars,
@@ -64,7 +61,6 @@ from lingqu.rights.registry.registrations import (
     get_registration,
     look_through_published,
     look_through_registrations,
-    read_standing,
 )
 from lingqu.trust import procedures
 
@@ -78,14 +74,11 @@ __all__ = (
     "CodeUnknown",
     "EvidenceMissing",
     "GovernmentData",
-    "GrantUnfit",
-    "NotCoded",
     "NotInForce",
     "NotTheirs",
     "PublicEntry",
     "Registrar",
     "RegistrarId",
-    "RegistrarNotFound",
     "Registration",
     "RegistrationChange",
     "RegistrationId",
@@ -112,7 +105,6 @@ __all__ = (
     "name_registrar",
     "object_to_registration",
     "public_entry",
-    "read_standing",
     "record_change",
     "renew_registration",
     "supplement_registration",

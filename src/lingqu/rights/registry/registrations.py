@@ -66,6 +66,12 @@ class RegistrationState(enum.Enum):
     CANCELLED = "cancelled"
     REVOKED = "revoked"
 
+    @staticmethod
+    def read(said: str) -> RegistrationState:
+        """This will give the state that a value of the column `state` of a list stands for."""
+        kind, _, state = said.partition(" ")
+        return state_in(RegistrationKind(kind), state)
+
 
 _S = RegistrationState
 IN_FORCE = frozenset({_S.REGISTERED, _S.RENEWING, _S.CANCELLING, _S.DISPUTED})
@@ -335,7 +341,7 @@ def look_through_registrations(
 ) -> Looked[Registration]:
     """This will look through what these parties applied for or keep, or all (None).
 
-    Columns: title, code, kind, applicant, state (for `read_standing`), until, applied,
+    Columns: title, code, kind, applicant, state (for `RegistrationState.read`), until, applied,
     coded (yes, no). Raises
     AccessDenied.
     """
@@ -356,12 +362,6 @@ def look_through_published(tx: Tx, *, look: Look) -> Looked[Registration]:
     """
     found = REGISTRATIONS.look(tx, _OF_PUBLIC, look)
     return Looked(items=_stated(tx, found.items), total=found.total)
-
-
-def read_standing(said: str) -> RegistrationState:
-    """This will give the state that a value of the column `state` of a list stands for."""
-    kind, _, state = said.partition(" ")
-    return state_in(RegistrationKind(kind), state)
 
 
 def find_filed(tx: Tx, *, subjects: Sequence[str]) -> frozenset[str]:

@@ -13,6 +13,7 @@ away; `check_log` is the audit of the log itself. Which keys count is decided by
 Every own log has a number; the highest is written. Logs of gates are kept as their checkpoints.
 """
 
+from lingqu.trust.evidence import look_through_facts
 from lingqu.trust.log.check import LogFault, LogFinding, check_log, take_published
 from lingqu.trust.log.checkpoints import (
     LogForked,
@@ -84,6 +85,7 @@ __all__ = (
     "latest_checkpoint",
     "log_signer",
     "log_status",
+    "look_through_facts",
     "next_number",
     "own_log",
     "own_logs",

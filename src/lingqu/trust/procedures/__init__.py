@@ -64,8 +64,6 @@ from lingqu.trust.procedures.records import (
     ParticipantId,
     Procedure,
     ProcedureId,
-    ProcedureMoved,
-    ProcedureOpened,
     Step,
     TimerPassed,
 )
@@ -85,8 +83,6 @@ __all__ = (
     "ParticipantId",
     "Procedure",
     "ProcedureId",
-    "ProcedureMoved",
-    "ProcedureOpened",
     "ProcedureView",
     "Step",
     "TimerPassed",

@@ -57,7 +57,7 @@ def fact_list(desk: FromDesk) -> Response[Any]:
     chosen = {name: value for name, value in ask.chosen.items() if name != "subject"}
     with desk.reading() as tx:
         look = dataclasses.replace(tables.look_of(ask, said=said), chosen=chosen)
-        found = trust.look_through_facts(tx, look=look, subject=about or None)
+        found = log.look_through_facts(tx, look=look, subject=about or None)
     if tables.wants_file(desk):
         return tables.sheet(desk, found.items, columns=columns, name=desk.text("ui.facts.title"))
     return desk.show(

@@ -31,6 +31,7 @@ from lingqu.ui.things import Card, Cell, Link, Step, Thing, id_cell, show_thing
 
 PATH = "/gate/products"
 _GRANTS = PageRequest(size=200)
+_ONE = PageRequest(size=1)
 _SNAPSHOTS = 10
 _BUILDS = PageRequest(size=10)
 STAGES = ("tables", "build", "publish")
@@ -136,18 +137,18 @@ def _grants_to_define(desk: Desk, tx: Tx, own: list[trust.PartyId]) -> tuple[Ste
         if not trust.is_allowed(tx, trust.Action.CREATE, trust.Kind.PRODUCT, owner=party):
             continue
         grants = rights.find_grants(tx, page=_GRANTS, holder=party).items
-        used = gate.find_used_grants(tx, grants=[one.id for one in grants])
         lives = rights.find_lives(tx, grants=grants)
         for grant, life in zip(grants, lives, strict=True):
             if grant.kind is rights.GrantKind.OPERATING and life.alive:
                 columns = len(rights.read_form(grant.effective).fields or ())
+                is_used = bool(gate.find_products(tx, page=_ONE, grant=grant.id).items)
                 found.append(
                     Step(
                         words=desk.text("ui.products.under", grant=shorten(grant.id)),
                         when=desk.when(grant.issued_at),
                         said=desk.text("ui.products.columns", count=columns) if columns else "",
                         href=acts.DEFINE.href(grant.id),
-                        badge=desk.text("ui.products.used") if grant.id in used else None,
+                        badge=desk.text("ui.products.used") if is_used else None,
                     )
                 )
     return tuple(found)

@@ -118,7 +118,7 @@ def registration_words(desk: Desk, tx: Tx) -> dict[str, Said]:
         },
         "applicant": functools.partial(desk.names, tx),
         "state": lambda there: {
-            one: desk.text(f"ui.registration_state.{registry.read_standing(one).value}")
+            one: desk.text(f"ui.registration_state.{RegistrationState.read(one).value}")
             for one in there
         },
     }
