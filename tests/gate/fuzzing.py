@@ -184,7 +184,7 @@ class Trial:
             return
         if _adds_up(query):
             with contextlib.suppress(TooFarMoved):
-                bounded = answers.print_bounded(query, POLICY, UNBOUND)
+                bounded = answers.noise.print_bounded(query, POLICY, UNBOUND)
                 yield Mode.DP, self._released(query, bounded.read(self._run(bounded)).items())
         try:
             told = self.cube.answer(query)

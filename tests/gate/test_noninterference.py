@@ -128,7 +128,7 @@ class Twin:
 def twins(world, desk, patched):
     assert patched is None
     names = {"name_zh": "隐私预算", "name_en": "rho"}
-    world.do(ledger.register_currency, currency=answers.MICRO_RHO, scale=6, **names)
+    world.do(ledger.register_currency, currency=answers.budgets.MICRO_RHO, scale=6, **names)
     made = asking(world, desk)
     return [
         Twin(world, made, rows_of_twin(secret=secret, inside=inside))

@@ -28,7 +28,7 @@ def rows():
 @pytest.fixture(scope="module")
 def made(world, desk):
     names = {"name_zh": "隐私预算", "name_en": "rho"}
-    world.do(ledger.register_currency, currency=answers.MICRO_RHO, scale=6, **names)
+    world.do(ledger.register_currency, currency=answers.budgets.MICRO_RHO, scale=6, **names)
     return asking(world, desk)
 
 

@@ -40,7 +40,7 @@ ANY_FILTER = "SELECT kind, count(*) AS n FROM visit WHERE amount > 50 GROUP BY k
 def made(world, desk):
     world.do(
         ledger.register_currency,
-        currency=answers.MICRO_RHO,
+        currency=answers.budgets.MICRO_RHO,
         scale=6,
         name_zh="隐私预算",
         name_en="rho",
@@ -115,13 +115,13 @@ def test_no_two_questions_at_once_spend_the_same_budget(world, made):
             for row in tx.all(
                 "SELECT b.posted FROM ledger.balance b JOIN ledger.account a ON a.id = b.account"
                 " WHERE a.currency = %s AND a.owner = %s",
-                (answers.MICRO_RHO, resource),
+                (answers.budgets.MICRO_RHO, resource),
             )
         ]
     assert sum(row["rho"] for row in rows) == 300_000
     assert sorted(balances) == [-600_000, 300_000]
-    assert answers.spend_noise
-    assert answers.keep_noisy
+    assert answers.budgets.spend_noise
+    assert answers.budgets.keep_noisy
 
 
 def policy_tables(product):

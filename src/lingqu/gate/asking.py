@@ -181,7 +181,7 @@ class Asking:
                 if judged.mode is Mode.AD_HOC:
                     answers.find_admitted(tx, judged.query, cube, holder=looked.stand.holder)
                 elif judged.policy.dp is not None and judged.mode is Mode.DP:
-                    answers.check_budget(request.rho, judged.policy.dp)
+                    answers.budgets.check_budget(request.rho, judged.policy.dp)
             except errors.LingquError as refusal:
                 asked = refusal
         return self._desk.explain(tx, request, may_call=may_call, refusal=asked, about=about)
@@ -202,7 +202,7 @@ class Asking:
             raise refusal
         answers.refuse_extremes(query)
         if mode is Mode.DP:
-            answers.find_protected(query, policy)
+            answers.noise.find_protected(query, policy)
         else:
             query, policy = answers.as_one_table(query, policy)
         return Judged(query=query, policy=policy, mode=mode)
@@ -338,9 +338,9 @@ class Asking:
         """Answer under noise: the price is spent first, the same question again is free."""
         query, policy, terms = judged.query, judged.policy, judged.policy.dp
         assert terms is not None, "the policy answers under noise"
-        answers.check_budget(request.rho, terms)
-        bounded = answers.print_bounded(query, policy, terms)
-        resource, *beside = map(supply.ResourceId, answers.find_resources(query, policy))
+        answers.budgets.check_budget(request.rho, terms)
+        bounded = answers.noise.print_bounded(query, policy, terms)
+        resource, *beside = map(supply.ResourceId, answers.noise.find_resources(query, policy))
         with self._database.reading(trust.PLATFORM) as tx:
             opened = {
                 scan: self._open_table(tx, ready, answers.table_of(scan, policy))
@@ -352,13 +352,13 @@ class Asking:
                 "holder": stand.holder,
                 "question": f"{digest(query)}.{version}.{request.rho}.{terms.contribution}",
             }
-            before = answers.find_noisy(tx, **place)
+            before = answers.budgets.find_noisy(tx, **place)
         cubes = {scan: one.cube for scan, one in opened.items()}
-        groups = answers.find_groups(query, cubes)
+        groups = answers.noise.find_groups(query, cubes)
         if before is None:
-            answers.load_noise()
+            answers.noise.load_noise()
             self._command(
-                answers.spend_noise,
+                answers.budgets.spend_noise,
                 rho=request.rho,
                 terms=terms,
                 beside=tuple(beside),
@@ -371,10 +371,12 @@ class Asking:
             }
             job = self._job(bounded.sql, bounded.values, tuple(sources.values()))
             found = bounded.read(self._run(request, ready, stand, job, progress))
-            told = answers.add_noise(found, groups=groups, moves=bounded.moves, rho=request.rho)
+            told = answers.noise.add_noise(
+                found, groups=groups, moves=bounded.moves, rho=request.rho
+            )
             before = {"lines": [[[*one.key], [*one.numbers]] for one in told.lines]}
-            self._command(answers.keep_noisy, answer=write_json(before), **place)
-        told = answers.read_noisy(before)
+            self._command(answers.budgets.keep_noisy, answer=write_json(before), **place)
+        told = answers.noise.read_noisy(before)
         return answers.write_answer(
             query, policy, Mode.DP, told, rho=request.rho, contribution=terms.contribution
         )

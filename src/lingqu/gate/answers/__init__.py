@@ -12,14 +12,7 @@ Start reading in `cells` and `releasing`, which are pure, then `cube`, `statemen
 joins in `wide`, then `joined`.
 """
 
-from lingqu.gate.answers.budgets import (
-    MICRO_RHO,
-    check_budget,
-    find_noisy,
-    find_spent,
-    keep_noisy,
-    spend_noise,
-)
+from lingqu.gate.answers import budgets, noise
 from lingqu.gate.answers.copies import (
     as_source,
     is_hashed,
@@ -51,15 +44,6 @@ from lingqu.gate.answers.figures import (
 from lingqu.gate.answers.joined import (
     as_one_table,
     leave_out,
-)
-from lingqu.gate.answers.noise import (
-    add_noise,
-    find_groups,
-    find_protected,
-    find_resources,
-    load_noise,
-    print_bounded,
-    read_noisy,
 )
 from lingqu.gate.answers.published import (
     find_complete,
@@ -96,7 +80,6 @@ OFFERED = frozenset({Mode.CUBE, Mode.AD_HOC, Mode.DP})
 __all__ = (
     "ALWAYS",
     "COPIES",
-    "MICRO_RHO",
     "OFFERED",
     "Admitted",
     "BuiltCube",
@@ -108,40 +91,30 @@ __all__ = (
     "Rounding",
     "Told",
     "ToldMeanwhile",
-    "add_noise",
     "admit_query",
     "as_one_table",
     "as_source",
+    "budgets",
     "build_cube",
-    "check_budget",
     "find_admitted",
     "find_complete",
     "find_datasets",
-    "find_groups",
-    "find_noisy",
-    "find_protected",
     "find_proven",
     "find_published",
-    "find_resources",
-    "find_spent",
     "grid_text",
     "is_additive",
     "is_hashed",
-    "keep_noisy",
     "leave_out",
-    "load_noise",
     "new_key",
+    "noise",
     "open_cube",
-    "print_bounded",
     "print_certified",
     "protections",
     "publish_cubes",
     "put_together",
-    "read_noisy",
     "refuse_extremes",
     "refuse_size",
     "release",
-    "spend_noise",
     "table_of",
     "widen",
     "write_answer",

@@ -236,7 +236,7 @@ def _live(
         organizations=0 if together is None else together.organizations,
         isolating=0 if together is None else together.isolating,
         is_cut=together is not None and together.is_cut,
-        spent=answers.find_spent(tx, resource),
+        spent=answers.budgets.find_spent(tx, resource),
     )
 
 
