@@ -58,7 +58,6 @@ from lingqu.trust.log.witnesses import Cosigned, Witness, witnessed
 __all__ = (
     "CHANNEL",
     "MOST_FACTS",
-    "Cosigned",
     "LogFault",
     "LogFinding",
     "LogFolder",
