@@ -53,7 +53,7 @@ from lingqu.trust.log.receipts import (
 )
 from lingqu.trust.log.sequencer import LogStatus, Sequencer, log_status
 from lingqu.trust.log.tiles import LogFolder
-from lingqu.trust.log.witnesses import Cosigned, Witness, witnessed
+from lingqu.trust.log.witnesses import Witness, witnessed
 
 __all__ = (
     "CHANNEL",
