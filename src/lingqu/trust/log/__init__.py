@@ -53,12 +53,11 @@ from lingqu.trust.log.receipts import (
 )
 from lingqu.trust.log.sequencer import LogStatus, Sequencer, log_status
 from lingqu.trust.log.tiles import LogFolder
-from lingqu.trust.log.witnesses import Cosigned, Witness, witnessed
+from lingqu.trust.log.witnesses import Witness, witnessed
 
 __all__ = (
     "CHANNEL",
     "MOST_FACTS",
-    "Cosigned",
     "LogFault",
     "LogFinding",
     "LogFolder",
