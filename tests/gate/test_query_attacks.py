@@ -149,8 +149,10 @@ def test_under_noise_every_attack_is_paid_and_none_gets_more_than_the_budget(wor
 def test_nobody_is_quicker_by_what_another_one_asked(world, made, resource, monkeypatch):
     """What is kept of a text and of a filter is kept for who asked; a repeat is quick, no other."""
     product = world.product(policy(resource, Mode.CUBE), form=FORM)
-    mine = world.buy(product)
-    theirs = world.buy(product, holder=world.place.party("〈另一家银行〉（演示）"))
+    mine, theirs = (
+        world.buy(product, holder=world.place.party(f"〈{name}〉（演示）"))
+        for name in ("一家银行", "另一家银行")
+    )
     judge, group = made.judge, cube.compile_group
     read, meant = [], []
 

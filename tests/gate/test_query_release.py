@@ -95,7 +95,6 @@ def opened_cube(blocks):
         figures=(figures,) * len(blocks),
         versions=(1,) * len(blocks),
         whole=2,
-        is_single=False,
     )
     return cube.OpenCube(kept, TABLE)
 

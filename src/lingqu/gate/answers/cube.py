@@ -74,15 +74,14 @@ class Cube:
     """A dataset as it is published. `versions` says as of which version each block stands.
 
     `whole` is the newest version of which every row is in a block that stands as of it; None where
-    there is none yet; it has the first `standing` blocks, or all. `is_single` says that every row
-    is about an entity of its own, `has_left` that rows were left out, which no answer knows of.
+    there is none yet; it has the first `standing` blocks, or all. `has_left` says that
+    rows were left out, which no answer knows of.
     """
 
     blocks: tuple[tuple[Cell, ...], ...]
     figures: tuple[Figures, ...]
     versions: tuple[int, ...]
     whole: int | None
-    is_single: bool
     standing: int | None = None
     has_left: bool = False
 
@@ -93,7 +92,6 @@ class Cube:
             "figures": [[one.rows, [*one.sums], [*one.counts]] for one in self.figures],
             "versions": [*self.versions],
             "whole": self.whole,
-            "is_single": self.is_single,
             "standing": self.standing,
             "has_left": self.has_left,
         }
@@ -109,7 +107,6 @@ def read_cube(plain: Mapping[str, Any]) -> Cube:
         ),
         versions=tuple(plain["versions"]),
         whole=plain["whole"],
-        is_single=plain["is_single"],
         standing=plain.get("standing"),
         has_left=plain.get("has_left", False),
     )
@@ -208,18 +205,15 @@ class CubeMaker:
         """This will give the cube of a version, following the one before. Raises GridTooFine."""
         found = self.count_cells(version)
         small = self._small(version, found)
-        is_single = self._is_single(version, found)
         if before is None:
-            return self._first(version, found, small, is_single=is_single)
-        return self._next(version, before, found, small, is_single=is_single)
+            return self._first(version, found, small)
+        return self._next(version, before, found, small)
 
     def _first(
         self,
         version: int,
         found: Mapping[Cell, FoundCell],
         small: Mapping[Cell, Contents],
-        *,
-        is_single: bool,
     ) -> Cube:
         large = [one for one in found if one not in small]
         blocks, rest = form_blocks(large, small, self._rule, apart=self.apart)
@@ -231,7 +225,6 @@ class CubeMaker:
             figures=tuple(_together(block, found).figures for block in blocks),
             versions=(version,) * len(blocks),
             whole=None if self._are_missing(left, blocks) else version,
-            is_single=is_single,
             standing=len(blocks),
             has_left=bool(left),
         )
@@ -269,8 +262,6 @@ class CubeMaker:
         before: Cube,
         found: Mapping[Cell, FoundCell],
         small: Mapping[Cell, Contents],
-        *,
-        is_single: bool,
     ) -> Cube:
         known = {cell for block in before.blocks for cell in block}
         moved = {one: self.count_moved(one, version) for one in sorted(set(before.versions))}
@@ -298,7 +289,6 @@ class CubeMaker:
             figures=tuple(figures),
             versions=tuple(versions),
             whole=version if is_whole else before.whole,
-            is_single=is_single and before.is_single,
             standing=len(blocks) if is_whole else before.standing,
             has_left=bool(rest) if is_whole else before.has_left,
         )
@@ -404,16 +394,6 @@ class CubeMaker:
                 contents.add(Contents({}, amounts))
             else:
                 contents.add(Contents({str(who): amounts}))
-
-    def _is_single(self, version: int, found: Mapping[Cell, FoundCell]) -> bool:
-        """Whether every row is about an entity of its own."""
-        if self._table.entity is None or any(one.rows != one.entities for one in found.values()):
-            return False
-        count = f"SELECT count(DISTINCT {quoted(self._table.entity)}) FROM now"  # noqa: S608  # a quoted name
-        entities = sum(
-            int(next(self._ask(count + part, {"now": version}))[0]) for part in self._parts(version)
-        )
-        return entities == sum(one.rows for one in found.values())
 
     def count_moved(self, old: int, new: int) -> Mapping[Cell, int]:
         """This will count who entered or left each cell, or adds something else in it now."""
@@ -562,12 +542,6 @@ class OpenCube:
         """The figure of each block that one aggregate adds up."""
         aggregate = query.aggregates[at]
         if aggregate.function is Function.COUNT and not aggregate.columns:
-            return self._rows
-        if (
-            aggregate.function is Function.ENTITIES
-            and self.cube.is_single
-            and (aggregate.columns[0].name == self.table.entity)
-        ):
             return self._rows
         places = [self._measures.get(one.name) for one in aggregate.columns]
         if len(places) != 1 or (place := places[0]) is None:
