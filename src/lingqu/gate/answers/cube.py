@@ -113,14 +113,17 @@ def read_cube(plain: Mapping[str, Any]) -> Cube:
 
 
 def grid_text(table: GovernedTable, percent: int) -> str:
-    """This will give what all products over a dataset must have alike: grid, entity, rules."""
-    parts = sorted(
+    """This will give what all products over a dataset must have alike: grid, entity, rules.
+
+    The order of columns belongs to it: cells and sums are kept in that order.
+    """
+    parts = tuple(
         write_node((one.name, one.type, one.grid, one.measure))
         for one in table.columns
         if one.grid is not None or one.measure is not None
     )
     joins = grid_of_joins(table)
-    return write_node((tuple(parts), table.entity, table.threshold, percent, *joins))
+    return write_node((parts, table.entity, table.threshold, percent, *joins))
 
 
 def protection_of(table: GovernedTable, percent: int) -> Protection:
