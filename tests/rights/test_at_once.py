@@ -126,6 +126,9 @@ def test_a_checker_hears_of_grants_revocations_and_holds(tree, watched):
     until(lambda: code(watched, child, use) is None, "a new grant is known")
     hold = tree.hold(root)
     until(lambda: code(watched, child, use) == "rights.grant.held", "the hold is heard")
+    # Whoever is refused in the very moment is told the article as well.
+    told = watched.judge(child.id, use, datetime.now(UTC)).article
+    assert told == hold.article
     second = tree.hold(root)
     tree.lift(hold)
     assert code(watched, child, use) == "rights.grant.held"

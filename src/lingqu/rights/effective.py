@@ -225,12 +225,12 @@ class EffectiveGrants:
 
     def _hear_hold(self, payload: str) -> None:
         with self._writing:
-            subject = payload[1:]
+            subject, _, article = payload[1:].partition("\n")
             if payload[:1] != "+":
                 # A later hold may already be known: only the database says that it is free.
                 self._asked = True
             elif subject not in self._held:
-                self._held = {**self._held, subject: _stopped(Standing.HELD, None)}
+                self._held = {**self._held, subject: _stopped(Standing.HELD, article or None)}
                 self._generation += 1
                 self._asked = True
 

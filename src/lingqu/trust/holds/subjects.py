@@ -20,7 +20,8 @@ from lingqu.trust.rows import Table
 
 ARTICLE_MAX = 200
 CHANNEL = "lingqu_holds"
-"""Notified at each commit of a hold: `+` and the subject while it is held, `-` when it is free."""
+"""Notified at each commit: `+`, the subject and on a line of its own the article of a new hold; `-`
+and the subject where one was lifted: only the database says whether it is free."""
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -149,7 +150,6 @@ def place_hold(
     authorize(tx, Action.CREATE, Kind.HOLD)
     if tx.maybe("SELECT 1 FROM trust.hold WHERE id = %s", (hold,)):
         raise HoldTaken(id=hold)
-    _tell(tx, named, "+")
     placed = Hold(
         id=hold,
         subject=named,
@@ -170,6 +170,7 @@ def place_hold(
             evidence=placed.evidence,
         ),
     )
+    _tell(tx, f"+{named}\n{placed.article}")
     return placed
 
 
@@ -182,13 +183,13 @@ def lift_hold(tx: Tx, *, hold: HoldId) -> Hold:
         raise HoldLifted(hold=hold)
     lifted = HOLDS.update(tx, held, lifted_by=AccountId(tx.caller.account), lifted_at=tx.now)
     record(tx, HoldWasLifted(hold=hold, subject=held.subject))
-    _tell(tx, held.subject, "+" if is_held(tx, subject=held.subject) else "-")
+    _tell(tx, f"-{held.subject}")
     return lifted
 
 
-def _tell(tx: Tx, subject: str, sign: str) -> None:
+def _tell(tx: Tx, notice: str) -> None:
     """Checkers in memory hear of a hold in the instant it commits."""
-    tx.execute("SELECT pg_notify(%s, %s)", (CHANNEL, sign + subject))
+    tx.execute("SELECT pg_notify(%s, %s)", (CHANNEL, notice))
 
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 2))"
