@@ -424,10 +424,31 @@ def test_a_query_larger_than_its_policy_is_refused_by_what_is_published(world, m
     assert told.code == "gate.query.rows_most"
 
 
+def test_where_blocks_are_told_exactly_nothing_else_cuts_one(world, made, product):
+    """Else the cube, taken from an answer, would leave what lies in the part of a block."""
+    grant = world.buy(product)
+    by_kind = "SELECT kind, count(*) AS n FROM visit GROUP BY kind"
+    told = {mode: ask(world, made, product, grant, by_kind, mode=mode).released["rows"]
+            for mode in ("cube", "ad_hoc")}  # fmt: skip
+    assert all(row in told["cube"] for row in told["ad_hoc"])
+    one_kind = "SELECT count(*) AS n FROM visit WHERE kind = '门诊'"
+    assert (
+        refused(world, made, product, grant, one_kind, mode="ad_hoc").code == "gate.query.overlap"
+    )
+    # What may have been cut is never told by blocks afterwards.
+    resource = load(world, visits())
+    cut = world.product(policy(resource, Mode.AD_HOC), form=FORM)
+    assert ask(world, made, cut, world.buy(cut), one_kind, mode="ad_hoc").units == 1
+    with pytest.raises(LingquError) as caught:
+        world.product(policy(resource, Mode.CUBE), form=FORM)
+    assert caught.value.code == "gate.dataset.other_grid"
+
+
 def test_what_buyers_could_subtract_together_is_counted_and_a_place_in_the_queue_is_told(
-    world, made, product
+    world, made
 ):
     """Overlap is controlled for each organisation; two of them are told different parts."""
+    product = world.product(policy(load(world, visits()), Mode.AD_HOC), form=FORM)
 
     def live():
         with world.place.database.reading(trust.PLATFORM) as tx:

@@ -521,11 +521,14 @@ class Asking:
         assert isinstance(policy, QueryPolicy), "queries are asked of query products"
         table = answers.widen(policy, plain)
         dataset = answers.find_datasets(tx, [table.resource])[table.resource]
-        if dataset.grid != answers.grid_text(table, policy.dominance):
+        is_told = answers.find_told(
+            dataset.grid, table, policy.dominance, tells=Mode.CUBE in policy.modes
+        )
+        if is_told is None:
             raise answers.OtherGrid(resource=table.resource)
         kept = answers.open_cube(self.folder, digest)
         opened = _Opened(
-            cube=answers.OpenCube(kept.cube, table),
+            cube=answers.OpenCube(kept.cube, table, is_told=is_told),
             copies=kept.copies,
             key=open_key(self._keyring, table.resource, dataset.sealed),
         )

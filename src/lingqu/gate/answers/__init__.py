@@ -19,7 +19,7 @@ from lingqu.gate.answers.copies import (
 )
 from lingqu.gate.answers.cube import (
     OpenCube,
-    grid_text,
+    find_told,
 )
 from lingqu.gate.answers.datasets import (
     COPIES,
@@ -101,7 +101,7 @@ __all__ = (
     "find_datasets",
     "find_proven",
     "find_published",
-    "grid_text",
+    "find_told",
     "is_additive",
     "is_hashed",
     "leave_out",

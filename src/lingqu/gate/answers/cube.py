@@ -112,10 +112,11 @@ def read_cube(plain: Mapping[str, Any]) -> Cube:
     )
 
 
-def grid_text(table: GovernedTable, percent: int) -> str:
+def grid_text(table: GovernedTable, percent: int, *, is_told: bool) -> str:
     """This will give what all products over a dataset must have alike: grid, entity, rules.
 
-    The order of columns belongs to it: cells and sums are kept in that order.
+    The order of columns belongs to it: cells and sums are kept in that order. So does whether its
+    blocks are told exactly: where they are, no other answer may cut one.
     """
     parts = tuple(
         write_node((one.name, one.type, one.grid, one.measure))
@@ -123,7 +124,18 @@ def grid_text(table: GovernedTable, percent: int) -> str:
         if one.grid is not None or one.measure is not None
     )
     joins = grid_of_joins(table)
-    return write_node((parts, table.entity, table.threshold, percent, *joins))
+    return write_node((parts, table.entity, table.threshold, percent, is_told, *joins))
+
+
+def find_told(kept: str, table: GovernedTable, percent: int, *, tells: bool) -> bool | None:
+    """This will say whether a dataset published on a grid has its blocks told exactly.
+
+    None where the grid is another one, and where a product would tell them (`tells`) of a dataset
+    whose other answers may have cut them.
+    """
+    if kept == grid_text(table, percent, is_told=True):
+        return True
+    return None if tells or kept != grid_text(table, percent, is_told=False) else False
 
 
 def protection_of(table: GovernedTable, percent: int) -> Protection:
@@ -433,11 +445,14 @@ def _together(block: Sequence[Cell], found: Mapping[Cell, FoundCell]) -> FoundCe
 
 
 class OpenCube:
-    """A published cube, ready to be asked. Threads may share it."""
+    """A published cube, ready to be asked. Threads may share it.
 
-    def __init__(self, cube: Cube, table: GovernedTable) -> None:
+    `is_told` says that products tell its blocks exactly, so that everybody may know each of them.
+    """
+
+    def __init__(self, cube: Cube, table: GovernedTable, *, is_told: bool = False) -> None:
         """Keep where each measure stands."""
-        self.cube, self.table = cube, table
+        self.cube, self.table, self.is_told = cube, table, is_told
         self.blocks = Blocks(cube.blocks)
         self.standing = Blocks(cube.blocks[: cube.standing])
         self.cells = tuple(self.blocks.place)
@@ -456,7 +471,7 @@ class OpenCube:
 
     def apart(self) -> OpenCube:
         """This will give the same cube with nothing remembered of what was asked of this one."""
-        return OpenCube(self.cube, self.table)
+        return OpenCube(self.cube, self.table, is_told=self.is_told)
 
     def groups(self, dimensions: tuple[Dimension, ...]) -> list[Cell]:
         """This will give the group of each cell. Raises NotOnGrid."""

@@ -16,11 +16,11 @@ from typing import Any
 
 from lingqu import supply, trust
 from lingqu.gate.answers.copies import as_source, is_hashed, make_copy
-from lingqu.gate.answers.cube import Ask, Cube, grid_text, read_cube
+from lingqu.gate.answers.cube import Ask, Cube, find_told, grid_text, read_cube
 from lingqu.gate.answers.joined import NotUnique, branch_columns, branch_name, print_doubles
 from lingqu.gate.answers.joined_cube import cube_maker
 from lingqu.gate.answers.wide import Branch, WideTable, widen
-from lingqu.gate.governance import GovernedTable, QueryPolicy
+from lingqu.gate.governance import GovernedTable, Mode, QueryPolicy
 from lingqu.gate.packing import PackedFile, write_packed
 from lingqu.kernel import errors
 from lingqu.runtime import Tx
@@ -159,8 +159,11 @@ def build_cube(
     table = widen(policy, plain)
     source, beside = sources[table.resource], _branch_sources(table, sources)
     version = _version_of(table, sources)
-    grid = grid_text(table, policy.dominance)
-    if head is not None and head.grid != grid:
+    tells = Mode.CUBE in policy.modes
+    # Noise cuts no block, so that a dataset may be told by its blocks after it.
+    is_told = tells or Mode.AD_HOC not in policy.modes
+    grid = grid_text(table, policy.dominance, is_told=is_told) if head is None else head.grid
+    if find_told(grid, table, policy.dominance, tells=tells) is None:
         raise OtherGrid(resource=table.resource)
     before = None if head is None else open_cube(folder, head.cube)
     if head is not None and head.table_version == version:

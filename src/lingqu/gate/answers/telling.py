@@ -196,6 +196,12 @@ class Overlap:
     def judge(self, sets: Sets) -> frozenset[Cell]:
         """This will give the groups that must be kept back. Raises Overlapping."""
         split = self.cube.standing.split
+        if self.cube.is_told:
+            # Each block is known by itself, so what is left of one that was cut would be known too.
+            if split(sets.everything):
+                raise Overlapping
+            parts = (part.items() for part in sets.groups)
+            return frozenset(key for part in parts for key, cells in part if split(cells))
         if not self._is_cut and (not self.cube.has_merged or not any(map(split, sets.told(())))):
             return frozenset()  # unions of whole blocks stay unions of whole blocks
         partition = self._built().copy()
