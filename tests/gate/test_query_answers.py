@@ -344,13 +344,14 @@ def test_queries_begun_by_one_contract_leave_room_for_another(world):
         under.begin(request, world.asker)
         return request.call
 
-    for _ in range(begun.UNDERWAY_EACH):
-        begin(loud)
+    first = [begin(loud) for _ in range(begun.UNDERWAY_EACH)]
     with pytest.raises(gate.GateBusy):
         begin(loud)
     call = begin(quiet)
     held.set()
     under.wait(quiet, call, wait_ms=60_000)
+    for one in first:
+        under.wait(loud, one, wait_ms=60_000)
     for _ in range(begun.KEPT_EACH + begun.UNDERWAY_EACH):
         under.wait(loud, begin(loud), wait_ms=60_000)
     assert under.find(quiet, call)

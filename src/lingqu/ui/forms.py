@@ -72,6 +72,7 @@ async def read_form(request: Request[Any, Any, Any]) -> None:
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             sent = Upload(name=value.filename, content=await value.read())
+            await value.close()
             if sent.name or sent.content:
                 files[name] = (*files.get(name, ()), sent)
         else:
