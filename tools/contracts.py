@@ -101,6 +101,7 @@ OWNERS = {
     "argon2": ("trust",),
     "sqlglot": ("gate",),
     "jinja2": ("ui",),
+    "multipart": ("ui",),
     "litestar": ("api", "ui"),
     "msgspec": ("api", "ui"),
     "click": ("cli",),

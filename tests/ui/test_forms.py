@@ -51,6 +51,51 @@ def test_a_form_sent_twice_does_its_command_once(server):
         assert len(set(re.findall(r"/trust/facts/fct_\w+", facts))) == 1
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        ("boundary=x", b""),
+        ("boundary=x", b"no parts at all"),
+        ("boundary=x", b'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\nbroken o'),
+        ("boundary=x", b'--x\r\nContent-Disposition: attachment; name="a"\r\n\r\nb\r\n--x--'),
+        ("boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--x--'),
+        ("boundary=x", b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nb\r\n--x--'),
+        (
+            "boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nb\r\n--x\r\n'
+            + b'Content-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--x--',
+        ),
+        ("boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n' * 1_001),
+        ("boundary=", b"--x--"),
+        ("charset=utf-8", b"--x--"),
+    ],
+)  # fmt: skip
+def test_a_form_in_broken_parts_is_refused(server, told):
+    about, body = told
+    with server.browser("administrator") as browser:
+        head = {"content-type": f"multipart/form-data; {about}"}
+        answer = browser.post("/trust/verify", content=body, headers=head)
+        assert answer.status_code == 400, answer.text
+        assert "ui.form.incomplete" in answer.text
+
+
+def test_parts_are_read_as_utf8_whatever_they_say_of_themselves(server):
+    with server.browser("administrator") as browser:
+        fields = {**register(browser, "分段名称"), "kind": "organization"}
+        body = "".join(
+            f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n'
+            f"Content-Type: text/plain; charset=no-such-charset\r\n\r\n{value}\r\n"
+            for name, value in fields.items()
+        )
+        answer = browser.post(
+            "/trust/parties",
+            content=f"{body}--x--\r\nan epilogue".encode(),
+            headers={"content-type": "multipart/form-data; boundary=x"},
+        )
+        assert answer.status_code == 303, answer.text
+        assert "分段名称" in browser.get(answer.headers["location"]).text
+
+
 def test_a_refused_form_says_why_and_keeps_what_was_typed(server):
     with server.browser("administrator") as browser:
         answer = browser.post("/trust/parties", data=register(browser, "坏\u202e名"))

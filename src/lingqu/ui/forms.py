@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import multipart
 from litestar import Request
-from litestar.datastructures import UploadFile
 from litestar.exceptions import InternalServerException
 
 from lingqu.kernel.ids import Id
@@ -16,6 +17,8 @@ from lingqu.ui.refusals import FormExpired, FormIncomplete
 from lingqu.ui.visitors import visit_of
 
 SomeId = TypeVar("SomeId", bound=Id)
+_IN_PARTS = "multipart/form-data"
+_PARTS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,31 +59,56 @@ class Form:
 async def read_form(request: Request[Any, Any, Any]) -> None:
     """This will read the form of a write and refuse it without the token; a hook before handlers.
 
-    Being a hook of the whole application, it cannot be forgotten by a page. Raises FormExpired.
+    Being a hook of the whole application, it cannot be forgotten by a page. Raises FormExpired,
+    FormIncomplete.
     """
     if request.method in {"GET", "HEAD", "OPTIONS"}:
         return
-    fields: dict[str, str] = {}
-    files: dict[str, tuple[Upload, ...]] = {}
+    kind, options = multipart.parse_options_header(request.headers.get("content-type", ""))
     try:
-        form = await request.form()
+        if kind == _IN_PARTS:
+            form = await _read_parts(request.stream(), options.get("boundary", ""))
+        else:
+            form = Form({}, {})
+            for name, value in (await request.form()).multi_items():
+                form.fields.setdefault(name, str(value))
+    except multipart.MultipartError as error:
+        raise FormIncomplete(field="", reason=str(error)[:200]) from None
     except UnicodeError:
         raise FormIncomplete(field="", reason="UTF-8") from None
     except InternalServerException:
         # The browser went on before it had sent everything; nobody reads the answer.
         raise FormIncomplete(field="", reason="") from None
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            sent = Upload(name=value.filename, content=await value.read())
-            await value.close()
-            if sent.name or sent.content:
-                files[name] = (*files.get(name, ()), sent)
-        else:
-            fields.setdefault(name, str(value))
-    given, expected = fields.get("csrf", ""), visit_of(request).csrf
+    given, expected = form.fields.get("csrf", ""), visit_of(request).csrf
     if not secrets.compare_digest(given.encode(errors="replace"), expected.encode()):
         raise FormExpired
-    request.scope["state"]["form"] = Form(fields, files)
+    request.scope["state"]["form"] = form
+
+
+async def _read_parts(stream: AsyncIterable[bytes], boundary: str) -> Form:
+    """Read a form in parts, in UTF-8 whatever a part says of itself (RFC 7578 section 5.1.2).
+
+    Nothing is kept outside of memory: how long a body may be is the door's to hold. Raises
+    MultipartError and UnicodeError.
+    """
+    form = Form({}, {})
+    with multipart.PushMultipartParser(boundary, max_segment_count=_PARTS_MAX) as parser:
+        content = bytearray()
+        async for chunk in stream:
+            for event in parser.parse(chunk):
+                if isinstance(event, multipart.MultipartSegment):
+                    part, content = event, bytearray()
+                elif event is not None:
+                    content += event
+                elif part.filename is None:
+                    form.fields.setdefault(part.name or "", content.decode())
+                elif part.filename or content:
+                    sent = Upload(name=part.filename, content=bytes(content))
+                    name = part.name or ""
+                    form.files[name] = (*form.files.get(name, ()), sent)
+            if parser.closed:
+                break
+    return form
 
 
 def chosen(form: Form, name: str, allowed: type[Any]) -> Any:
