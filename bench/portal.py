@@ -188,6 +188,8 @@ def walk(
     try:
         reached, missed = _reach(people, database)
         pages = [one for kind, one in sorted(reached.items()) if only in kind]
+        if not pages:
+            raise SystemExit(f"nobody reaches a page whose address holds {only!r}")
         loops = []
         for _ in range(rounds):
             turn = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -54,14 +53,18 @@ def see_flows(stage: Stage) -> None:
 
 
 def see_refused(stage: Stage) -> None:
-    """Every refused attempt stands there, with code and article."""
+    """Every refused attempt stands there, with code and article.
+
+    What was cut off in the middle asks again and is refused again; it is the same attempt.
+    """
     with stage.reading("regulator") as tx:
         found = supervision.find_refused(tx, page=_PAGE).items
-    codes = Counter(one.code for one in found)
+    codes = {one.code for one in found}
+    different = {(one.act, one.subject, one.grant, one.code) for one in found}
     stage.beat(
         "regulator",
         "prove.refused",
-        attempts=len(found),
+        attempts=len(different),
         kinds=len(codes),
         codes="、".join(sorted(codes)),
     )
