@@ -17,7 +17,6 @@ BUDGETS = {
     "cli": 15_000,
     "ui": 20_000,
     "cli/story": 5_000,
-    "gate/answers": 5_000,
     "runtime/engine": 4_000,
 }
 SUB_FACE_LINES = 3_500
@@ -25,6 +24,7 @@ SUB_FACES = (
     "cli/story",
     "gate/answers",
     "gate/consents",
+    "gate/datasets",
     "gate/lists",
     "gate/governance",
     "gate/queries",
