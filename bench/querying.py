@@ -22,10 +22,10 @@ from typing import Any
 import duckdb
 
 from asking import whole_way
-from lingqu.gate import answers
-from lingqu.gate.answers.copies import copy_columns, make_copy
-from lingqu.gate.answers.cube import CubeMaker, read_cube
+from lingqu.gate import answers, datasets
 from lingqu.gate.answers.telling import Overlap, find_sets
+from lingqu.gate.datasets.copies import copy_columns, make_copy
+from lingqu.gate.datasets.cube import CubeMaker, read_cube
 from lingqu.gate.governance import (
     GovernedColumn,
     GovernedTable,
@@ -142,7 +142,7 @@ class _World:
             self._make(about)
         kept = json.loads(about.read_text())
         self._copy = tuple(map(tuple, kept["copy"]))
-        self.cube = answers.OpenCube(read_cube(kept["cube"]), self.table)
+        self.cube = datasets.OpenCube(read_cube(kept["cube"]), self.table)
         self._raw = open_.enter_context(duckdb.connect(":memory:", config={"threads": THREADS}))
         self._raw.execute(f"CREATE VIEW t AS SELECT * FROM read_parquet('{self._file}')")
         for text in QUESTIONS:
@@ -166,7 +166,7 @@ class _World:
         about.write_text(json.dumps(kept), encoding="utf-8")
 
     def _source(self, name: str = "") -> SourceTable:
-        return answers.as_source(self._place, self.table, self._copy, name=name)
+        return datasets.as_source(self._place, self.table, self._copy, name=name)
 
     def _ask(
         self, sql: str, versions: Mapping[str, int], values: Sequence[Any] = ()
@@ -228,7 +228,7 @@ class _World:
         return self._written(query, admitted, told)
 
     def _written(
-        self, query: Query, admitted: answers.Admitted, told: answers.Told
+        self, query: Query, admitted: answers.Admitted, told: datasets.Told
     ) -> dict[str, Any]:
         rounding = answers.Rounding(key=b"k" * 32, policy=self.policy, admitted=admitted)
         return answers.write_answer(query, self.policy, Mode.AD_HOC, rounding.rounded(query, told))
@@ -330,7 +330,7 @@ class _World:
 
         def every() -> Iterator[float]:
             for text, lines in prepared:
-                self.cube = answers.OpenCube(self.cube.cube, self.table)  # remembers no meaning
+                self.cube = datasets.OpenCube(self.cube.cube, self.table)  # remembers no meaning
                 yield _timed(lambda t=text, n=lines: all_but_engine(t, n))
 
         return tuple(_middle([*every()]) for _ in range(rounds))

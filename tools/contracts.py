@@ -37,6 +37,7 @@ SUB_FACES = (
     "gate.predicates",
     "gate.publishing",
     "gate.answers",
+    "gate.datasets",
     "gate.governance",
     "gate.queries",
     "gate.sql",

@@ -27,11 +27,11 @@ from governed import POLICY, escapes, executed_escapes
 from statements import Grammar
 from traps import CANARY, ROWS, SETTINGS, Traps, engine_with_tables
 
-from lingqu.gate import answers
-from lingqu.gate.answers.cells import Protection
-from lingqu.gate.answers.cube import CubeMaker
+from lingqu.gate import answers, datasets
 from lingqu.gate.answers.noise import TooFarMoved
-from lingqu.gate.answers.releasing import Told, ToldLine
+from lingqu.gate.datasets import Told, ToldLine
+from lingqu.gate.datasets.cells import Protection
+from lingqu.gate.datasets.cube import CubeMaker
 from lingqu.gate.governance import Function, Mode
 from lingqu.gate.queries import EVERY_LINE, GroupOf, Linear, Relation, Step, digest
 from lingqu.gate.sql import Asked, find_refusal, print_query, read, read_printed
@@ -80,7 +80,7 @@ class Trial:
         )
         made._rule = Protection(threshold=0)
         self.engine.execute("CREATE VIEW now AS SELECT * FROM t")
-        return answers.OpenCube(made.make(COPIED, None), table)
+        return datasets.OpenCube(made.make(COPIED, None), table)
 
     def _settings(self):
         """What both engines are set to: the one that reads texts, the one that runs answers."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lingqu import gate, ledger, rights, supply, trust
-from lingqu.gate import answers, lists
+from lingqu.gate import datasets, lists
 from lingqu.kernel.lattice import ScopeForm, TermsForm
 from lingqu.runtime import new_id
 from lingqu.runtime.engine import Engine
@@ -172,7 +172,7 @@ class World:
             found = gate.get_product(tx, product)
             sealed = gate.find_sealed_key(tx, product)
             tables = gate.find_tables(tx, found, tables=self.folder / "tables")
-            datasets = answers.find_datasets(tx, tables)
+            heads = datasets.find_datasets(tx, tables)
         return gate.build_snapshot(
             found,
             tables=tables,
@@ -180,7 +180,7 @@ class World:
             keyring=self.keyring,
             sealed=sealed,
             folder=self.folder / "gate",
-            datasets=datasets,
+            datasets=heads,
         )
 
     def publish(self, product):

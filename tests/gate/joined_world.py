@@ -8,13 +8,13 @@ from contextlib import contextmanager
 import duckdb
 from governed import ADDED, EXACT, column
 
-from lingqu.gate.answers import OpenCube, copies, widen
 from lingqu.gate.answers.figures import find_proven, is_additive, write_answer
-from lingqu.gate.answers.joined import as_one_table, leave_out
-from lingqu.gate.answers.joined_cube import cube_maker
 from lingqu.gate.answers.releasing import release
 from lingqu.gate.answers.statement import print_certified, protections
 from lingqu.gate.answers.telling import NotWhole, Overlap, find_sets
+from lingqu.gate.datasets import OpenCube, copies, widen
+from lingqu.gate.datasets.joined import as_one_table, leave_out
+from lingqu.gate.datasets.joined_cube import cube_maker
 from lingqu.gate.governance import (
     Cardinality,
     DpTerms,

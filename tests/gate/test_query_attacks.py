@@ -7,7 +7,7 @@ from query_world import FORM, K, ask, asking, load, policy, rows_of, visits
 
 from lingqu import ledger
 from lingqu.gate import answers
-from lingqu.gate.answers import cube
+from lingqu.gate.datasets import cube
 from lingqu.gate.governance import DpTerms, Mode
 from lingqu.kernel.errors import LingquError
 

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joined_world import many_to_many, opened, policy_of, rows_of_tables
 
-from lingqu.gate.answers.cells import Protection
-from lingqu.gate.answers.joined import FanOut, JoinedFigure, as_one_table
 from lingqu.gate.answers.noise import NobodyProtected, TwoKinds, find_protected, print_bounded
 from lingqu.gate.answers.telling import NotWhole, Overlap, Overlapping, find_guards
-from lingqu.gate.answers.wide import widen
+from lingqu.gate.datasets.cells import Protection
+from lingqu.gate.datasets.joined import FanOut, JoinedFigure, as_one_table
+from lingqu.gate.datasets.wide import widen
 from lingqu.gate.governance import Function, GovernedTable, Mode
 from lingqu.gate.queries import digest
 from lingqu.gate.sql import read

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from query_world import policy
 
-from lingqu.gate.answers import cells, copies, cube, datasets, releasing, telling
-from lingqu.gate.answers.cells import Blocks, Contents, Partition, Protection
-from lingqu.gate.answers.cube import CubeMaker
+from lingqu.gate.answers import releasing, telling
 from lingqu.gate.answers.figures import write_answer
+from lingqu.gate.answers.partition import Partition
 from lingqu.gate.answers.releasing import Crowd, Line, Part, Share
 from lingqu.gate.answers.statement import print_certified, protections
+from lingqu.gate.datasets import Told, ToldLine, cells, copies, cube, register
+from lingqu.gate.datasets.cells import Blocks, Contents, Protection
+from lingqu.gate.datasets.cube import CubeMaker
 from lingqu.gate.governance import Function, GovernedTable, Mode
 from lingqu.gate.queries import (
     ALWAYS,
@@ -237,7 +239,7 @@ def test_a_copy_holds_the_hash_of_a_key_and_never_the_key(tmp_path):
     assert not copies.is_hashed(clear)
     (tmp_path / "one" / "0123-2").mkdir()
     plain.rename(tmp_path / clear[0][0])
-    again = datasets.hashed_copies({2: clear}, tables[0], tmp_path, b"k" * 32)[2]
+    again = register.hashed_copies({2: clear}, tables[0], tmp_path, b"k" * 32)[2]
     assert copies.is_hashed(again)
     same = f"SELECT person, lingqu_entity FROM read_parquet('{tmp_path / again[0][0]}')"
     assert duckdb.execute(same).fetchall() == first
@@ -307,8 +309,8 @@ def test_a_sum_is_told_in_the_unit_of_its_column():
     query = read("SELECT sum(sal * (1 - tax)) AS net, avg(sal) AS mean FROM t", POLICY)
     added = {"sum": {1: 123_45, 2: 10_0000}, "count": {1: 3}}
     numbers = tuple(added[one.function.value][len(one.columns)] for one in query.aggregates)
-    line = releasing.ToldLine(key=(), numbers=numbers)
-    told = releasing.Told(lines=(line,), has_withheld=False, withheld_entities=None)
+    line = ToldLine(key=(), numbers=numbers)
+    told = Told(lines=(line,), has_withheld=False, withheld_entities=None)
     for mode in Mode:
         assert write_answer(query, POLICY, mode, told)["rows"] == [["113.45", "41.15"]]
 

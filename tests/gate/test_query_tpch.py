@@ -13,7 +13,7 @@ from test_query_corpus import decided
 
 from lingqu.gate.answers.figures import write_answer
 from lingqu.gate.answers.noise import find_groups, print_bounded
-from lingqu.gate.answers.releasing import Told, ToldLine
+from lingqu.gate.datasets import Told, ToldLine
 from lingqu.gate.governance import Mode, find_fault
 from lingqu.gate.queries import digest
 from lingqu.gate.sql import Asked, find_refusal, print_query, read, read_printed

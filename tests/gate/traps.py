@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 from governed import POLICY
 
-from lingqu.gate.answers import copies
+from lingqu.gate.datasets import copies
 
 CANARY = "CANARY-45010019900101"
 ROWS = 300

@@ -8,7 +8,7 @@ import pytest
 import source
 from source import Finding
 
-SOURCE_LINES = 140_000
+SOURCE_LINES = 125_000
 PACKAGE_LINES = 9_000
 BUDGETS = {
     "kernel": 2_500,
@@ -17,14 +17,13 @@ BUDGETS = {
     "cli": 15_000,
     "ui": 20_000,
     "cli/story": 5_000,
-    "gate/answers": 5_000,
-    "runtime/engine": 4_000,
 }
 SUB_FACE_LINES = 3_500
 SUB_FACES = (
     "cli/story",
     "gate/answers",
     "gate/consents",
+    "gate/datasets",
     "gate/lists",
     "gate/governance",
     "gate/queries",

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lingqu import ledger, supply, trust
-from lingqu.gate import answers
+from lingqu.gate import answers, datasets
 from lingqu.gate.brought import Brought, Looked
 from lingqu.gate.decisions import Considered, Explained, considered_as
 from lingqu.gate.desk import Desk
@@ -84,7 +84,7 @@ class Judged:
 class _Opened:
     """A published cube with what it stands on, and the key of its dataset."""
 
-    cube: answers.OpenCube
+    cube: datasets.OpenCube
     copies: Any
     key: bytes
 
@@ -204,7 +204,7 @@ class Asking:
         if mode is Mode.DP:
             answers.noise.find_protected(query, policy)
         else:
-            query, policy = answers.as_one_table(query, policy)
+            query, policy = datasets.as_one_table(query, policy)
         return Judged(query=query, policy=policy, mode=mode)
 
     @contextmanager
@@ -306,12 +306,12 @@ class Asking:
         proven = answers.find_proven(query) if admitted.is_whole else ()
         files = opened.copies[admitted.whole]
         statement = answers.print_certified(
-            answers.leave_out(query, opened.cube),
+            datasets.leave_out(query, opened.cube),
             policy,
             rules,
             proven=proven,
             complete=answers.find_complete(opened.cube, admitted),
-            masked=answers.is_hashed(files),
+            masked=datasets.is_hashed(files),
         )
         job = self._job(
             statement.sql, statement.values, (self._source(policy, query.scans[0], files),)
@@ -390,7 +390,7 @@ class Asking:
     def _source(self, policy: QueryPolicy, scan: Scan, files: Any) -> SourceTable:
         """The columns of a copy that a question may read."""
         table = answers.table_of(scan, policy)
-        return answers.as_source(self.folder / answers.COPIES, table, files)
+        return datasets.as_source(self.folder / datasets.COPIES, table, files)
 
     def _admit(self, begun: _Begun, stand: Stand) -> _Begun:
         """Write down what may be told, before anything is computed of it."""
@@ -519,16 +519,16 @@ class Asking:
             return known
         policy = ready.policy
         assert isinstance(policy, QueryPolicy), "queries are asked of query products"
-        table = answers.widen(policy, plain)
-        dataset = answers.find_datasets(tx, [table.resource])[table.resource]
-        is_told = answers.find_told(
+        table = datasets.widen(policy, plain)
+        dataset = datasets.find_datasets(tx, [table.resource])[table.resource]
+        is_told = datasets.find_told(
             dataset.grid, table, policy.dominance, tells=Mode.CUBE in policy.modes
         )
         if is_told is None:
-            raise answers.OtherGrid(resource=table.resource)
-        kept = answers.open_cube(self.folder, digest)
+            raise datasets.OtherGrid(resource=table.resource)
+        kept = datasets.open_cube(self.folder, digest)
         opened = _Opened(
-            cube=answers.OpenCube(kept.cube, table, is_told=is_told),
+            cube=datasets.OpenCube(kept.cube, table, is_told=is_told),
             copies=kept.copies,
             key=open_key(self._keyring, table.resource, dataset.sealed),
         )
@@ -572,7 +572,7 @@ def _published(begun: _Begun) -> dict[str, Any] | None:
     return None if told is None else _rounded(begun, begun.admitted, told)
 
 
-def _rounded(begun: _Begun, admitted: answers.Admitted, told: answers.Told) -> dict[str, Any]:
+def _rounded(begun: _Begun, admitted: answers.Admitted, told: datasets.Told) -> dict[str, Any]:
     query, policy = begun.judged.query, begun.judged.policy
     rounding = answers.Rounding(key=begun.opened.key, policy=policy, admitted=admitted)
     return answers.write_answer(

@@ -16,7 +16,7 @@ from typing import Any
 
 from lingqu import supply
 from lingqu.gate import counting
-from lingqu.gate.answers import BuiltCube, Dataset, LoadedSource, build_cube, new_key
+from lingqu.gate.datasets import BuiltCube, Dataset, LoadedSource, build_cube, new_key
 from lingqu.gate.governance import QueryPolicy
 from lingqu.gate.packing import (
     ONCE,

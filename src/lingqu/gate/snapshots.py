@@ -13,7 +13,7 @@ import contextlib
 from dataclasses import dataclass
 
 from lingqu import trust
-from lingqu.gate.answers import BuiltCube, publish_cubes
+from lingqu.gate.datasets import BuiltCube, publish_cubes
 from lingqu.gate.policies import Form, Policy, read_policy
 from lingqu.gate.products import (
     PRODUCTS,

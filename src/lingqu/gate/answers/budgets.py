@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lingqu import ledger, supply, trust
-from lingqu.gate.answers.datasets import DATASETS
+from lingqu.gate.datasets import lock_dataset
 from lingqu.gate.governance import DpTerms
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
@@ -131,7 +131,7 @@ def spend_noise(
     check_budget(rho, terms)
     datasets = sorted((resource, *beside))
     for one in datasets:
-        DATASETS.lock(tx, one)
+        lock_dataset(tx, one)
     if tx.maybe(_ANSWER, (resource, holder, question)) is not None:
         raise NoAnswer(resource=resource)
     for at, one in enumerate(datasets):

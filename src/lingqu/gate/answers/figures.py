@@ -13,19 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from lingqu.gate.answers.grid import shown
-from lingqu.gate.answers.releasing import (
-    RULE,
-    Number,
-    Told,
-    ToldLine,
-    combine,
-    round_to,
-    seed_of,
-    told_number,
-)
+from lingqu.gate.answers.releasing import RULE, combine, round_to, seed_of, told_number
 from lingqu.gate.answers.telling import Admitted, find_guards
-from lingqu.gate.answers.wide import about_whom
+from lingqu.gate.datasets import Number, Told, ToldLine, about_whom, shown
 from lingqu.gate.governance import Function, GovernedTable, Mode, QueryPolicy
 from lingqu.gate.queries import (
     Aggregate,

@@ -16,11 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lingqu.gate.answers.cube import OpenCube
 from lingqu.gate.answers.figures import bound_of
-from lingqu.gate.answers.grid import compile_group, coordinate
-from lingqu.gate.answers.releasing import Told, ToldLine
-from lingqu.gate.answers.rows import Rows
+from lingqu.gate.datasets import OpenCube, Rows, Told, ToldLine, compile_group, coordinate
 from lingqu.gate.governance import DpTerms, Function, QueryPolicy
 from lingqu.gate.queries import ALWAYS, Aggregate, ColumnRef, Query, Scan
 from lingqu.gate.suppression import Cell, order

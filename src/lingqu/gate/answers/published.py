@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lingqu.gate.answers.cube import Figures, OpenCube
-from lingqu.gate.answers.releasing import Number, Told, ToldLine
 from lingqu.gate.answers.telling import Admitted, find_guards
+from lingqu.gate.datasets import Figures, Number, OpenCube, Told, ToldLine
 from lingqu.gate.governance import Function
 from lingqu.gate.queries import Aggregate, Query
 from lingqu.gate.suppression import Cell, order

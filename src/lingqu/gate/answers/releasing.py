@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
 
-from lingqu.gate.answers.cells import Protection
+from lingqu.gate.datasets import Number, Protection, Told, ToldLine
 from lingqu.gate.suppression import Cell, order, withhold
 
 RULE = "gate.query.threshold"
@@ -108,10 +107,6 @@ def _union(masks: Iterable[int]) -> int:
     return found
 
 
-Number: TypeAlias = int | None
-"""A base aggregate in units; None where nothing was added up (of MIN and MAX only)."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One group as it is, before release: its parts by guard, its base aggregates."""
@@ -119,27 +114,6 @@ class Line:
     key: Cell
     parts: tuple[Part, ...]
     numbers: tuple[Number, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToldLine:
-    """One group as it may be known; `merged` names the groups it holds where it is several."""
-
-    key: Cell
-    numbers: tuple[Number, ...]
-    merged: tuple[Cell, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What may be known: lines in their one order, and that others were withheld.
-
-    `withheld_entities` is rounded down to multiples of the threshold; None where nothing is said.
-    """
-
-    lines: tuple[ToldLine, ...]
-    has_withheld: bool
-    withheld_entities: int | None
 
 
 def release(
@@ -263,7 +237,3 @@ def told_number(value: Fraction | None, places: int = 6) -> str | None:
     digits = f"{tail:0{places}d}".rstrip("0")
     sign = "-" if value < 0 and whole else ""
     return f"{sign}{head}.{digits}" if digits else f"{sign}{head}"
-
-
-Figures: TypeAlias = Mapping[str, str | None]
-"""A line as it is sent: names of columns to texts of figures."""

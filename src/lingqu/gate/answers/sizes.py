@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from lingqu.gate.answers.cube import OpenCube
+from lingqu.gate.datasets import OpenCube
 from lingqu.gate.governance import Mode, QueryPolicy
 from lingqu.gate.queries import Query
 from lingqu.kernel import errors

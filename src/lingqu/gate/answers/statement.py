@@ -12,11 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lingqu.gate.answers.cells import Protection
-from lingqu.gate.answers.grid import coordinate
 from lingqu.gate.answers.releasing import Crowd, Line, Part, Share
-from lingqu.gate.answers.rows import MASK, Rows
-from lingqu.gate.answers.wide import Whom, about_whom
+from lingqu.gate.datasets import MASK, Protection, Rows, Whom, about_whom, coordinate
 from lingqu.gate.governance import Function, QueryPolicy
 from lingqu.gate.queries import ALWAYS, Aggregate, Predicate, Query, Scan
 

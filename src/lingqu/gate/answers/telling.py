@@ -17,9 +17,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from lingqu import supply, trust
-from lingqu.gate.answers.cells import Partition
-from lingqu.gate.answers.cube import OpenCube
-from lingqu.gate.answers.datasets import DATASETS
+from lingqu.gate.answers.partition import Partition
+from lingqu.gate.datasets import OpenCube, lock_dataset
 from lingqu.gate.queries import ALWAYS, Predicate, Query
 from lingqu.gate.suppression import Cell, order
 from lingqu.kernel import errors
@@ -386,7 +385,7 @@ def admit_query(
     `judged` is how many questions it was decided on. Raises ToldMeanwhile, DatasetNotFound.
     """
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT)
-    DATASETS.lock(tx, resource)
+    lock_dataset(tx, resource)
     if tx.one(_COUNT, (resource, holder))["told"] != judged:
         raise ToldMeanwhile(resource=resource)
     question = hashlib.sha256(sets.encode()).hexdigest()

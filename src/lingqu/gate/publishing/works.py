@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingqu import trust
-from lingqu.gate.answers import find_datasets
 from lingqu.gate.building import build_snapshot, find_tables
+from lingqu.gate.datasets import find_datasets
 from lingqu.gate.products import ProductId, SnapshotId, get_product, lock_product
 from lingqu.gate.snapshots import (
     Snapshot,

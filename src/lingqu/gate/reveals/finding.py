@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingqu import rights, trust
-from lingqu.gate import answers
+from lingqu.gate import answers, datasets
 from lingqu.gate.governance import Mode, QueryPolicy, Role
 from lingqu.gate.policies import CountPolicy, Form, OpenFilePolicy, Policy, find_columns
 from lingqu.gate.predicates import Predicate, VerificationPolicy
@@ -227,7 +227,7 @@ def _live(
     tx: Tx,
     resource: str,
     holders: Iterable[frozenset[str]],
-    opened: answers.OpenCube | None,
+    opened: datasets.OpenCube | None,
 ) -> Live:
     together = None if opened is None else answers.put_together(tx, opened)
     return Live(
@@ -242,11 +242,11 @@ def _live(
 
 def _open_cube(
     tx: Tx, resource: str, folder: Path, policies: Iterable[Policy]
-) -> answers.OpenCube | None:
+) -> datasets.OpenCube | None:
     """The newest cube of the dataset, under a policy that describes its table."""
-    dataset = answers.find_datasets(tx, [resource]).get(resource)
+    dataset = datasets.find_datasets(tx, [resource]).get(resource)
     tables = (
-        answers.widen(one, table)
+        datasets.widen(one, table)
         for one in policies
         if isinstance(one, QueryPolicy)
         for table in one.tables
@@ -255,7 +255,7 @@ def _open_cube(
     table = next(tables, None)
     if dataset is None or table is None:
         return None
-    return answers.OpenCube(answers.open_cube(folder, dataset.cube).cube, table)
+    return datasets.OpenCube(datasets.open_cube(folder, dataset.cube).cube, table)
 
 
 def _thresholds(resource: str, policies: Iterable[Policy]) -> Iterator[int]:

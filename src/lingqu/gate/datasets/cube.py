@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
-from lingqu.gate.answers.cells import Amounts, Blocks, Contents, Protection, form_blocks
-from lingqu.gate.answers.grid import (
+from lingqu.gate.datasets.cells import Amounts, Blocks, Contents, Protection, form_blocks
+from lingqu.gate.datasets.grid import (
     compile_filter,
     compile_group,
     coordinate,
     grid_columns,
     print_cell,
 )
-from lingqu.gate.answers.releasing import Number, Told, ToldLine
-from lingqu.gate.answers.rows import BUCKET, UNITS
-from lingqu.gate.answers.wide import grid_of_joins
+from lingqu.gate.datasets.rows import BUCKET, UNITS
+from lingqu.gate.datasets.told import Number, Told, ToldLine
+from lingqu.gate.datasets.wide import grid_of_joins
 from lingqu.gate.governance import Function, GovernedTable
 from lingqu.gate.queries import ALWAYS, Dimension, Predicate, Query, Step, write_node
 from lingqu.gate.suppression import Cell, order

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lingqu.gate.answers.grid import STEPS, grid_columns, print_bucket
-from lingqu.gate.answers.joined import print_origin
-from lingqu.gate.answers.rows import BIGINT_DIGITS, BUCKET, MASK, UNITS
-from lingqu.gate.answers.wide import about_whom
+from lingqu.gate.datasets.grid import STEPS, grid_columns, print_bucket
+from lingqu.gate.datasets.joined import print_origin
+from lingqu.gate.datasets.rows import BIGINT_DIGITS, BUCKET, MASK, UNITS
+from lingqu.gate.datasets.wide import about_whom
 from lingqu.gate.governance import GovernedColumn, GovernedTable, Role
 from lingqu.gate.queries import Step, write_node
 from lingqu.runtime.engine import (

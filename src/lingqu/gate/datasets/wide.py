@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from lingqu.gate.answers.rows import ENTITY_BYTE
+from lingqu.gate.datasets.rows import ENTITY_BYTE
 from lingqu.gate.governance import (
     Cardinality,
     GovernedColumn,

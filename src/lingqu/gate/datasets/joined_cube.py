@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lingqu.gate.answers.cells import Contents, Protection
-from lingqu.gate.answers.cube import Ask, CubeMaker, FoundCell
-from lingqu.gate.answers.grid import grid_columns
-from lingqu.gate.answers.wide import WideTable
+from lingqu.gate.datasets.cells import Contents, Protection
+from lingqu.gate.datasets.cube import Ask, CubeMaker, FoundCell
+from lingqu.gate.datasets.grid import grid_columns
+from lingqu.gate.datasets.wide import WideTable
 from lingqu.gate.governance import GovernedTable
 from lingqu.gate.suppression import Cell, order
 

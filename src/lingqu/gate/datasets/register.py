@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from lingqu import supply, trust
-from lingqu.gate.answers.copies import as_source, is_hashed, make_copy
-from lingqu.gate.answers.cube import Ask, Cube, find_told, grid_text, read_cube
-from lingqu.gate.answers.joined import NotUnique, branch_columns, branch_name, print_doubles
-from lingqu.gate.answers.joined_cube import cube_maker
-from lingqu.gate.answers.wide import Branch, WideTable, widen
+from lingqu.gate.datasets.copies import as_source, is_hashed, make_copy
+from lingqu.gate.datasets.cube import Ask, Cube, find_told, grid_text, read_cube
+from lingqu.gate.datasets.joined import NotUnique, branch_columns, branch_name, print_doubles
+from lingqu.gate.datasets.joined_cube import cube_maker
+from lingqu.gate.datasets.wide import Branch, WideTable, widen
 from lingqu.gate.governance import GovernedTable, Mode, QueryPolicy
 from lingqu.gate.packing import PackedFile, write_packed
 from lingqu.kernel import errors
@@ -101,6 +101,11 @@ def find_datasets(tx: Tx, resources: Iterable[str]) -> dict[str, Dataset]:
     """This will give what is published of resources, by resource; others are left out."""
     found = DATASETS.find(tx, "WHERE resource = ANY(%s)", (sorted(set(resources)),))
     return {one.resource: one for one in found}
+
+
+def lock_dataset(tx: Tx, resource: supply.ResourceId) -> None:
+    """This will lock a dataset for the rest of the transaction. Raises DatasetNotFound."""
+    DATASETS.lock(tx, resource)
 
 
 def publish_cubes(tx: Tx, cubes: Sequence[BuiltCube]) -> None:

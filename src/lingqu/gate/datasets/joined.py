@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lingqu.gate.answers.cube import OpenCube
-from lingqu.gate.answers.wide import ROOT, Branch, Whom, WideTable, widen
+from lingqu.gate.datasets.cube import OpenCube
+from lingqu.gate.datasets.wide import ROOT, Branch, Whom, WideTable, widen
 from lingqu.gate.governance import Cardinality, Function, GovernedTable, QueryPolicy
 from lingqu.gate.queries import (
     ALWAYS,

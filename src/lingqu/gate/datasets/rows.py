@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from lingqu.gate.answers.grid import STEPS, print_bucket
+from lingqu.gate.datasets.grid import STEPS, print_bucket
 from lingqu.gate.governance import Function, GovernedColumn, GovernedTable, Kind, QueryPolicy
 from lingqu.gate.queries import (
     Aggregate,
