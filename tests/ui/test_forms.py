@@ -51,6 +51,12 @@ def test_a_form_sent_twice_does_its_command_once(server):
         assert len(set(re.findall(r"/trust/facts/fct_\w+", facts))) == 1
 
 
+FILE_AND_BROKEN_TEXT = (
+    b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nb\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--x--'
+)
+
+
 @pytest.mark.parametrize(
     "told",
     [
@@ -60,11 +66,7 @@ def test_a_form_sent_twice_does_its_command_once(server):
         ("boundary=x", b'--x\r\nContent-Disposition: attachment; name="a"\r\n\r\nb\r\n--x--'),
         ("boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--x--'),
         ("boundary=x", b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nb\r\n--x--'),
-        (
-            "boundary=x",
-            b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nb\r\n--x\r\n'
-            + b'Content-Disposition: form-data; name="a"\r\n\r\n\xff\r\n--x--',
-        ),
+        ("boundary=x", FILE_AND_BROKEN_TEXT),
         ("boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n' * 1_001),
         ("boundary=", b"--x--"),
         ("charset=utf-8", b"--x--"),

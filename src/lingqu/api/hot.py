@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import gc
 import secrets
 import socket
 import threading
@@ -117,10 +116,6 @@ class Hot:
         """This will answer on a listening socket until `stop` is set."""
         loop = self._loop = asyncio.get_running_loop()
         server = await loop.create_server(self._wire, sock=listening)
-        # What stands by now stands until the end, and calls leave no cycles behind.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
         ready()
         stopped = loop.run_in_executor(None, stop.wait)
         while not stopped.done():

@@ -18,6 +18,7 @@ from lingqu.kernel.time import Instant
 from lingqu.rights import telling
 from lingqu.runtime import Caller, Tx
 from lingqu.runtime.calendar import local_day
+from lingqu.runtime.looking import Look
 from lingqu.trust import jobs, notices, procedures
 from lingqu.trust.jobs import Work
 from lingqu.trust.procedures import Procedure
@@ -33,6 +34,7 @@ from lingqu.wiring import App
 PATH = "/account/notices"
 COUNTED_MOST = 99
 _WORKS_SHOWN = 50
+_MOVED_SHOWN = 500
 _TOLD_SHOWN = 500
 _SOON = timedelta(days=30)
 """How long before its end a holder is told of a right."""
@@ -57,14 +59,16 @@ def notice_list(desk: FromDesk) -> Response[Any]:
     """This will list what moved in the visitor's matters, newest first."""
     desk.require()
     with desk.reading() as tx:
-        moved, is_cut = tables.gather(lambda page: procedures.find_procedures(tx, page=page))
+        latest = Look(size=_MOVED_SHOWN, order="moved", descending=True)
+        moved = procedures.look_through_procedures(tx, look=latest)
         charts = {one.code: one for one in procedures.find_charts(tx)}
         works = jobs.find_works(tx, page=PageRequest(size=_WORKS_SHOWN)).items
         told = notices.find_notices(tx, most=_TOLD_SHOWN)
         ending = _ending(tx)
+    is_cut = moved.total > len(moved.items)
     rows = _sorted(
         [
-            *_notices(desk, moved, charts, works),
+            *_notices(desk, moved.items, charts, works),
             *(_told(desk, one) for one in told),
             *(_ends(desk, one) for one in ending),
         ]
