@@ -3,6 +3,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from lingqu.gate.governance import Mode
 from lingqu.gate.queries import digest
 from lingqu.gate.sql import Asked, find_refusal, print_query, read, read_printed
 from lingqu.gate.syntax import Dialect, find_unreviewed, get_review
+from lingqu.gate.syntax.reading import WORDS_MOST
 from lingqu.kernel.errors import LingquError
 from lingqu.runtime.engine import version
 
@@ -153,3 +156,19 @@ def test_printed_sql_stays_as_it_was_agreed(name, dialect):
     values = "".join(f"-- {place + 1}: {one!r}\n" for place, one in enumerate(printed.values))
     expected = (GOLDEN / f"{name}.{dialect.value}.sql").read_text(encoding="utf-8")
     assert f"{LICENCE}\n{printed.sql}\n{values}" == expected
+
+
+def test_the_compiled_parser_refuses_what_is_too_deep_instead_of_ending_the_process():
+    program = (
+        "import sys; from lingqu.gate.syntax.library_tree import read_library_tree\n"
+        "from lingqu.kernel.errors import LingquError\n"
+        "for text in sys.stdin:\n"
+        "    try: read_library_tree(text)\n"
+        "    except LingquError as refusal: print(refusal.code)"
+    )
+    words = ("NOT ", "- ", "(", "CASE WHEN ", "(SELECT ", "- NOT ")
+    texts = "".join(f"SELECT {word * 16 * WORDS_MOST} 1 FROM t\n" for word in words)
+    told = subprocess.run(
+        [sys.executable, "-c", program], input=texts, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["gate.query.readings_differ"] * len(words)
