@@ -30,6 +30,8 @@ def withhold(
     withheld beside them. Cells are merged where it is safe, and `may_merge` says so too.
     """
     withheld, dissolved = set(small), set[Cell]()
+    if not withheld:
+        return withheld, {}
     lines = [by_line(sizes, place) for place in range(len(next(iter(sizes), ())))]
     while True:
         _complete_lines(sizes, lines, withheld, is_safe)
@@ -83,6 +85,12 @@ def by_line(cells: Iterable[Cell], along: int) -> dict[Cell, set[Cell]]:
 def order(cell: Cell) -> list[tuple[bool, str]]:
     """This will give by what lines of an answer are ordered; a merged or empty cell comes last."""
     return [(one is None, one or "") for one in cell]
+
+
+def in_order(cells: Iterable[Cell]) -> list[Cell]:
+    """This will order cells; where no coordinate is empty they compare as they are."""
+    found = list(cells)
+    return sorted(found, key=order if any(None in cell for cell in found) else None)
 
 
 def _may_be_known(cells: set[Cell], is_safe: IsSafe) -> bool:

@@ -7,13 +7,14 @@ are exact. Averages and ratios are computed here, from what was released and not
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
-from lingqu.gate.answers.releasing import RULE, combine, round_to, seed_of, told_number
+from lingqu.gate.answers.releasing import RULE, round_to, seed_of, told_number
 from lingqu.gate.answers.telling import Admitted, find_guards
 from lingqu.gate.datasets import Number, Told, ToldLine, about_whom, shown
 from lingqu.gate.governance import Function, GovernedTable, Mode, QueryPolicy
@@ -33,6 +34,9 @@ from lingqu.gate.queries import (
 )
 from lingqu.gate.suppression import Cell
 from lingqu.kernel import errors
+
+_Value: TypeAlias = Callable[[ToldLine], Any]
+"""What is shown of a released line: a key, or a number; None where it is missing."""
 
 
 class Extreme(errors.Rejected):
@@ -168,8 +172,9 @@ def write_answer(
     those that were released, as they were.
     """
     units = [unit_of(one, policy) for one in query.aggregates]
-    kept = [line for line in _numbers(told, units) if _is_shown(query.having, line.numbers)]
-    rows = [_row(query, line) for line in kept]
+    is_shown = _shows(query.having, units)
+    values = [_output(query, one.figure, units) for one in query.outputs]
+    rows = [[value(line) for value in values] for line in told.lines if is_shown(line)]
     if query.distinct:
         rows = [list(one) for one in dict.fromkeys(map(tuple, rows))]
     for one in reversed(query.order):
@@ -180,7 +185,7 @@ def write_answer(
     return {
         "mode": mode.value,
         "columns": [one.name for one in query.outputs],
-        "rows": [[_text(cell) for cell in row] for row in rows],
+        "rows": _texts(query, rows),
         "has_withheld": told.has_withheld,
         "withheld_entities": told.withheld_entities,
         "rule": RULE,
@@ -190,55 +195,57 @@ def write_answer(
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Scaled:
-    """A released line with its figures as numbers."""
-
-    key: Cell
-    numbers: tuple[Fraction | None, ...]
-
-
-def _numbers(told: Told, units: Sequence[Fraction]) -> list[_Scaled]:
-    return [
-        _Scaled(
-            line.key,
-            tuple(
-                None if one is None else one * unit
-                for one, unit in zip(line.numbers, units, strict=True)
-            ),
-        )
-        for line in told.lines
-    ]
-
-
-def _row(query: Query, line: _Scaled) -> list[object]:
-    return [_figure(query, one.figure, line) for one in query.outputs]
-
-
-def _figure(query: Query, figure: Figure, line: _Scaled) -> object:
+def _output(query: Query, figure: Figure, units: Sequence[Fraction]) -> _Value:
+    """What one column of an answer is, of each released line."""
     if isinstance(figure, GroupOf):
-        return shown(query.groups[figure.group].step, line.key[figure.group])
-    return _value(figure, line.numbers)
+        at, step = figure.group, query.groups[figure.group].step
+        return lambda line: shown(step, line.key[at])
+    return _amount(figure, units)
 
 
-def _value(figure: Linear | Quotient, numbers: Sequence[Fraction | None]) -> Fraction | None:
-    if isinstance(figure, Linear):
-        shares = [(one.aggregate, one.factor) for one in figure.shares]
-        return combine(numbers, shares, figure.constant)
-    top, bottom = _value(figure.top, numbers), _value(figure.bottom, numbers)
-    return None if top is None or not bottom else top / bottom
+def _amount(figure: Linear | Quotient, units: Sequence[Fraction]) -> _Value:
+    """How a figure comes from those of a line, reckoned in whole numbers as far as it goes."""
+    if isinstance(figure, Quotient):
+        top, bottom = _amount(figure.top, units), _amount(figure.bottom, units)
+        return lambda line: _share(top(line), bottom(line))
+    weights = [(one.aggregate, one.factor * units[one.aggregate]) for one in figure.shares]
+    parts = math.lcm(figure.constant.denominator, *(one.denominator for _, one in weights))
+    terms = [(at, int(weight * parts)) for at, weight in weights]
+    constant = int(figure.constant * parts)
+
+    def amount(line: ToldLine) -> int | Fraction | None:
+        found = constant
+        for at, weight in terms:
+            number = line.numbers[at]
+            if number is None:
+                return None
+            found += weight * number
+        return found if parts == 1 else Fraction(found, parts)
+
+    return amount
 
 
-def _is_shown(having: Having, numbers: Sequence[Fraction | None]) -> bool:
-    if isinstance(having, Every):
-        return all(_is_shown(part, numbers) for part in having.parts)
-    if isinstance(having, Some):
-        return any(_is_shown(part, numbers) for part in having.parts)
-    left, right = _value(having.left, numbers), _value(having.right, numbers)
-    return left is not None and right is not None and _RELATIONS[having.relation](left, right)
+def _share(top: Any, bottom: Any) -> Fraction | None:
+    return None if top is None or not bottom else Fraction(top) / bottom
 
 
-_RELATIONS: dict[Relation, Callable[[Fraction, Fraction], bool]] = {
+def _shows(having: Having, units: Sequence[Fraction]) -> Callable[[ToldLine], bool]:
+    """Which of the released lines are shown."""
+    if isinstance(having, Every | Some):
+        joined = all if isinstance(having, Every) else any
+        parts = [_shows(part, units) for part in having.parts]
+        return lambda line: joined(part(line) for part in parts)
+    left, right = _amount(having.left, units), _amount(having.right, units)
+    relation = _RELATIONS[having.relation]
+
+    def shows(line: ToldLine) -> bool:
+        one, other = left(line), right(line)
+        return one is not None and other is not None and relation(one, other)
+
+    return shows
+
+
+_RELATIONS: dict[Relation, Callable[[Any, Any], bool]] = {
     Relation.EQUAL: operator.eq,
     Relation.UNEQUAL: operator.ne,
     Relation.LESS: operator.lt,
@@ -261,7 +268,15 @@ def _by(place: int, *, descending: bool) -> Callable[[list[Any]], Any]:
     return key
 
 
-def _text(cell: object) -> str | int | None:
-    if isinstance(cell, Fraction):
-        return told_number(cell)
-    return cell if cell is None or isinstance(cell, int) else str(cell)
+def _texts(query: Query, rows: Iterable[Sequence[Any]]) -> list[list[str | int | None]]:
+    """Rows as they are sent: keys of groups as they are, figures as decimal text."""
+    keys = [isinstance(one.figure, GroupOf) for one in query.outputs]
+    return [
+        [
+            (cell if cell is None or isinstance(cell, int) else str(cell))
+            if is_key
+            else told_number(cell)
+            for is_key, cell in zip(keys, row, strict=True)
+        ]
+        for row in rows
+    ]

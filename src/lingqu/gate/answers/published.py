@@ -16,7 +16,7 @@ from lingqu.gate.answers.telling import Admitted, find_guards
 from lingqu.gate.datasets import Figures, Number, OpenCube, Told, ToldLine
 from lingqu.gate.governance import Function
 from lingqu.gate.queries import Aggregate, Query
-from lingqu.gate.suppression import Cell, order
+from lingqu.gate.suppression import Cell, in_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def _answer(query: Query, cube: OpenCube, admitted: Admitted, kinds: Sequence[_K
     if not query.groups:
         known.add(())
     lines = []
-    for key in sorted(known, key=order):
+    for key in in_order(known):
         mine = [_figures(groups.get(key, ()), cube) for groups in admitted.sets.groups]
         numbers = (_number(kind, mine[at]) for kind, at in zip(kinds, places, strict=True))
         lines.append(ToldLine(key=key, numbers=tuple(numbers)))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from lingqu.gate.datasets import Number, Protection, Told, ToldLine
-from lingqu.gate.suppression import Cell, order, withhold
+from lingqu.gate.suppression import Cell, in_order, order, withhold
 
 RULE = "gate.query.threshold"
 """What an answer names as the rule by which groups were merged or withheld."""
@@ -162,18 +162,24 @@ def release(
         ToldLine(
             key=(*line, None),
             numbers=_sum_up([known[cell] for cell in cells]),
-            merged=tuple(sorted(cells, key=order)),
+            merged=tuple(in_order(cells)),
         )
         for line, cells in merged.items()
     ]
     pool = withheld.difference(*merged.values())
     return Told(
-        lines=tuple(sorted(told, key=lambda one: (order(one.key), bool(one.merged)))),
+        lines=_in_order(told),
         has_withheld=bool(pool or apart or has_left),
         withheld_entities=_told_of(
             [*(known[cell] for cell in pool), *apart], rules, is_filtered=is_filtered
         ),
     )
+
+
+def _in_order(lines: Sequence[ToldLine]) -> tuple[ToldLine, ...]:
+    if any(None in one.key for one in lines):
+        return tuple(sorted(lines, key=lambda one: (order(one.key), bool(one.merged))))
+    return tuple(sorted(lines, key=lambda one: one.key))
 
 
 def _joined_lines(lines: Sequence[Line]) -> list[Part]:
@@ -200,7 +206,7 @@ def seed_of(key: bytes, *, version: str, cells: Iterable[Cell], figure: str) -> 
 
     It comes from the data's version, the cells that are not empty, and what is computed of them.
     """
-    told = json.dumps([version, sorted(cells, key=order), figure], separators=(",", ":"))
+    told = json.dumps([version, in_order(cells), figure], separators=(",", ":"))
     return hmac.digest(key, told.encode(), "sha256")
 
 
@@ -213,24 +219,10 @@ def round_to(value: int, step: int, seed: bytes) -> int:
     return (low + (drawn * step < rest << 8 * _SEED_BYTES)) * step
 
 
-def combine(
-    numbers: Sequence[Fraction | None], shares: Iterable[tuple[int, Fraction]], constant: Fraction
-) -> Fraction | None:
-    """This will add up released figures; None where one of them is missing."""
-    found = constant
-    for place, factor in shares:
-        number = numbers[place]
-        if number is None:
-            return None
-        added = factor * number if factor != 1 else Fraction(number)
-        found = found + added if found else added
-    return found
-
-
-def told_number(value: Fraction | None, places: int = 6) -> str | None:
+def told_number(value: Fraction | int | None, places: int = 6) -> str | None:
     """This will write a figure with at most so many decimal places, half away from zero."""
-    if value is None:
-        return None
+    if value is None or isinstance(value, int):
+        return None if value is None else str(value)
     top, bottom = abs(value.numerator) * 10**places, value.denominator
     whole = top if bottom == 1 else (2 * top + bottom) // (2 * bottom)
     head, tail = divmod(whole, 10**places)

@@ -13,14 +13,14 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lingqu import supply, trust
 from lingqu.gate.answers.partition import Partition
 from lingqu.gate.datasets import OpenCube, lock_dataset
 from lingqu.gate.queries import ALWAYS, Predicate, Query
-from lingqu.gate.suppression import Cell, order
+from lingqu.gate.suppression import Cell, in_order
 from lingqu.kernel import errors
 from lingqu.runtime import REAL_TIME, Tx
 
@@ -118,9 +118,8 @@ def _find_sets(query: Query, by: tuple[Predicate, ...], cube: OpenCube) -> Sets:
     found = []
     for guard in guards:
         groups: defaultdict[Cell, list[int]] = defaultdict(list)
-        for at in everything:
-            if guard[at]:
-                groups[keys[at]].append(at)
+        for at in everything if all(guard) else [at for at in everything if guard[at]]:
+            groups[keys[at]].append(at)
         found.append(groups)
     texts: dict[frozenset[Cell], str] = {}
 
@@ -136,15 +135,19 @@ def _find_sets(query: Query, by: tuple[Predicate, ...], cube: OpenCube) -> Sets:
     )
 
 
-def _write_places(places: Iterable[int]) -> str:
+def _write_places(places: Sequence[int]) -> str:
     """Write ascending places as runs: `0-79,85`. Cells keep their places in all cubes to come."""
-    runs: list[list[int]] = []
-    for one in places:
-        if runs and runs[-1][1] == one - 1:
-            runs[-1][1] = one
+    if not places:
+        return ""
+    runs, first, last = [], places[0], places[0]
+    for one in places[1:]:
+        if one == last + 1:
+            last = one
         else:
-            runs.append([one, one])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
+            runs.append(str(first) if first == last else f"{first}-{last}")
+            first = last = one
+    runs.append(str(first) if first == last else f"{first}-{last}")
+    return ",".join(runs)
 
 
 def _read_places(text: str, cube: OpenCube) -> frozenset[Cell]:
@@ -209,7 +212,7 @@ class Overlap:
         partition.add(sets.everything)
         kept_back = set()
         for groups in sets.groups:
-            for key in sorted(groups, key=order):
+            for key in in_order(groups):
                 mine = groups[key]
                 if split(mine) & self._cut or not partition.admits(mine):
                     kept_back.add(key)

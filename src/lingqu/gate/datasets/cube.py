@@ -26,7 +26,7 @@ from lingqu.gate.datasets.told import Number, Told, ToldLine
 from lingqu.gate.datasets.wide import grid_of_joins
 from lingqu.gate.governance import Function, GovernedTable
 from lingqu.gate.queries import ALWAYS, Dimension, Predicate, Query, Step, write_node
-from lingqu.gate.suppression import Cell, order
+from lingqu.gate.suppression import Cell, in_order, order
 from lingqu.kernel import errors
 from lingqu.runtime.engine import quoted
 
@@ -457,6 +457,7 @@ class OpenCube:
         self.standing = Blocks(cube.blocks[: cube.standing])
         self.cells = tuple(self.blocks.place)
         self.position = {cell: at for at, cell in enumerate(self.cells)}
+        self._everywhere = [True] * len(self.cells)
         self.has_merged = len(self.cells) > len(cube.blocks)
         names = [one.name for one in table.columns if one.measure is not None]
         self._measures = {name: at for at, name in enumerate(names)}
@@ -481,6 +482,8 @@ class OpenCube:
 
     def inside(self, predicate: Predicate) -> list[bool]:
         """This will say of each cell whether it lies inside a filter. Raises NotOnGrid."""
+        if predicate == ALWAYS:
+            return self._everywhere
         return self.once(
             predicate, lambda: [*map(compile_filter(predicate, self.table), self.cells)]
         )
@@ -498,24 +501,25 @@ class OpenCube:
         cuts = [one for one in {id(one): one for one in guards}.values() if one is not None]
         lines: dict[Cell, list[int]] = {}
         withheld = self.cube.has_left
-        for at, key in enumerate(keys):
-            if inside[at] is False:
+        whole: list[tuple[int, list[int]]] = []
+        for at, (is_inside, key) in enumerate(zip(inside, keys, strict=True)):
+            if is_inside is False:
                 continue
-            if inside[at] is None or key is None or any(one[at] is None for one in cuts):
+            if is_inside is None or key is None or (cuts and any(one[at] is None for one in cuts)):
                 withheld = True
                 continue
             line = lines.get(key)
             if line is None:
                 line = lines[key] = [0] * len(columns)
-            for place, column in enumerate(columns):
-                guard = guards[place]
+            whole.append((at, line))
+        for place, (column, guard) in enumerate(zip(columns, guards, strict=True)):
+            for at, line in whole:
                 if guard is None or guard[at]:
                     line[place] += column[at]
         if not query.groups and not lines:
             lines[()] = [0] * len(columns)
         told = [
-            ToldLine(key=key, numbers=tuple[Number, ...](lines[key]))
-            for key in sorted(lines, key=order)
+            ToldLine(key=key, numbers=tuple[Number, ...](lines[key])) for key in in_order(lines)
         ]
         return Told(lines=tuple(told), has_withheld=withheld, withheld_entities=None)
 
@@ -529,7 +533,10 @@ class OpenCube:
 
     def is_never_missing(self, measure: int) -> bool:
         """This will say whether every row has a value of a measure."""
-        return all(one.counts[measure] == one.rows for one in self.cube.figures)
+        return self.once(
+            ("missing", measure),
+            lambda: all(one.counts[measure] == one.rows for one in self.cube.figures),
+        )
 
     def once(self, name: object, make: Callable[[], V]) -> V:
         """This will remember what cells mean to a question: the same is asked again and again."""

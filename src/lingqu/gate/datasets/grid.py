@@ -9,6 +9,7 @@ filter is decided here from the coordinate alone; a filter that cuts a cell is n
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable
 from datetime import date
 
@@ -167,7 +168,10 @@ def compile_group(
         steps.append((place, columns[place], one.step))
     mine = [place for place, _, _ in steps]
     if all(column.grid and step is STEPS[column.grid.kind] for _, column, step in steps):
-        return lambda cell: tuple([cell[place] for place in mine])
+        if len(mine) > 1:
+            return operator.itemgetter(*mine)
+        first = mine[0] if mine else 0
+        return (lambda cell: (cell[first],)) if mine else lambda _: ()
     known: dict[tuple[int, str | None], str | None] = {}
 
     def group(cell: Cell) -> Cell:

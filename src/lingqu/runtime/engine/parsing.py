@@ -183,6 +183,7 @@ def _engine() -> duckdb.DuckDBPyConnection:
         "SET autoload_known_extensions=false",
         "SET python_enable_replacements=false",
         "SET enable_external_access=false",
+        "PRAGMA disable_optimizer",  # it only reads, and planning that takes longer than reading
         "SET lock_configuration=true",
     ):
         engine.execute(statement)
