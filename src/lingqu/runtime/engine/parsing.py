@@ -179,8 +179,7 @@ ORDER BY function_name, function_type, parameter_types, return_type
 def _engine() -> duckdb.DuckDBPyConnection:
     engine = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MiB"})
     for statement in (
-        "SET autoinstall_known_extensions=false",
-        "SET autoload_known_extensions=false",
+        "SET autoinstall_known_extensions=false; SET autoload_known_extensions=false",
         "SET python_enable_replacements=false",
         "SET enable_external_access=false",
         "PRAGMA disable_optimizer",  # it only reads, and planning that takes longer than reading
