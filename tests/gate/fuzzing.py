@@ -261,6 +261,10 @@ def shown(query, row):
     return cells
 
 
+LEAST_TOLD = 1e-6
+"""Figures are told with six places, so that half of this is told as nothing."""
+
+
 def lines_of(rows):
     """Rows in an order of their own, to compare."""
     return sorted(map(close, rows))
@@ -283,7 +287,7 @@ def _nearly(one, other):
     if one == other:
         return True
     numbers = _number_of(one), _number_of(other)
-    return None not in numbers and math.isclose(*numbers, rel_tol=2e-5, abs_tol=2e-6)
+    return None not in numbers and math.isclose(*numbers, rel_tol=2e-5, abs_tol=LEAST_TOLD)
 
 
 def close(row):
@@ -294,7 +298,7 @@ def close(row):
         if value is None:
             cells.append("0" if cell is None else str(cell)[:10])
         else:
-            is_some = math.isfinite(value) and abs(value) > 2e-6
+            is_some = math.isfinite(value) and abs(value) > LEAST_TOLD / 2
             cells.append(f"{value:.6g}" if is_some else "0")
     return cells
 

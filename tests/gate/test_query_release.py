@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from query_world import policy
 
 from lingqu.gate.answers import releasing, telling
-from lingqu.gate.answers.figures import write_answer
+from lingqu.gate.answers.figures import unit_of, write_answer
 from lingqu.gate.answers.partition import Partition
 from lingqu.gate.answers.releasing import Crowd, Line, Part, Share
 from lingqu.gate.answers.statement import print_certified, protections
@@ -28,13 +28,17 @@ from lingqu.gate.queries import (
     Aggregate,
     ColumnRef,
     Dimension,
+    Linear,
     Members,
     Query,
+    Quotient,
     Scan,
     Step,
     Within,
 )
+from lingqu.gate.queries import Share as Weight
 from lingqu.gate.sql import read
+from lingqu.gate.suppression import in_order, order
 from lingqu.runtime.engine import Column, SourceFile
 
 CELLS = st.dictionaries(
@@ -431,3 +435,38 @@ def check(query, rows, lines, k):
             assert told or not truly
             if len(mine) >= k:
                 assert told is truly
+
+
+@given(st.lists(st.tuples(*[st.none() | st.text(max_size=3)] * 2)))
+def test_cells_come_in_one_order_whether_a_coordinate_is_empty_or_not(cells_):
+    assert in_order(cells_) == sorted(cells_, key=order)
+
+
+@given(
+    st.fractions(max_denominator=1000),
+    st.fractions(max_denominator=1000),
+    st.integers(-(10**20), 10**20),
+    st.integers(-1000, 1000),
+)
+def test_figures_weighed_in_whole_numbers_are_what_fractions_say(factor, constant, first, second):
+    query = read("SELECT count(*) AS a, sum(sal) AS b FROM t", POLICY)
+    shares = (Weight(0, factor), Weight(1, Fraction(1, 3)))
+    linear = Linear(shares, constant)
+    outputs = (
+        dataclasses.replace(query.outputs[0], figure=linear),
+        dataclasses.replace(
+            query.outputs[1], figure=Quotient(linear, Linear((Weight(1, factor),)))
+        ),
+    )
+    query = dataclasses.replace(query, outputs=outputs)
+    told = Told(
+        lines=(ToldLine(key=(), numbers=(first, second)),),
+        has_withheld=False,
+        withheld_entities=None,
+    )
+    ((sum_, ratio),) = write_answer(query, POLICY, Mode.AD_HOC, told)["rows"]
+    unit = unit_of(query.aggregates[1], POLICY)
+    expected = factor * first + second * unit / 3 + constant
+    assert sum_ == releasing.told_number(expected)
+    below = factor * second * unit
+    assert ratio == (releasing.told_number(expected / below) if below else None)
