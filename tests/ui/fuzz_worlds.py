@@ -62,11 +62,20 @@ def everybody(server: Server) -> tuple[trust.AccountId, str]:
     """Open an account with every role for every body; gives it and its login."""
     account, login = new_id(trust.AccountId), f"everybody{secrets.token_hex(4)}"
     server.execute(
-        trust.open_account, account=account, party=server.party, kind=trust.AccountKind.PERSON,
+        trust.open_account, account=account, party=_home(server), kind=trust.AccountKind.PERSON,
         login=login, password=trust.hash_password(PASSWORD),
     )  # fmt: skip
     give_every_role(server, account)
     return account, login
+
+
+def _home(server: Server) -> trust.PartyId:
+    """A party of one's own: any other may be gone, for among the requests are those that erase."""
+    party = new_id(trust.PartyId)
+    server.execute(
+        trust.register_party, party=party, kind=trust.PartyKind.ORGANIZATION, name="〈众人〉"
+    )
+    return party
 
 
 def give_every_role(server: Server, account: trust.AccountId) -> None:
@@ -85,7 +94,7 @@ def machine_key(server: Server) -> str:
     """The key of a machine that may do everything for everybody."""
     account, secret = new_id(trust.AccountId), trust.new_secret()
     server.execute(
-        trust.open_account, account=account, party=server.party, kind=trust.AccountKind.MACHINE,
+        trust.open_account, account=account, party=_home(server), kind=trust.AccountKind.MACHINE,
         login=None, password=None,
     )  # fmt: skip
     server.execute(
