@@ -57,11 +57,11 @@ def refusals(place):
 
 def enroll(place, ring, caller):
     secret = who.propose_secret("li").secret
-    code = pyotp.TOTP(secret).at(REAL_TIME.now())
+    code = pyotp.TOTP(secret).at(REAL_TIME.now() - timedelta(seconds=30))
     ready = who.prepare_second_factor(
         ring, caller.account, secret=secret, code=code, now=REAL_TIME.now()
     )
-    given = {"sealed": ready.sealed, "recovery": ready.recovery}
+    given = {"sealed": ready.sealed, "recovery": ready.recovery, "step": ready.step}
     place.do(who.enable_second_factor, caller, account=caller.account, **given)
     return secret, ready
 
@@ -161,6 +161,14 @@ def test_a_code_is_asked_for_and_works_once(place, ring):
     with pytest.raises(CodeRefused):
         finish(place, ring, first_step(place), earlier)
     assert place.audit() == []
+
+
+def test_the_code_that_switched_the_factor_on_opens_nothing_more(place, ring):
+    caller = place.account(login="li", password=PASSWORD, role=Role.MEMBER)
+    secret, ready = enroll(place, ring, caller)
+    with pytest.raises(CodeRefused):
+        finish(place, ring, first_step(place), pyotp.TOTP(secret).generate_otp(ready.step))
+    finish(place, ring, first_step(place), pyotp.TOTP(secret).generate_otp(ready.step + 1))
 
 
 def test_wrong_codes_lock_like_wrong_passwords(place, ring):

@@ -34,6 +34,11 @@ _SECRET = re.compile(r"[A-Z2-7]{32,64}\Z")
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 declare(AuditClass.OPERATIONAL, "trust.second_factor_use")
+_USE_STEP = """
+    INSERT INTO trust.second_factor_use (account, step) VALUES (%s, %s)
+    ON CONFLICT (account) DO UPDATE SET step = EXCLUDED.step
+    WHERE second_factor_use.step < EXCLUDED.step
+"""
 
 
 class CodeRefused(errors.Forbidden):
@@ -131,6 +136,8 @@ class Prepared:
 
     sealed: Hidden
     recovery: tuple[Hidden, ...]
+    step: int
+    """The time step of the code that proved it, which is used up by that."""
     codes: tuple[str, ...] = field(repr=False)
 
 
@@ -141,21 +148,24 @@ def prepare_second_factor(
 
     Raises BadSecret, CodeRefused.
     """
-    check_new_code(secret, code, now=now)
+    step = check_new_code(secret, code, now=now)
     codes = new_recovery_codes()
     return Prepared(
+        step=step,
         sealed=seal_secret(ring, account, secret),
         recovery=tuple(Hidden(recovery_hash(one)) for one in codes),
         codes=codes,
     )
 
 
-def check_new_code(secret: str, code: str, *, now: Instant) -> None:
-    """This will check the first code of a new secret; raises BadSecret, CodeRefused."""
+def check_new_code(secret: str, code: str, *, now: Instant) -> int:
+    """This will give the time step of a new secret's first code; raises BadSecret, CodeRefused."""
     if not _SECRET.match(secret):
         raise BadSecret
-    if _matching_step(secret, code, now) is None:
+    step = _matching_step(secret, code, now)
+    if step is None:
         raise CodeRefused
+    return step
 
 
 def new_recovery_codes() -> tuple[str, ...]:
@@ -183,9 +193,9 @@ def seal_secret(ring: Keyring, account: AccountId, secret: str) -> Hidden:
 
 @command("trust.second_factor.enable")
 def enable_second_factor(
-    tx: Tx, *, account: AccountId, sealed: Hidden, recovery: tuple[Hidden, ...]
+    tx: Tx, *, account: AccountId, sealed: Hidden, recovery: tuple[Hidden, ...], step: int
 ) -> None:
-    """This will ask for one-time codes from now on.
+    """This will ask for one-time codes from now on; the code of `step` was the first.
 
     `sealed` comes from `seal_secret`, `recovery` are digests. Raises SecondFactorExists.
     """
@@ -206,6 +216,7 @@ def enable_second_factor(
         FACTORS.update(tx, known[0], sealed=made.sealed, recovery=made.recovery, enabled_at=tx.now)
     else:
         raise SecondFactorExists(account=account)
+    tx.execute(_USE_STEP, (account, step))
     record(tx, SecondFactorEnabled(account=account))
 
 
@@ -240,13 +251,6 @@ def get_second_factor(tx: Tx, account: AccountId) -> SecondFactor | None:
     """This will give an account's second factor where it is switched on."""
     found = FACTORS.find(tx, "WHERE account = %s AND sealed IS NOT NULL", (account,))
     return found[0] if found else None
-
-
-_USE_STEP = """
-    INSERT INTO trust.second_factor_use (account, step) VALUES (%s, %s)
-    ON CONFLICT (account) DO UPDATE SET step = EXCLUDED.step
-    WHERE second_factor_use.step < EXCLUDED.step
-"""
 
 
 def is_prepared(tx: Tx, account: AccountId, prepared: Prepared) -> bool:

@@ -236,6 +236,7 @@ def enable_second_factor(
         account=wanted,
         sealed=ready.sealed,
         recovery=ready.recovery,
+        step=ready.step,
     )
     with write.platform.database.reading(write.visit.caller) as tx:
         fresh = identity.is_prepared(tx, wanted, ready)

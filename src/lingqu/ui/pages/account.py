@@ -122,6 +122,7 @@ def enable_second_factor(desk: FromDesk, form: FromForm) -> Response[str]:
             account=who.account,
             sealed=ready.sealed,
             recovery=ready.recovery,
+            step=ready.step,
         )
     except (errors.Forbidden, PasswordWrong) as refusal:
         uri = identity.propose_secret(who.login or who.account, secret).uri
