@@ -30,7 +30,6 @@ class Partition:
     blocks: Blocks
     _atoms: list[_Atom] = field(default_factory=list)
     _atom_of: dict[Cell, int] = field(default_factory=dict)
-    split: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         cells = set(self.blocks.place)
