@@ -157,13 +157,14 @@ def fuzz_pages(world: World, group: str, many: int | None = None) -> None:
 
 def fuzz_api(world: World, group: str, many: int) -> None:
     """Send requests to the API's routes of a group, with ids of what there is in the world."""
-    number, key, known = _number(), machine_key(world.server), world.known()
+    number, known = _number(), world.known()
     sent, turn, faults, began = 0, 0, [], time.monotonic()
-    with world.server.machine() as machine:
+    with world.server.machine(machine_key(world.server)) as machine:
         found = routes(machine.get("/api/openapi.json").json(), group)
     # A route that takes little is soon out of new requests; the others make up for it.
     while sent < many:
         each = -(-(many - sent) // len(found))
+        key = machine_key(world.server)
         for route in found:
             done, wrong = fuzz(route, world.server, number + turn, each, key=key, known=known)
             sent += done
