@@ -49,7 +49,8 @@ from recording import ungoverned
 from serving import LINGQU, free_port, is_ready
 
 SUBJECTS = 100_000
-CONNECTIONS = 64
+CONNECTIONS, MANY = 64, 256
+"""Callers at once: as many as a bank's own service keeps open, and as on a busy day."""
 SECONDS = 3.0
 BATCH = 1_000
 EXPIRES_AFTER = timedelta(seconds=2)
@@ -71,6 +72,7 @@ def bench_calls(rounds: int) -> Reading:
             baseline(conninfo) as theirs,
         ):
             single, kept, open_, bare, batch = [], [], [], [], []
+            crowd: list[tuple[float, float, float]] = []
             gone: dict[str, list[float]] = {"revocation": [], "hold": [], "expiry": []}
             for _ in range(rounds):
                 single.append(load(mine, key, product, grant, size=1))
@@ -78,6 +80,9 @@ def bench_calls(rounds: int) -> Reading:
                 open_.append(load(free, key, product, grant, size=1))
                 bare.append(load(theirs, key, product, grant, size=1))
                 batch.append(load(mine, key, product, grant, size=BATCH) * BATCH)
+                ways = (mine, recorded, theirs)
+                rates = [load(one, key, product, grant, size=1, connections=MANY) for one in ways]
+                crowd.append((rates[0], rates[1], rates[2]))
             with wiring.open_app(settings) as app:
                 for end, took in gone.items():
                     took += [to_effect(app, mine, product, end) for _ in range(rounds)]
@@ -101,7 +106,8 @@ def bench_calls(rounds: int) -> Reading:
     return Reading(
         title="Calls at the gate",
         method=f"`lingqu gate serve` and the baseline, each in a process of its own, {CONNECTIONS}"
-        f" connections kept open by a third process for {SECONDS:g} s; {SUBJECTS:,} subjects."
+        f" connections (where it says so {MANY}) kept open by a third process for {SECONDS:g} s;"
+        f" {SUBJECTS:,} subjects."
         " To effect: four callers ask on; from the commit that ends the right, or the instant it"
         " expires, to the last answer. A running query: endless work in a worker; from the commit"
         " to the moment it was stopped."
@@ -134,6 +140,22 @@ def bench_calls(rounds: int) -> Reading:
                 baseline=tuple(kept),
                 against="the same server and snapshot, each call on record before its answer"
                 " leaves: no key, grant, rule, quota or lease, no fact, no receipt",
+                bar=0.75,
+            ),
+            Pair(
+                name=f"the same calls from {MANY} connections",
+                unit="calls/s",
+                ours=tuple(one for one, _, _ in crowd),
+                baseline=tuple(one for _, _, one in crowd),
+                against=against,
+                bar=3.0,
+            ),
+            Pair(
+                name=f"the same from {MANY} connections, without governance",
+                unit="calls/s",
+                ours=tuple(one for one, _, _ in crowd),
+                baseline=tuple(one for _, one, _ in crowd),
+                against="the same server and snapshot, each call on record",
                 bar=0.75,
             ),
             Pair(
@@ -537,9 +559,11 @@ def serve_bare(conninfo: str, port: int) -> None:
     uvicorn.run(bare, port=port, loop="uvloop", http="httptools", access_log=False, log_config=None)
 
 
-def load(port: int, key: str, product: str, grant: str, *, size: int) -> float:
-    """Requests a second, from a process of its own."""
-    told = json.dumps([port, key, product, grant, size, CONNECTIONS if size == 1 else 2])
+def load(
+    port: int, key: str, product: str, grant: str, *, size: int, connections: int = CONNECTIONS
+) -> float:
+    """Requests a second, from a process of its own; batches come from two connections."""
+    told = json.dumps([port, key, product, grant, size, connections if size == 1 else 2])
     done = subprocess.run(
         [sys.executable, __file__, told], capture_output=True, text=True, check=True
     )
