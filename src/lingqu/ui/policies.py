@@ -200,7 +200,7 @@ def column_uses(desk: Desk, column: GovernedColumn, modes: tuple[Mode, ...]) -> 
     grid = column.grid
     if grid is not None:
         listed = grid.edges or grid.values
-        shown = ", ".join(listed[:_LISTED_MOST]) + ("…" if len(listed) > _LISTED_MOST else "")
+        shown = desk.series(listed[:_LISTED_MOST]) + ("…" if len(listed) > _LISTED_MOST else "")
         code = "listed" if grid.values else grid.kind.value
         yield desk.text(f"ui.query.use.{code}", step=_step(column), values=shown)
     if column.measure is not None:
@@ -208,7 +208,7 @@ def column_uses(desk: Desk, column: GovernedColumn, modes: tuple[Mode, ...]) -> 
         functions = [one.value for one in told.functions if one in {Function.SUM, Function.COUNT}]
         yield desk.text(
             "ui.query.use.measure",
-            functions=", ".join(functions),
+            functions=desk.series(functions),
             lower=f"{Decimal(told.lower).scaleb(-told.scale):f}",
             upper=f"{Decimal(told.upper).scaleb(-told.scale):f}",
         )

@@ -257,7 +257,7 @@ def _shown(
     notes = []
     if released["has_withheld"]:
         entities = released["withheld_entities"]
-        least = "、".join(f"{name} {size}" for name, size in released["thresholds"].items())
+        least = desk.series(f"{name} {size}" for name, size in released["thresholds"].items())
         code = "withheld" if entities is None else "withheld_of"
         notes.append(
             desk.text(

@@ -121,7 +121,7 @@ def _said(desk: Desk, one: Rule | None) -> str:
     if one.kind is Kind.BODY:
         return (one.name_en if english else one.name_zh) or "–"
     if one.kind is Kind.CALENDAR_DAY:
-        return ", ".join(day.isoformat() for day in one.days_off)
+        return desk.series(day.isoformat() for day in one.days_off)
     if one.items:
         said = (item.en if english else item.zh for item in one.items)
         return ("; " if english else "；").join(said)
@@ -136,7 +136,7 @@ def _said(desk: Desk, one: Rule | None) -> str:
 
 
 def _changed(desk: Desk, one: Difference) -> str:
-    return ", ".join(desk.text(f"ui.rule_part.{name}") for name in one.fields)
+    return desk.series(desk.text(f"ui.rule_part.{name}") for name in one.fields)
 
 
 def _columns(desk: Desk, book: Rulebook) -> tuple[Column[Rule], ...]:
