@@ -16,7 +16,7 @@ test-all:   ; $(DO) ## the full matrix: everything test does, every browser case
 screenshots: ; $(DO) ## draw every page at desktop and phone width into screenshots/ (SCREENSHOTS=folder)
 check:      ; $(DO) ## formatting, lint, types, import contracts, tidy tests
 fix:        ; $(DO) ## format and mend what the linter can mend
-golden:     ; $(DO) ## regenerate docs/reference and tests/golden
+golden:     ; $(DO) ## regenerate the import contracts and docs/reference
 migration:  ; $(DO) ## N=add_something makes the next numbered SQL file
 bench:      ; $(DO) ## measure against the baselines; prints both sides
 fuzz:       ; $(DO) ## try N hostile statements (a million) against the reading of queries (SEED=...)

@@ -135,7 +135,7 @@ def screenshots() -> int:
 
 
 def golden() -> int:
-    """Regenerate contracts, reference and golden files; read the difference before committing."""
+    """Regenerate the import contracts and the reference; read the difference before committing."""
     status = console.run_openly(program("python", "tools/contracts.py"))
     return console.run_openly(program("python", "tools/reference.py", "--write")) or status
 
