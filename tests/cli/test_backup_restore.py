@@ -26,6 +26,10 @@ def saved(tmp_path_factory):
     fact = made.json("fact", "list", "--subject", last["party"]["id"])["items"][0]["id"]
     made.json("fact", "prove", fact, "--output", "old.json")
     made.table = loaded(made, last["party"]["id"])
+    made.product = counted(made, last["party"]["id"])
+    waiting = made.data / "gate" / "files"
+    waiting.mkdir()
+    (waiting / "fil_x.in").write_text("1")
     made.archive = made.folder / "a.tar.gz"
     made.made = made.json("backup", made.archive)
     made.json("party", "register", "〈备份以后〉（演示）")
@@ -43,14 +47,43 @@ def loaded(made, body):
     described.write_text(json.dumps({
         "title": "编码", "summary": "编码表", "frequency": "007", "mode": "physical",
         "sharing": "unconditional", "opening": "unconditional",
-        "fields": [{"name": "code", "label": "编码", "kind": "text", "is_key": True}],
+        "fields": [
+            {"name": "code", "label": "编码", "kind": "text", "is_key": True},
+            {"name": "city", "label": "城市", "kind": "text"},
+        ],
     }))  # fmt: skip
-    resource = made.json("supply", "resource", "describe", described, "--duty", duty)
-    delivery = made.folder / "a.csv"
-    delivery.write_text("code\n1\n2\n")
-    made.json("supply", "load", "file", resource["resource"]["id"], delivery)
+    described = made.json("supply", "resource", "describe", described, "--duty", duty)
+    made.resource = described["resource"]["id"]
+    made.json("supply", "resource", "grade", made.resource, 1, "--reason", "公开信息")
+    deliver(made, made.resource, 40)
     (file,) = (made.data / "tables").glob("*/*/*.parquet")
     return file.relative_to(made.data)
+
+
+def deliver(made, resource, rows):
+    """Load so many rows; half are of each city."""
+    delivery = made.folder / "a.csv"
+    delivery.write_text("code,city\n" + "".join(f"{at},{'甲乙'[at % 2]}\n" for at in range(rows)))
+    made.json("supply", "load", "file", resource, delivery)
+
+
+def counted(made, party):
+    """A published product that counts by city; gives its id."""
+    ground = made.json("grant", "ground", party, "协议", "--kind", "contract",
+                       "--evidence", "5e" * 32)["ground"]["id"]  # fmt: skip
+    root = made.json("grant", "root", ground, party, "--kind", "operating")["grant"]["id"]
+    policy = made.folder / "policy.json"
+    policy.write_text(json.dumps({
+        "tables": [{"name": "t", "resource": made.resource, "entity": "code", "threshold": 5,
+                    "columns": [{"name": "code", "role": "key", "type": "VARCHAR"},
+                                {"name": "city", "role": "dimension", "type": "VARCHAR",
+                                 "grid": {"kind": "exact"}}]}],
+        "modes": ["cube", "ad_hoc"],
+    }))  # fmt: skip
+    product = made.json("gate", "product", "define", root, "计数", "--form", "query",
+                        "--summary", "按城市", "--policy", policy)["product"]["id"]  # fmt: skip
+    made.json("gate", "product", "publish", product)
+    return product
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +128,21 @@ def test_what_was_backed_up_comes_back(saved, tmp_path):
     fact = cli.json("fact", "list", "--limit", "1")["items"][0]["id"]
     cli.json("fact", "prove", fact, "--output", "after.json")
     assert cli.json("log", "verify")["sound"] is True
+
+
+def test_what_products_answer_from_comes_back_and_goes_on(saved, tmp_path):
+    cli = other(saved, tmp_path)
+    cli.json("restore", saved.archive)
+    parts, back = (
+        {one.relative_to(made.data) for one in (made.data / "gate").rglob("[!.]*") if one.is_file()}
+        for made in (saved, cli)
+    )
+    assert parts == back
+    assert {one.suffix for one in parts} == {".lqs", ".parquet", ".json", ".in"}
+    # A cube continues the one before: without it no version would be published again.
+    deliver(cli, saved.resource, 60)
+    assert cli.json("gate", "product", "publish", saved.product)["snapshot"]["id"]
+    assert cli.json("audit")["findings"] == []
 
 
 def test_a_check_changes_nothing(saved, tmp_path):

@@ -31,8 +31,10 @@ from lingqu_verify import history, notes, tiles
 from lingqu_verify.errors import VerificationError
 from lingqu_verify.notes import Checkpoint, Note
 
-LOG, BLOBS, KEYS, TABLES, BACKUPS = "log", "blobs", "keys", "tables", "backups"
+LOG, BLOBS, KEYS, TABLES, GATE, BACKUPS = "log", "blobs", "keys", "tables", "gate", "backups"
 DELTA_LOG = "_delta_log"
+COPIES, WAITING = "copies", "files"
+"""Folders of the gate's: governed copies, and tables of many subjects that wait for answers."""
 _KEY_READS = 5
 
 
@@ -257,7 +259,7 @@ def _write(
 ) -> Made:
     blobs = BlobStore(settings.data_dir / BLOBS)
     refs = tuple(blobs.iterate())
-    tables = _table_files(settings.data_dir / TABLES)
+    tables = (*_table_files(settings.data_dir / TABLES), *_gate_files(settings.data_dir / GATE))
     entries = [(one, tuple(tiles.new_tiles(0, one.size))) for one in seen.logs]
     steps = len(refs) + len(tables) + sum(len(files) for _, files in entries) + 1
     total = dump.stat().st_size + sum(ref.size for ref in refs)
@@ -291,6 +293,8 @@ def _write(
             archive.add_file(name, file_of_table)
             done += 1
             progress.advance(done, steps)
+        for name, data in _waiting_files(settings.data_dir / GATE / WAITING):
+            archive.add_bytes(f"{GATE}/{WAITING}/{name}", data)
         if not apart:
             for name, data in _key_files(settings.data_dir / KEYS).items():
                 archive.add_bytes(f"{KEYS}/{name}", data)
@@ -312,6 +316,21 @@ def _table_files(folder: Path) -> tuple[Path, ...]:
         for one in (*entries, *sorted(folder.glob("*/*/*.parquet")))
         if one.is_file() and not one.name.startswith((".", "_"))
     )
+
+
+def _gate_files(folder: Path) -> tuple[Path, ...]:
+    """What products answer from: snapshots, which their content names, and governed copies.
+
+    They are not made again from the tables: what was published stays what it was.
+    """
+    return (*sorted(folder.glob("*.lqs")), *_table_files(folder / COPIES))
+
+
+def _waiting_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Tables of many subjects and their answers; one may be fetched or done with meanwhile."""
+    for one in sorted(folder.glob("[!.]*")):
+        with suppress(FileNotFoundError), storage_errors_but_missing(folder):
+            yield one.name, one.read_bytes()
 
 
 def _write_keys(settings: Settings, seen: Snapshot, file: Path) -> None:
@@ -478,7 +497,7 @@ def _arrange(files: Path, data: Path, target: Path, header: backup.Header) -> tu
             newer.append(one.origin)
             shutil.rmtree(files / LOG / str(one.number), ignore_errors=True)
             shutil.copytree(standing, files / LOG / str(one.number))
-    for name in (LOG, BLOBS, KEYS, TABLES):
+    for name in (LOG, BLOBS, KEYS, TABLES, GATE):
         if (files / name).exists():
             (files / name).rename(data / name)
     if target.exists() and (target / LOG).is_dir():
