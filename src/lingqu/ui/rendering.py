@@ -153,6 +153,11 @@ class Desk:
         """This will give the words of something that carries them in both languages."""
         return label.en if self.visit.language == "en" else label.zh
 
+    def button(self, label: Label) -> str:
+        """This will give such words as they stand on a button: in English with a capital."""
+        words = self.label(label)
+        return words[:1].upper() + words[1:]
+
     def labels(self, named: Iterable[Role]) -> str:
         """This will list things that carry their words."""
         return self.series(self.label(one.label) for one in named)

@@ -176,7 +176,7 @@ def todo_of(
             href, words = act.link(desk, about)
             found.setdefault(href, words)
         elif one.through is None:
-            found.setdefault(f"{here}?move={one.name}", desk.label(one.label))
+            found.setdefault(f"{here}?move={one.name}", desk.button(one.label))
     if not found:
         roles = {one.name: desk.label(one.label) for one in view.chart.roles}
         turn = roles.get(view.procedure.turn or "", "")
