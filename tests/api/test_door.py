@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for every request, whoever answers it."""
 
-import asyncio
 import dataclasses
 import re
 
 import httpx
 import pytest
-from web_server import PASSWORD, token, write
+from web_server import PASSWORD, run_aside, token, write
 
 from lingqu import trust
 from lingqu.cli import serve
@@ -87,7 +86,7 @@ def asked(server, *requests, **settings):
         async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
             return [await client.request(*request[:2], **request[2]) for request in requests]
 
-    return asyncio.run(ask())
+    return run_aside(ask())
 
 
 def test_a_source_that_asks_too_often_must_wait(server):
@@ -159,11 +158,11 @@ def test_without_a_database_every_page_and_call_says_so_and_none_breaks(server):
             return await client.get(path, headers=headers)
 
     for path in ("/", "/trust/parties", "/trust/verify", "/api/v1/trust/parties"):
-        answer = asyncio.run(ask(path, cookie="lingqu_session=abcdefgh"))
+        answer = run_aside(ask(path, cookie="lingqu_session=abcdefgh"))
         assert answer.status_code == 503, (path, answer.text)
         assert answer.headers["retry-after"]
         assert "runtime.database.unavailable" in answer.text
-    assert asyncio.run(ask("/health/live")).status_code == 200
+    assert run_aside(ask("/health/live")).status_code == 200
 
 
 def test_a_cookie_that_means_nothing_is_refused_by_the_api_and_ignored_by_pages(server):

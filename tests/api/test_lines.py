@@ -5,6 +5,7 @@ import asyncio
 import threading
 
 import pytest
+from web_server import run_aside
 
 from lingqu.api.lines import EACH, WAITING_MOST, Lines
 from lingqu.api.refusals import TooManyRequests
@@ -33,7 +34,7 @@ def test_a_flood_of_one_contract_takes_neither_every_thread_nor_every_turn():
         await asyncio.gather(quiet, *loud)
         return served
 
-    served = asyncio.run(flood())
+    served = run_aside(flood())
     assert served.index("quiet") <= EACH
     assert sorted(served, key=str) == sorted(
         ["quiet", *(f"loud {at}" for at in range(WAITING_MOST + EACH))]
@@ -54,4 +55,4 @@ def test_a_query_that_fails_or_is_given_up_gives_its_turn_back():
         assert await first
         return await lines.run("two", lambda: "served")
 
-    assert asyncio.run(ask()) == "served"
+    assert run_aside(ask()) == "served"

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import queue
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -22,8 +25,15 @@ from lingqu.runtime import new_id
 from lingqu.runtime.settings import load_settings
 from lingqu.trust import procedures
 
+Answer = TypeVar("Answer")
 PASSWORD = "correct horse battery staple"
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+
+
+def run_aside(work: Coroutine[object, object, Answer]) -> Answer:
+    """Run a coroutine in a thread of its own: a browser may have left a loop running in ours."""
+    with ThreadPoolExecutor() as aside:
+        return aside.submit(asyncio.run, work).result()
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

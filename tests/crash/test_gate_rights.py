@@ -164,14 +164,20 @@ def test_a_query_that_runs_is_killed_when_its_right_ends(world, processes):
         callers.wait_for(None)
         workers = stand_still(web)
         stood = len(callers.events["query"])
-        hold(world, grant)
-        callers.wait_for("rights.grant.held")
-        assert callers.events["query"][stood + 1 :].count(None) == 0
-    nursery = next(one for one in children(web) if workers & {*children(one)} or is_nursery(one))
-    assert len(workers & {*children(nursery)}) < len(workers), "one was killed where it stood"
-    for one in workers:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(one, signal.SIGCONT)
+        try:
+            hold(world, grant)
+            callers.wait_for("rights.grant.held")
+            assert callers.events["query"][stood + 1 :].count(None) == 0
+            nursery = next(
+                one for one in children(web) if workers & {*children(one)} or is_nursery(one)
+            )
+            assert len(workers & {*children(nursery)}) < len(workers), (
+                "one was killed where it stood"
+            )
+        finally:
+            for one in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGCONT)
 
 
 def is_nursery(pid):

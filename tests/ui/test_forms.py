@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forms: the token is checked for every one, twice is once, sessions end, guessing is slowed."""
 
-import asyncio
 import dataclasses
 import re
 
 import httpx
 import pytest
-from web_server import PASSWORD, filled, token
+from web_server import PASSWORD, filled, run_aside, token
 
 from lingqu import trust
 from lingqu.cli import serve
@@ -256,7 +255,7 @@ def test_guessing_passwords_is_slowed_for_the_source_and_for_the_name(server, sa
     async def guesses():
         return [await guess(number) for number in range(5)]
 
-    answers = asyncio.run(guesses())
+    answers = run_aside(guesses())
     assert [answer.status_code for answer in answers] == [403, 403, 403, 429, 429]
     assert int(answers[-1].headers["retry-after"]) >= 1
 

@@ -438,7 +438,7 @@ def test_the_builder_begins_with_the_strictest_policy_and_is_edited_without_scri
         editor.press("preview", tables__0__columns__1__role="dimension")
         editor.press("preview", tables__0__columns__1__grid__kind="exact")
         page = editor.press("preview", tables__0__columns__1__grid__values="甲, 乙, 丙, 丁")
-        assert "取值为 甲, 乙, 丙, 丁" in page.text
+        assert "取值为 甲、乙、丙、丁" in page.text
         assert "可以回答" in page.text
         grid = read_yaml(editor.fields["policy"])["tables"][0]["columns"][1]["grid"]
         assert grid == {"kind": "exact", "values": ["甲", "乙", "丙", "丁"]}

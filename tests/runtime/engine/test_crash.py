@@ -104,6 +104,30 @@ def test_a_spare_that_died_is_left_out(small):
     assert small.query(SHORT).rows == ((1,),)
 
 
+def test_a_query_that_waits_for_a_worker_which_never_gets_ready_is_cancelled(folder):
+    handle, stopped, over = Cancel(), set[int](), threading.Event()
+
+    def stop_at_birth(nursery):
+        while not over.is_set():
+            for pid in {*children(nursery)} - stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped.add(pid)
+
+    with Engine(folder=folder / "still", workers=1, spares=0) as engine:
+        engine.confinement()
+        stopper, _ = run_aside(lambda: stop_at_birth(nursery_of(engine)))
+        thread, outcome = run_aside(lambda: engine.query(SHORT, cancel=handle))
+        wait_for(lambda: stopped)
+        assert not outcome
+        handle.cancel()
+        thread.join(timeout=20)
+        over.set()
+        stopper.join()
+        assert outcome == ["runtime.engine.cancelled"]
+        assert engine.query(SHORT).rows == ((1,),)
+
+
 def test_a_nursery_that_died_takes_its_workers_along_and_is_started_again(small):
     thread, outcome = run_aside(lambda: small.query(LONG))
     worker = busiest(small)

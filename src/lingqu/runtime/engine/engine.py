@@ -135,7 +135,8 @@ class Engine:
         except WorkerFailed as failure:
             self._log.warning(
                 "engine.query_failed",
-                statement=_statement_digest(job.sql),
+                # What names the statement in the log without showing it.
+                statement=hashlib.sha256(job.sql.encode("utf-8", "replace")).hexdigest()[:16],
                 kind=failure.kind,
                 text=failure.text,
             )
@@ -149,7 +150,7 @@ class Engine:
     ) -> Iterator[Result]:
         """Give the job to a worker; to another one when a spare died before it took the job."""
         for chance in range(_SPARES_DEAD_MOST, -1, -1):
-            worker = self._nursery.take()
+            worker = self._nursery.take(cancel.watch)
             answer = Answer(worker, job, progress=progress, ends=ends)
             try:
                 yield from answer.parts(cancel, files)
@@ -193,8 +194,3 @@ def job_limits(settings: Settings) -> Limits:
         memory_bytes=settings.engine_memory_mib * MIB,
         threads=settings.engine_threads,
     )
-
-
-def _statement_digest(sql: str) -> str:
-    """What names a statement in the log without showing it."""
-    return hashlib.sha256(sql.encode("utf-8", "replace")).hexdigest()[:16]

@@ -92,16 +92,21 @@ class Nursery:
             assert self._confinement is not None
             return self._confinement
 
-    def take(self) -> Worker:
+    def take(self, watch: Callable[[Worker], contextlib.AbstractContextManager[object]]) -> Worker:
         """This will give a ready worker, and have the next spare forked at once.
 
-        A spare that died meanwhile is left out. Raises EngineUnavailable.
+        A spare that died meanwhile is left out; `watch` may kill one that is waited for. Raises
+        EngineUnavailable and what `watch` raises.
         """
         for _ in range(self._spares + 3):
             worker = self._next()
-            if _is_ready(worker) and not worker.has_ended():
-                return worker
-            worker.close()
+            with contextlib.ExitStack() as undo:
+                undo.callback(worker.close)
+                with watch(worker):
+                    is_good = _is_ready(worker) and not worker.has_ended()
+                if is_good:
+                    undo.pop_all()
+                    return worker
         raise EngineUnavailable(detail="spares")
 
     def _next(self) -> Worker:
@@ -185,7 +190,7 @@ def examine_confinement() -> Confinement:
         nursery = Nursery(folder=folder, workers=1, spares=0, identity=_examined_identity)
         try:
             found = nursery.confinement()
-            nursery.take().close()
+            nursery.take(contextlib.nullcontext).close()
         finally:
             nursery.close()
     return found
@@ -204,9 +209,8 @@ def _examined_identity() -> Identity:
 
 def _is_ready(worker: Worker) -> bool:
     """Whether the worker said that it stands inside its walls with its engine started."""
-    reader = FrameReader(worker.connection)
     try:
-        found = reader.read(lambda: _START_SECONDS, ())
+        found = FrameReader(worker.connection).read(lambda: _START_SECONDS, ())
     except (OSError, frames.Broken):
         return False
     if found is None or found[0] != frames.READY:
