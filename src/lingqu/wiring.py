@@ -40,7 +40,7 @@ from lingqu.trust import jobs as works
 from lingqu.trust import log as logs
 from lingqu_verify import notes
 
-KEYS, BLOBS, LOGS, TABLES, GATE = "keys", "blobs", "log", "tables", "gate"
+KEYS, BLOBS, LOGS, TABLES, GATE, WAITING = "keys", "blobs", "log", "tables", "gate", "files"
 LOG_PURPOSE, ENTITY_PURPOSE = "log", "entity"
 DOMAINS = (
     trust, ledger, supply, collection, handing, opening, rights, operation, registry, market,
@@ -158,7 +158,7 @@ class App:
     @property
     def file_room(self) -> lists.FileRoom:
         """Where tables for the gate wait, and their answers."""
-        return lists.FileRoom(self.settings.data_dir / GATE / "files")
+        return lists.FileRoom(self.settings.data_dir / GATE / WAITING)
 
     @property
     def lock_policy(self) -> identity.LockPolicy:

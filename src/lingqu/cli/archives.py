@@ -19,6 +19,7 @@ from typing import Any
 
 from lingqu import __version__, migrations, trust
 from lingqu.cli.invocation import Invocation
+from lingqu.gate.datasets import COPIES
 from lingqu.kernel import errors
 from lingqu.kernel.time import format_instant
 from lingqu.runtime import REAL_TIME, Database, Tx, backup, migrate
@@ -27,14 +28,14 @@ from lingqu.runtime.keys import Keyring, Unlock
 from lingqu.runtime.postgres import PostgresServer, discard_postgres, open_postgres
 from lingqu.runtime.settings import Settings, key_location
 from lingqu.trust import log as logs
+from lingqu.wiring import BLOBS, GATE, KEYS, TABLES, WAITING
+from lingqu.wiring import LOGS as LOG
 from lingqu_verify import history, notes, tiles
 from lingqu_verify.errors import VerificationError
 from lingqu_verify.notes import Checkpoint, Note
 
-LOG, BLOBS, KEYS, TABLES, GATE, BACKUPS = "log", "blobs", "keys", "tables", "gate", "backups"
+BACKUPS = "backups"
 DELTA_LOG = "_delta_log"
-COPIES, WAITING = "copies", "files"
-"""Folders of the gate's: governed copies, and tables of many subjects that wait for answers."""
 _KEY_READS = 5
 
 
@@ -264,6 +265,9 @@ def _write(
     steps = len(refs) + len(tables) + sum(len(files) for _, files in entries) + 1
     total = dump.stat().st_size + sum(ref.size for ref in refs)
     total += sum(file.stat().st_size for file in tables)
+    for held in (settings.data_dir / GATE / WAITING).glob("[!.]*"):
+        with suppress(FileNotFoundError):  # it may be done with meanwhile
+            total += held.stat().st_size
     header = backup.Header(
         format=backup.FORMAT,
         version=__version__,

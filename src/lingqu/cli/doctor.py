@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from lingqu.cli.archives import KEYS, unlock_of
+from lingqu.cli.archives import unlock_of
 from lingqu.cli.failures import Found
 from lingqu.cli.grammar import command
 from lingqu.cli.invocation import Invocation
@@ -29,6 +29,7 @@ from lingqu.runtime.i18n import explain, translate
 from lingqu.runtime.keys import Keyring
 from lingqu.runtime.postgres import diagnose
 from lingqu.runtime.settings import Settings, key_location
+from lingqu.wiring import KEYS
 
 SOUND_YEARS = range(2025, 2100)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -11,7 +11,6 @@ from lingqu import __version__
 from lingqu.cli.acting import refuse_without_installation
 from lingqu.cli.archives import (
     BACKUPS,
-    KEYS,
     Made,
     about_archive,
     database_of,
@@ -32,7 +31,7 @@ from lingqu.runtime import backup as archive
 from lingqu.runtime.blobs import storage_errors
 from lingqu.runtime.keys import Keyring, Unlock, create_key_file
 from lingqu.runtime.settings import Settings, key_location
-from lingqu.wiring import open_app
+from lingqu.wiring import KEYS, open_app
 
 
 class OneUnlockOnly(errors.Rejected):

@@ -171,20 +171,23 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
+_USUAL_THRESHOLD = gc.get_threshold()
+"""Of the process, whichever of several servers in it ends first."""
+
+
 @contextlib.contextmanager
 def _few_collections() -> Iterator[None]:
     """Spare the collector what stands by now, which stays until the end.
 
     Walking all of it takes a quarter of a second, during which nobody is answered.
     """
-    before = gc.get_threshold()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        gc.set_threshold(*_USUAL_THRESHOLD)
         gc.unfreeze()
 
 

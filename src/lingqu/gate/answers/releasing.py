@@ -221,8 +221,10 @@ def round_to(value: int, step: int, seed: bytes) -> int:
 
 def told_number(value: Fraction | int | None, places: int = 6) -> str | None:
     """This will write a figure with at most so many decimal places, half away from zero."""
-    if value is None or isinstance(value, int):
-        return None if value is None else str(value)
+    if value is None:
+        return None
+    if isinstance(value, int):
+        return str(value)
     top, bottom = abs(value.numerator) * 10**places, value.denominator
     whole = top if bottom == 1 else (2 * top + bottom) // (2 * bottom)
     head, tail = divmod(whole, 10**places)
