@@ -80,7 +80,8 @@ def typed(
 ) -> list[tuple[str, str, str]]:  # fmt: skip
     """Send a form with so many strings in each of its text fields, and really do what it does.
 
-    What is refused is sent again with fewer of them, since the others may be taken.
+    What is refused is sent again with fewer of them, since the others may be taken. A form whose
+    work is done leaves the page; the rest is sent to where it led all the same.
     """
     trouble, where = [], form
     order = {name: dealt(many) for name in form.texts}
@@ -94,12 +95,12 @@ def typed(
                 one for one in Forms(browser.get(page).text).found
                 if (one.action, one.texts) == (form.action, form.texts)
             ]  # fmt: skip
-            if not again:
-                return trouble
-            where = again[0]
-            if answer.status_code < 400:
+            if not again or answer.status_code < 400:
                 break
+            where = again[0]
             del given[next(iter(given))]
+        if again:
+            where = again[0]
     return trouble
 
 
