@@ -32,11 +32,10 @@ from lingqu import trust
 from lingqu.kernel.values import Hidden
 from lingqu.runtime import new_id
 
-pytestmark = pytest.mark.timeout(3000)
-
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 STRINGS = json.loads((FIXTURES / "blns.json").read_text(encoding="utf-8"))
 FULL = bool(os.environ.get("FULL_MATRIX"))
+pytestmark = pytest.mark.timeout(10_000 if FULL else 3_000)
 NUMBER = int(os.environ.get("LINGQU_TEXT_SEED") or secrets.randbelow(2**32))
 _ASKED = int(os.environ.get("LINGQU_TEXT_STRINGS") or 0)
 EVERY, SOME = (_ASKED or len(STRINGS), 24) if FULL else (_ASKED or 1, 1)
