@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lingqu import rights, trust
+from lingqu.kernel import errors
 from lingqu.kernel.lattice import ScopeForm, TermsForm, UnknownCode
 from lingqu.kernel.time import Period
 from lingqu.runtime import new_id
@@ -70,6 +71,10 @@ def test_an_unknown_code_is_refused_until_it_is_registered(tree):
     assert grants.judge(root.id, tree.use(purpose="research.ocean"), MOMENT).permitted
     with pytest.raises(rights.CodeTaken):
         tree.do(rights.register_code, parent=None, **ocean)
+    for field, bad in (("code", "two words"), ("zh", "\u3000"), ("en", "x" * 201)):
+        with pytest.raises(errors.Rejected) as refused:
+            tree.do(rights.register_code, parent=None, **ocean | {"code": "more", field: bad})
+        assert (refused.value.code, refused.value.parameters["field"]) == ("rights.code.bad", field)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,6 @@ as there are strings bring each string to each field. In everyday runs the list 
 
 NAMED = {
     "supply.resource.bad": {"name", "label", "meaning"},
-    "trust.procedure.bad_text": {"title", "opinion", "reason"},
 }
 """Refusals that are about one field and say so in their words, not in a parameter."""
 

@@ -23,7 +23,7 @@ ABROAD = "abroad"
 
 COUNTRY = "china"
 """The territory that holds every division of the country."""
-CODE_MAX = 60
+CODE_MAX, LABEL_MAX = 60, 200
 _COVERED = frozenset(
     {
         divisions.DivisionLevel.PROVINCE,
@@ -49,7 +49,10 @@ class CodeTaken(errors.Conflict):
 
 
 class BadCode(errors.Rejected):
-    """A code is 1 to 60 visible characters without spaces, its labels 1 to 200 characters."""
+    """A code is 1 to 60 visible characters without spaces, its labels 1 to 200 characters.
+
+    `field` names which of them is not.
+    """
 
     code = "rights.code.bad"
 
@@ -109,9 +112,10 @@ def register_code(
     trust.authorize(tx, trust.Action.CREATE, trust.Kind.RIGHTS_CODE)
     known: Tree = getattr(load_vocabulary(tx), tree.value)
     if not 0 < len(code) <= CODE_MAX or not code.isprintable() or " " in code:
-        raise BadCode(given=code[:CODE_MAX])
-    if not all(0 < len(text.strip()) <= 200 for text in (zh, en)):
-        raise BadCode(given=code)
+        raise BadCode(field="code", given=code[:CODE_MAX])
+    for field, text in (("zh", zh), ("en", en)):
+        if not 0 < len(text.strip()) <= LABEL_MAX:
+            raise BadCode(field=field, given=code)
     if code in known:
         raise CodeTaken(tree=tree.value, given=code)
     if parent is not None and parent not in known:

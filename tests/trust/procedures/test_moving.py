@@ -100,8 +100,9 @@ def test_what_a_move_asks_for_must_be_given(filed, missing, refusal):
     filed.move("accept", "registrar")
     with pytest.raises(refusal):
         filed.move("refuse", "registrar", **{missing: None})
-    with pytest.raises(errors.Rejected):
+    with pytest.raises(records.BadProcedureText) as refused:
         filed.move("refuse", "registrar", **{missing: " \n"})
+    assert refused.value.parameters["field"] == missing
 
 
 def test_a_move_that_asks_for_a_file_needs_one(filed):
@@ -109,6 +110,9 @@ def test_a_move_that_asks_for_a_file_needs_one(filed):
     with pytest.raises(records.AttachmentMissing):
         filed.move("correct", "applicant", files=())
     filed.move("correct", "applicant")
+    again = procedures.GivenFile(name="材料.pdf", sha256="ab" * 32, size=9)
+    with pytest.raises(records.TooManyAttachments):
+        filed.move("accept", "registrar", reason=None, files=(again,) * 51)
     file = filed.view().attachments[-1]
     assert (file.name, file.sha256) == ("材料.pdf", "ab" * 32)
     assert filed.place.facts("trust.procedure.moved")[-1]["data"]["attachments"] == ["ab" * 32]

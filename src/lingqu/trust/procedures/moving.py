@@ -61,6 +61,7 @@ from lingqu.trust.procedures.records import (
     Step,
     StepId,
     TimerStanding,
+    TooManyAttachments,
     WrongActor,
 )
 
@@ -176,8 +177,8 @@ def begin_procedure(
         id=procedure,
         chart=chart_id,
         code=table.chart.code,
-        subject=checked_text(subject, NAME_MAX),
-        title=checked_text(title, TITLE_MAX),
+        subject=checked_text(subject, "subject", NAME_MAX),
+        title=checked_text(title, "title", TITLE_MAX),
         owner=owner,
         state=initial.name,
         turn=initial.turn,
@@ -403,13 +404,13 @@ def _check_needs(
     given: Given,
 ) -> None:
     opinion, reason, files = given.opinion, given.reason, given.files
-    for text in (opinion, reason):
+    for name, text in (("opinion", opinion), ("reason", reason)):
         if text is not None:
-            checked_text(text, OPINION_MAX, lines=True)
+            checked_text(text, name, OPINION_MAX, lines=True)
     if len(files) > ATTACHMENTS_MAX:
-        raise BadProcedureText(most=ATTACHMENTS_MAX)
+        raise TooManyAttachments(most=ATTACHMENTS_MAX)
     for file in files:
-        checked_text(file.name, NAME_MAX)
+        checked_text(file.name, "files", NAME_MAX)
         BlobRef(sha256=file.sha256, size=file.size)
     if move.needs_opinion and not opinion:
         raise OpinionMissing(move=move.name).grounded_in(article)
@@ -615,10 +616,10 @@ def record_each(tx: Tx, facts: Sequence[tuple[Fact, frozenset[str]]]) -> None:
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def checked_text(text: str, longest: int, *, lines: bool = False) -> str:
-    """This will give text without blanks around it; raises BadProcedureText."""
+def checked_text(text: str, field: str, longest: int, *, lines: bool = False) -> str:
+    """This will give a field's text without blanks around it; raises BadProcedureText."""
     found = text.strip()
     bad = _CONTROL.search(found) if lines else not found.isprintable()
     if not 1 <= len(found) <= longest or bad:
-        raise BadProcedureText(most=longest)
+        raise BadProcedureText(field=field, most=longest)
     return found

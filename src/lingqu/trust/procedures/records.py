@@ -198,9 +198,18 @@ class SamePerson(errors.Conflict):
 
 
 class BadProcedureText(errors.Rejected):
-    """A title, opinion, reason or file name is empty, too long or has control characters."""
+    """A title, subject, opinion, reason or file name is empty, too long or has control characters.
+
+    `field` names which of them.
+    """
 
     code = "trust.procedure.bad_text"
+
+
+class TooManyAttachments(errors.Rejected):
+    """A move takes at most so many files."""
+
+    code = "trust.procedure.too_many_attachments"
 
 
 class ParticipantNotFound(errors.NotFound):
