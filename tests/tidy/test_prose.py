@@ -240,5 +240,7 @@ def test_planted_bad_decisions_and_links_are_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# A page\n[here](#a-page) [there](page.md#a-page) [away](https://x.example)\n")
     assert not docs_site.broken_links((page,))
-    page.write_text("# A page\n[gone](gone.md) ![gone](gone.png) [no such](#heading)\n")
-    assert len(docs_site.broken_links((page,))) == 3
+    page.write_text("# 一页（甲）\n[这里](#一页甲) [那里](page.md#一页甲)\n")
+    assert not docs_site.broken_links((page,))
+    page.write_text("# 一页\n[gone](gone.md) ![gone](gone.png) [no such](#heading) [无](#二页)\n")
+    assert len(docs_site.broken_links((page,))) == 4
