@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -70,8 +71,8 @@ def links(tokens: list[Token]) -> Iterator[Token]:
 
 
 def target_of(token: Token) -> str:
-    """Where a link or picture points."""
-    return str(token.attrGet("href") or token.attrGet("src") or "")
+    """Where a link or picture points, as it was written: the parser puts Chinese into percents."""
+    return unquote(str(token.attrGet("href") or token.attrGet("src") or ""))
 
 
 def broken_links(files: tuple[Path, ...]) -> tuple[str, ...]:

@@ -47,9 +47,12 @@ def test_every_help_page_is_written_in_the_language_asked_for(words, capsys):
     assert CHINESE.search(chinese)
     # Names of organisations in examples stay as they are.
     assert not CHINESE.search(english), english
-    for page in (chinese, english):
+    for page, language in ((chinese, "zh-CN"), (english, "en")):
         assert "cli." not in page
         assert all(width(line) <= 100 for line in page.splitlines()), page
+        for named in re.findall(r"docs/operate/[\w./-]*\.md", page):
+            assert (ROOT / named).parent == ROOT / "docs" / "operate" / language, page
+            assert (ROOT / named).exists(), page
 
 
 def test_a_command_that_changes_something_can_be_sent_again():

@@ -28,9 +28,12 @@ from lingqu.runtime import new_id
 
 pytestmark = pytest.mark.timeout(900)
 
-GUIDES = Path(__file__).parents[2] / "docs" / "guide"
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDES = DOCS / "guide"
 ORDER = ("provider", "operator", "buyer", "regulator")
 REMARK = re.compile(r"\s*(?<!\S)# .*")
+HEADING = re.compile(r"^#+(?= )", re.MULTILINE)
+QUOTED = re.compile(r"`([^`\n]+)`")
 CALLS, PRICE = 40_000, 80
 """How many calls the bank contracts for before the kills, and the fen it pays for each."""
 EACH = 20
@@ -271,13 +274,37 @@ def reconciled(walk, contract):
     return answer.json["reconciliations"][0]
 
 
-def test_the_english_guides_say_the_same_but_for_remarks():
-    def typed(language, name):
-        text = (GUIDES / language / f"{name}.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("folder", ["guide", "operate"])
+def test_the_english_pages_say_the_same_but_for_remarks(folder):
+    pages = {
+        language: {
+            page.name: page.read_text(encoding="utf-8")
+            for page in (DOCS / folder / language).glob("*.md")
+        }
+        for language in ("zh-CN", "en")
+    }
+    chinese, english = pages["zh-CN"], pages["en"]
+    assert chinese.keys() == english.keys()
+    assert len(chinese) >= 5
+
+    def typed(text):
         return [(kind, REMARK.sub("", content)) for kind, content in BLOCK.findall(text)]
 
-    for name in ORDER:
-        assert typed("zh-CN", name) == typed("en", name), name
+    def headings(text):
+        return HEADING.findall(BLOCK.sub("", text))
+
+    def quoted(text):
+        return {*QUOTED.findall(BLOCK.sub("", text))}
+
+    for name, text in chinese.items():
+        assert headings(text) == headings(english[name]), name
+        # What a newcomer types has names in the language of the page.
+        if name != "newcomer.md":
+            assert typed(text) == typed(english[name]), name
+        if folder == "operate":
+            assert quoted(text) == quoted(english[name]), name
+            rows = [one.count("\n|") for one in (text, english[name])]
+            assert rows[0] == rows[1], name
 
 
 def test_what_is_not_on_the_screen_is_found(tmp_path):

@@ -170,10 +170,12 @@ def test_a_settled_word_has_no_synonym_where_a_person_reads_it():
     ours = source.files(".toml", ".html", under=[source.PRODUCT, source.VERIFIER])
     # What an issuer wrote keeps the issuer's words.
     catalogs = [p for p in ours if not p.is_relative_to(source.PRODUCT / "trust/rulebook/data")]
-    guides = [*(source.ROOT / "docs" / "guide").rglob("*.md"), source.ROOT / "README.zh-CN.md"]
+    told = [source.ROOT / "docs" / "guide", source.ROOT / "docs" / "operate"]
+    guides = [*(p for one in told for p in one.rglob("*.md")), source.ROOT / "README.zh-CN.md"]
     found = [f for p in [*catalogs, *guides] for f in synonyms(source.text(p), source.name(p))]
     assert not found, "\n".join(map(str, found))
     assert len(catalogs) > 5
+    assert all(any(p.is_relative_to(one / "zh-CN") for p in guides) for one in told)
 
 
 def test_the_pictures_of_the_guides_are_small_and_each_is_shown_in_its_language():
@@ -240,5 +242,7 @@ def test_planted_bad_decisions_and_links_are_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# A page\n[here](#a-page) [there](page.md#a-page) [away](https://x.example)\n")
     assert not docs_site.broken_links((page,))
-    page.write_text("# A page\n[gone](gone.md) ![gone](gone.png) [no such](#heading)\n")
-    assert len(docs_site.broken_links((page,))) == 3
+    page.write_text("# 一页（甲）\n[这里](#一页甲) [那里](page.md#一页甲)\n")
+    assert not docs_site.broken_links((page,))
+    page.write_text("# 一页\n[gone](gone.md) ![gone](gone.png) [no such](#heading) [无](#二页)\n")
+    assert len(docs_site.broken_links((page,))) == 4
