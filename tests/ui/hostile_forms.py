@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 from collections.abc import Callable, Mapping
 from typing import ClassVar
@@ -83,24 +84,24 @@ def typed(
     What is refused is sent again with fewer of them, since the others may be taken. A form whose
     work is done leaves the page; the rest is sent to where it led all the same.
     """
-    trouble, where = [], form
+    trouble, where, there = [], form, True
     order = {name: dealt(many) for name in form.texts}
     for turn in range(many):
         given = {name: texts[turn] for name, texts in order.items()}
         while given:
             answer = post(browser, where, plain | given)
-            if fault := judged(answer, where, given):
+            # What is no longer there is not drawn again either.
+            drawn = where if there else dataclasses.replace(where, texts=[])
+            if fault := judged(answer, drawn, given):
                 trouble.append((page, where.action, fault))
             again = [
                 one for one in Forms(browser.get(page).text).found
                 if (one.action, one.texts) == (form.action, form.texts)
             ]  # fmt: skip
-            if not again or answer.status_code < 400:
+            where, there = (again or [where])[0], bool(again)
+            if not there or answer.status_code < 400:
                 break
-            where = again[0]
             del given[next(iter(given))]
-        if again:
-            where = again[0]
     return trouble
 
 

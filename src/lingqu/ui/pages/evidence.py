@@ -23,10 +23,8 @@ from lingqu.runtime.looking import Said
 from lingqu.trust import copies, log
 from lingqu.ui import tables
 from lingqu.ui.charts import proof_steps
-from lingqu.ui.forms import Form
 from lingqu.ui.papers import scan_cell
 from lingqu.ui.provided import FromDesk, FromForm
-from lingqu.ui.refusals import FormIncomplete
 from lingqu.ui.rendering import Desk, shorten
 from lingqu.ui.tables import Column, Filter, Option, Show
 from lingqu_verify import Checkpoint, VerificationError
@@ -39,6 +37,12 @@ _DRAWN = (b"%PDF-", b"PK\x03\x04")
 _PARAMETER = re.compile(r"\{[a-z_0-9]+\}")
 SECRET_TABLES = frozenset({"trust.account", "trust.api_key"})
 """Their rows hold hashes of secrets: a bundle names their digests and never shows their content."""
+
+
+class NothingToVerify(errors.Rejected):
+    """Neither a file nor a text was given to be verified."""
+
+    code = "ui.verify.nothing"
 
 
 @get("/trust/facts", sync_to_thread=True)
@@ -165,16 +169,21 @@ def verify_page(desk: FromDesk) -> Response[str]:
 @post("/trust/verify", sync_to_thread=True)
 def verify(desk: FromDesk, form: FromForm) -> Response[str]:
     """This will verify a bundle by the published verifier, or a signed paper; nothing is kept."""
-    key = form.text("key").strip()
-    given = _given(form)
+    key, pasted = form.fields.get("key", ""), form.fields.get("pasted", "")
+    uploaded = form.file("bundle")
+    given = (uploaded.content if uploaded is not None else b"") or pasted.strip().encode(
+        errors="replace"
+    )
     if seals.is_paper(given) or given.startswith(_DRAWN):
         return _verify_paper(desk, given, key)
+    if not given:
+        return _verify(desk, key=key, **_refused(desk, NothingToVerify()))
     try:
         report = check_bundle(given, keys=key.split() or (), now=int(time.time()))
     except VerificationError as error:
         language = "en" if desk.visit.language == "en" else "zh"
         said = error.diagnostics(language)
-        return _verify(desk, key=key, failure=said, failure_code=error.code)
+        return _verify(desk, key=key, pasted=pasted, failure=said, failure_code=error.code)
     return _verify(desk, key=key, report=report)
 
 
@@ -183,14 +192,7 @@ def _verify_paper(desk: Desk, given: bytes, key: str) -> Response[str]:
     try:
         paper = errands.check_paper(desk.platform, given)
     except errors.LingquError as refusal:
-        words = explain(refusal, desk.visit.language)
-        return _verify(
-            desk,
-            key=key,
-            failure=words.title,
-            failure_next=words.next_step,
-            failure_code=refusal.code,
-        )
+        return _verify(desk, key=key, **_refused(desk, refusal))
     with desk.reading() as tx:
         scans = copies.find_copies(tx, paper=paper.sha256)
         names = desk.names(tx, {one.party for one in scans})
@@ -198,14 +200,12 @@ def _verify_paper(desk: Desk, given: bytes, key: str) -> Response[str]:
     return _verify(desk, key=key, paper=paper, scans=cells)
 
 
-def _given(form: Form) -> bytes:
-    uploaded = form.file("bundle")
-    given = (uploaded.content if uploaded is not None else b"") or form.fields.get(
-        "pasted", ""
-    ).strip().encode(errors="replace")
-    if not given:
-        raise FormIncomplete(field="bundle", reason="")
-    return given
+def _refused(desk: Desk, refusal: errors.LingquError) -> dict[str, str]:
+    """What the page says of a refusal."""
+    words = explain(refusal, desk.visit.language)
+    return {
+        "failure": words.title, "failure_next": words.next_step, "failure_code": refusal.code,
+    }  # fmt: skip
 
 
 def _verify(desk: Desk, **found: Any) -> Response[str]:
@@ -217,6 +217,7 @@ def _verify(desk: Desk, **found: Any) -> Response[str]:
     ]
     values: dict[str, Any] = {
         "key": "",
+        "pasted": "",
         "failure": None,
         "failure_code": "",
         "failure_next": "",
