@@ -200,6 +200,8 @@ def test_meter_log_quota_and_stored_answers_agree_after_every_kill():
     try:
         for number in range(rounds):
             world.play(number + seed)
+            sys.stdout.write(f"round {number + 1} of {rounds}\n")
+            sys.stdout.flush()
         metered, lost = world.finish()
     finally:
         world.close()
