@@ -164,7 +164,8 @@ def is_named(problem, field, text):
     parameters = problem["parameters"]
     said = " ".join(map(str, (*parameters, *parameters.values(), problem["code"])))
     quoted = any(
-        text.startswith(str(one)) if one else not text.strip() for one in parameters.values()
+        text.strip().startswith(str(one).strip()) if one else not text.strip()
+        for one in parameters.values()
     )
     return field in said or quoted or field in NAMED.get(problem["code"], ())
 
