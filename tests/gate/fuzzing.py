@@ -261,8 +261,8 @@ def shown(query, row):
     return cells
 
 
-LEAST_TOLD = 1e-6
-"""Figures are told with six places, so that half of this is told as nothing."""
+LEAST_TOLD, HALF_TOLD = 1e-6, 0.501e-6
+"""Figures are told with six places: they move by half of the least, and that is told as nothing."""
 
 
 def lines_of(rows):
@@ -287,7 +287,7 @@ def _nearly(one, other):
     if one == other:
         return True
     numbers = _number_of(one), _number_of(other)
-    return None not in numbers and math.isclose(*numbers, rel_tol=2e-5, abs_tol=LEAST_TOLD)
+    return None not in numbers and math.isclose(*numbers, rel_tol=2e-5, abs_tol=HALF_TOLD)
 
 
 def close(row):
