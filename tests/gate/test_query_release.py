@@ -387,6 +387,15 @@ def test_the_certified_thresholds_are_those_of_counting_everybody(seed, k):
             check(query, rows, printed.read(answered), k)
 
 
+def test_rows_of_a_table_about_nobody_are_counted():
+    query = read("SELECT count(*) AS n FROM c", POLICY)
+    printed = print_certified(query, POLICY, protections(query, POLICY))
+    with duckdb.connect() as engine:
+        engine.execute("CREATE TABLE c AS SELECT i AS city FROM range(7) t(i)")
+        (line,) = printed.read(engine.execute(printed.sql, list(printed.values)).fetchall())
+    assert line.numbers == (7,)
+
+
 def with_threshold(k):
     return type(TABLE)(
         name="visit", resource="res", columns=TABLE.columns, entity="person", threshold=k

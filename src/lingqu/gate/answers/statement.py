@@ -155,7 +155,8 @@ class _Printer:
             byte = rows.plain(scan, who.byte)
             bit = rows.plain(scan, who.byte + MASK) if self._masked else f"1::BIGINT << {byte}"
             self._cells += [f"{byte} AS b{at}", f"{bit} AS y{at}"]
-        cells, source = ", ".join(self._cells), rows.source()
+        # Where nobody is protected and rows are only counted, nothing of them is read.
+        cells, source = ", ".join(self._cells) or "true AS here", rows.source()
         where = f" WHERE {rows.predicate(query.filter)}" if query.filter != ALWAYS else ""
         return f"src AS NOT MATERIALIZED (SELECT {cells} FROM {source}{where})"  # noqa: S608  # printed from the closed query
 
