@@ -84,7 +84,14 @@ def typed(
     What is refused is sent again with fewer of them, since the others may be taken. A form whose
     work is done leaves the page; the rest is sent to where it led all the same.
     """
-    trouble, where, there = [], form, True
+
+    def still_there() -> list[PageForm]:
+        return [
+            one for one in Forms(browser.get(page).text).found
+            if (one.action, one.texts) == (form.action, form.texts)
+        ]  # fmt: skip
+
+    trouble, where, there = [], form, bool(still_there())
     order = {name: dealt(many) for name in form.texts}
     for turn in range(many):
         given = {name: texts[turn] for name, texts in order.items()}
@@ -94,10 +101,7 @@ def typed(
             drawn = where if there else dataclasses.replace(where, texts=[])
             if fault := judged(answer, drawn, given):
                 trouble.append((page, where.action, fault))
-            again = [
-                one for one in Forms(browser.get(page).text).found
-                if (one.action, one.texts) == (form.action, form.texts)
-            ]  # fmt: skip
+            again = still_there()
             where, there = (again or [where])[0], bool(again)
             if not there or answer.status_code < 400:
                 break
