@@ -7,14 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from gate_world import shape
 
-from lingqu import gate
+from lingqu import gate, trust
 from lingqu.gate import Answer, Predicate, Relation, VerificationPolicy
 from lingqu.kernel.paging import PageRequest
+from lingqu.rights import quantities
+from lingqu.runtime import new_id
 
 HERE = Path(__file__).parent
 ROWS = [{"segment": f"{number:07}", "city": "南宁"} for number in range(400)]
@@ -61,6 +65,24 @@ def metered_of(world, grant):
 
 def opened(world):
     return world.place.sql("SELECT grant_id, id FROM rights.lease WHERE closed_at IS NULL")
+
+
+def test_many_gates_that_start_at_once_settle_what_was_left_once(world, product):
+    grant, database = world.buy(product, calls=10_000), world.place.database
+    refused = len(world.place.facts("trust.command.refused"))
+    for _ in range(3):
+        trust.execute(
+            database, quantities.take_lease, trust.PLATFORM, new_id(trust.CommandId),
+            lease=new_id(quantities.LeaseId), grant=grant.id, currency=gate.CALL, amount=100,
+            expires_at=datetime.now(UTC) + timedelta(minutes=10),
+        )  # fmt: skip
+    with ThreadPoolExecutor(4) as starting:
+        settled = [*starting.map(lambda _: gate.settle_abandoned(database), range(4))]
+    assert sum(settled) == 3
+    assert opened(world) == []
+    assert world.left(grant) == (10_000, 0)
+    # Nobody tried what another one had done already.
+    assert len(world.place.facts("trust.command.refused")) == refused
 
 
 def test_the_meter_is_what_was_acknowledged_after_kill_9(world, product):

@@ -9,6 +9,7 @@ gone, and whoever starts settles it, beside gates that go on spending theirs.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -194,17 +195,22 @@ def settle_abandoned(database: Database) -> int:
 
     What a running gate spends from stays open.
     """
-    known = [one.id for one in _find_open(database, REAL_TIME.now() + LEASE_FOR)]
-    with database.reading(trust.PLATFORM) as tx:
-        left = [quantities.LeaseId(row["lease"]) for row in tx.all(_UNHELD, (known,))]
-    return _settle(database, left)
+    known = _find_open(database, REAL_TIME.now() + LEASE_FOR)
+    with _SETTLING, database.reading(trust.PLATFORM) as tx:
+        # Nobody else settles what is locked here. A gate lets go of a lease only once it settled
+        # it, so what can be locked and is still open afterwards was left.
+        left = {row["lease"] for row in tx.all(_UNHELD, ([one.id for one in known],))}
+        found = _find_open(database, REAL_TIME.now() + LEASE_FOR) if left else ()
+        return _settle(database, [one.id for one in found if one.id in left])
 
 
+_SETTLING = threading.Lock()
+"""Settling takes a second connection beside that which locks: one thread of a process at a time."""
 _UNHELD = """
     SELECT lease FROM unnest(%s::text[]) AS lease
     WHERE pg_try_advisory_xact_lock(hashtextextended('lingqu.lease.' || lease, 0))
 """
-"""The name of the lock is that of `_lock_of`; the transaction lets go of what it could take."""
+"""The name of the lock is that of `_lock_of`; it is held until the transaction ends."""
 
 
 def _find_open(database: Database, until: Instant) -> tuple[quantities.Lease, ...]:
