@@ -128,7 +128,7 @@ def section(reading: Reading, note: str = "") -> str:
         lines += ["| What | Lingqu | Baseline | Ratio | Bar |", "|---|---|---|---|---|"]
     for pair in reading.pairs:
         ours, baseline = spread(pair.ours, pair.unit), spread(pair.baseline, pair.unit)
-        bar = f"{pair.bar:g}x" if pair.bar is not None else ""
+        bar = f"{pair.bar:g}x{_missed(pair)}" if pair.bar is not None else ""
         cells = (pair.name, ours, f"{baseline}: {pair.against}", f"{pair.ratio:.2f}x", bar)
         lines.append(f"| {' | '.join(cells)} |")
     if reading.pairs and reading.figures:
@@ -136,7 +136,9 @@ def section(reading: Reading, note: str = "") -> str:
     if reading.figures:
         lines += ["| What | Lingqu | Bar |", "|---|---|---|"]
     for figure in reading.figures:
-        bar = f"below {figure.bar:g} {figure.unit}".rstrip() if figure.bar is not None else ""
+        bar = ""
+        if figure.bar is not None:
+            bar = f"below {figure.bar:g} {figure.unit}".rstrip() + _missed(figure)
         lines.append(f"| {figure.name} | {spread(figure.values, figure.unit)} | {bar} |")
     return "\n".join(lines) + "\n"
 
@@ -168,6 +170,11 @@ def verdict(measured: Pair | Figure) -> str:
     if measured.bar is None:
         return ""
     return f"   bar {measured.bar:g}: {'kept' if measured.kept else 'MISSED'}"
+
+
+def _missed(measured: Pair | Figure) -> str:
+    """What stands behind a bar in the page of all figures."""
+    return "" if measured.kept else ", missed"
 
 
 def machine() -> list[tuple[str, str]]:

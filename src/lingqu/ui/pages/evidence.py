@@ -175,7 +175,7 @@ def verify(desk: FromDesk, form: FromForm) -> Response[str]:
         errors="replace"
     )
     if seals.is_paper(given) or given.startswith(_DRAWN):
-        return _verify_paper(desk, given, key)
+        return _verify_paper(desk, given, key, pasted)
     if not given:
         return _verify(desk, key=key, **_refused(desk, NothingToVerify()))
     try:
@@ -187,12 +187,12 @@ def verify(desk: FromDesk, form: FromForm) -> Response[str]:
     return _verify(desk, key=key, report=report)
 
 
-def _verify_paper(desk: Desk, given: bytes, key: str) -> Response[str]:
+def _verify_paper(desk: Desk, given: bytes, key: str, pasted: str) -> Response[str]:
     """Says whether a paper is one of ours to the last byte, with what it says and its scans."""
     try:
         paper = errands.check_paper(desk.platform, given)
     except errors.LingquError as refusal:
-        return _verify(desk, key=key, **_refused(desk, refusal))
+        return _verify(desk, key=key, pasted=pasted, **_refused(desk, refusal))
     with desk.reading() as tx:
         scans = copies.find_copies(tx, paper=paper.sha256)
         names = desk.names(tx, {one.party for one in scans})
