@@ -119,6 +119,49 @@ def test_more_than_a_socket_takes_at_once_can_be_asked_at_once(database):
         assert tx.together([asked] * 5) == [[{"n": 100_000, "m": 20}]] * 5
 
 
+def begin(tx, seen, *words, refuse=False):
+    """Add words without waiting; what they were when the database had done it goes to `seen`."""
+
+    def check(rows):
+        seen.extend(row["word"] for told in rows for row in told)
+        if refuse:
+            raise WordTaken(word=seen[-1])
+
+    tx.begin([(f"{ADD} RETURNING word", (word, 1)) for word in words], check)
+
+
+def test_what_was_begun_is_looked_at_before_anything_follows_it(database):
+    seen = []
+    with database.transaction(PLATFORM) as tx:
+        tx.later(ADD, ("before", 0))
+        begin(tx, seen, "first", "second")
+        assert seen == []
+        tx.later(ADD, ("after", 2))
+        assert tx.one("SELECT count(*) AS n FROM runtime.noted") == {"n": 4}
+        assert seen == ["first", "second"]
+        begin(tx, seen, "third")
+        begin(tx, seen, "fourth")
+        assert seen == ["first", "second", "third"]
+    assert seen == ["first", "second", "third", "fourth"]
+    assert sorted(words(database)) == sorted([*seen, "before", "after"])
+
+
+def test_what_was_begun_and_is_refused_or_fails_leaves_nothing(database):
+    seen = []
+    with pytest.raises(WordTaken), database.transaction(PLATFORM) as tx:
+        begin(tx, seen, "refused", refuse=True)
+        tx.later(ADD, ("after", 2))
+    with pytest.raises(DatabaseConflict), database.transaction(PLATFORM) as tx:
+        begin(tx, seen, "twice", "twice")
+    with pytest.raises(ZeroDivisionError), database.transaction(PLATFORM) as tx:
+        begin(tx, seen, "never looked at")
+        1 / 0  # noqa: B018  # the caller's own mistake, while the database is at work
+    with database.reading() as tx:
+        tx.begin([("SELECT 1 AS word", ())], lambda _: pytest.fail("nobody waits for it"))
+    assert seen == ["refused"]
+    assert words(database) == []
+
+
 def test_what_the_server_forgot_is_prepared_again(database):
     assert database.run(PLATFORM, lambda tx: tx.execute("DEALLOCATE ALL")) == 0
     assert database.run(PLATFORM, lambda tx: tx.one("SELECT 1 AS n")) == {"n": 1}

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 REMEMBERED = 20_000
 """How many buckets are kept at most: about 3 MB."""
@@ -33,27 +34,47 @@ class Limiter:
         self._remembered = remembered
         self._clock = clock
         self._lock = threading.Lock()
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def take(self, key: str) -> int:
         """This will take one token: 0 when there was one, else the seconds until there is."""
-        return self._ask(key, cost=1.0)
+        now = self._clock()
+        with self._lock:
+            bucket = self._buckets.get(key)
+            if bucket is None:
+                bucket = self._buckets[key] = _Bucket(self._most, now)
+                while len(self._buckets) > self._remembered:
+                    self._buckets.popitem(last=False)
+            else:
+                self._buckets.move_to_end(key)
+                bucket.left = self._left(bucket, now)
+                bucket.seen = now
+            if bucket.left >= 1.0:
+                bucket.left -= 1.0
+                return 0
+            return self._wait(bucket.left)
 
     def peek(self, key: str) -> int:
         """This will say what `take` would, and take nothing."""
-        return self._ask(key, cost=0.0)
-
-    def _ask(self, key: str, *, cost: float) -> int:
         now = self._clock()
         with self._lock:
-            left, seen = self._buckets.get(key, (self._most, now))
-            left = min(self._most, left + (now - seen) * self._per_second)
-            missing = 1.0 - left
-            if missing <= 0:
-                left -= cost
-            if cost:
-                self._buckets[key] = (left, now)
-                self._buckets.move_to_end(key)
-                while len(self._buckets) > self._remembered:
-                    self._buckets.popitem(last=False)
-        return 0 if missing <= 0 else max(1, math.ceil(missing / self._per_second))
+            bucket = self._buckets.get(key)
+            left = self._most if bucket is None else self._left(bucket, now)
+        return 0 if left >= 1.0 else self._wait(left)
+
+    def _left(self, bucket: _Bucket, now: float) -> float:
+        """What is in a bucket by now."""
+        left = bucket.left + (now - bucket.seen) * self._per_second
+        return min(self._most, left)
+
+    def _wait(self, left: float) -> int:
+        """The seconds until there is a whole token."""
+        return max(1, math.ceil((1.0 - left) / self._per_second))
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """What was left in a bucket, and when."""
+
+    left: float
+    seen: float

@@ -200,7 +200,7 @@ def meter_calls(tx: Tx, *, batches: tuple[NewBatch, ...], beside: Hides[Beside])
 def _check(tx: Tx, batches: Sequence[NewBatch], told: Beside) -> None:
     """Lock the leases, see that what was decided on still holds, and add rows, in one round trip.
 
-    Where it does not hold, the transaction ends with them.
+    The fact is written out meanwhile. Where it does not hold, the transaction ends with it.
     """
     then: list[Statement] = []
     if told.versions:
@@ -220,11 +220,14 @@ def _check(tx: Tx, batches: Sequence[NewBatch], told: Beside) -> None:
             },
         ))  # fmt: skip
     leases = tuple(dict.fromkeys(one.lease for one in batches if one.lease is not None))
-    found = quantities.lock_open_leases(tx, leases, then=then)[:checks]
-    if told.versions and found[0]:
-        raise Outdated
-    if told.asked != "[]" and len(found[-1]) != len(json.loads(told.asked)):
-        raise DatabaseConflict(constraint="asked")
+
+    def check(found: list[list[Row]]) -> None:
+        if told.versions and found[0]:
+            raise Outdated
+        if told.asked != "[]" and len(found[checks - 1]) != len(json.loads(told.asked)):
+            raise DatabaseConflict(constraint="asked")
+
+    quantities.lock_open_leases(tx, leases, then=then, check=check)
     for new in told.new_subjects:
         day = tx.now.date()
         tx.execute(

@@ -59,12 +59,15 @@ class Id(str):
         random = int.from_bytes(entropy)
         number = unix_ms << 80 | 0x7 << 76 | (random >> 62 & 0xFFF) << 64
         number |= 0b10 << 62 | random & (1 << 62) - 1
-        return cls.of(uuid.UUID(int=number))
+        return cls._of(number)
 
     @classmethod
     def of(cls, value: uuid.UUID) -> Self:
         """This will give the text form of a UUID."""
-        number = value.int
+        return cls._of(value.int)
+
+    @classmethod
+    def _of(cls, number: int) -> Self:
         pairs = [_PAIRS[number >> place & 1023] for place in _PLACES]
         return super().__new__(cls, f"{cls.prefix}_{''.join(pairs)}")
 

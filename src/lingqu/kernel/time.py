@@ -46,7 +46,8 @@ def parse_instant(text: str) -> Instant:
 
 def format_instant(value: Instant) -> str:
     """This will write RFC 3339 in UTC with six digits of a second and `Z`, always 27 characters."""
-    return as_instant(value).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    moment = value if value.tzinfo is UTC else as_instant(value)
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import enum
 import functools
 import types
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
@@ -58,35 +58,38 @@ class BadValue(errors.Rejected):
 
 def to_plain(value: object) -> Plain:
     """This will turn a value into JSON data; a type that is not supported is a TypeError."""
-    if type(value) is str or type(value) is int:
-        return value
-    match value:
-        case None | bool() | int():
-            return value
-        case Hidden() | Hides():
-            return None
-        case enum.Enum():
-            return to_plain(value.value)
-        case str():
-            return str(value)
-        case datetime():
-            return format_instant(value)
-        case date():
-            return value.isoformat()
-        case bytes() | memoryview():
-            return bytes(value).hex()
-        case tuple() | list():
-            return [to_plain(item) for item in value]
-        case Mapping():
-            return {str(key): to_plain(item) for key, item in value.items()}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: to_plain(getattr(value, name)) for name in _names(type(value))}
-    raise TypeError(f"{type(value).__name__} has no plain form")
+    return _plain_by(typing.cast("Hashable", type(value)))(value)
+
+
+@functools.cache
+def _plain_by(kind: type) -> Callable[[Any], Plain]:
+    """What turns values of one type into JSON data."""
+    for above, made in _PLAIN:
+        if issubclass(kind, above):
+            return made
+    if not dataclasses.is_dataclass(kind):
+        raise TypeError(f"{kind.__name__} has no plain form")
+    names = _names(kind)
+    return lambda value: {name: to_plain(getattr(value, name)) for name in names}
 
 
 def from_plain(kind: type[Value], plain: object) -> Value:
     """This will rebuild a value of `kind` from JSON data; raises BadValue, never a TypeError."""
     return typing.cast("Value", _build(kind, plain, kind.__name__))
+
+
+_PLAIN: tuple[tuple[type | types.UnionType, Callable[[Any], Plain]], ...] = (
+    (int | None, lambda value: value),
+    (Hidden | Hides, lambda _: None),
+    (enum.Enum, lambda value: to_plain(value.value)),
+    (str, str),
+    (datetime, format_instant),
+    (date, date.isoformat),
+    (bytes | memoryview, lambda value: bytes(value).hex()),
+    (tuple | list, lambda value: [to_plain(item) for item in value]),
+    (Mapping, lambda value: {str(key): to_plain(item) for key, item in value.items()}),
+)
+"""In this order: a truth value is an int, an enumeration may be a text, a moment is a day."""
 
 
 @functools.cache

@@ -25,7 +25,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
 from lingqu.runtime.clock import REAL_TIME, RealTime
-from lingqu.runtime.exchange import Params, Row, Told, exchange
+from lingqu.runtime.exchange import Exchange, Params, Row, Told, exchange
 
 T = TypeVar("T")
 ATTEMPTS = 6
@@ -89,15 +89,31 @@ class Deferrer(Protocol):
 
 @dataclass(slots=True)
 class _Unsent:
-    """Statements nobody waits for, and what a violated unique constraint means to the caller."""
+    """Statements nobody waits for, and what a violated unique constraint means to the caller.
+
+    `begun` waits for statements that were sent.
+    """
 
     statements: list[tuple[str, Params]]
     taken: dict[tuple[str, str], errors.LingquError]
+    begun: Callable[[], None] | None = None
 
     def take(self) -> list[tuple[str, Params]]:
-        """Give the statements that wait, once."""
+        """Give the statements that wait, once; what was begun is waited for before them."""
+        begun, self.begun = self.begun, None
+        if begun is not None:
+            begun()
         waiting, self.statements = self.statements, []
         return waiting
+
+    @contextmanager
+    def ending(self, connection: psycopg.Connection[Row]) -> Iterator[None]:
+        """End the connection with the block where nobody waited for what was begun."""
+        try:
+            yield
+        finally:
+            if self.begun is not None:
+                connection.close()
 
     def meaning(self, error: psycopg.IntegrityError) -> errors.LingquError | None:
         """Give the refusal that was expected for this violation, if one was."""
@@ -176,6 +192,18 @@ class Tx:
         waiting = self._unsent.take()
         found = exchange(self._connection, [*waiting, *statements])
         return [one.rows for one in found[len(waiting) :]]
+
+    def begin(
+        self, statements: Iterable[tuple[str, Params]], check: Callable[[list[list[Row]]], None]
+    ) -> None:
+        """This will have the database work on statements while the caller goes on.
+
+        Before anything else is asked of it or the transaction commits, `check` gets the rows of
+        each, and may refuse.
+        """
+        waiting = self._unsent.take()
+        sent = Exchange(self._connection, [*waiting, *statements])
+        self._unsent.begun = lambda: check([one.rows for one in sent.told()[len(waiting) :]])
 
     def stream(self, sql: str, params: Params = (), *, size: int = 2000) -> Iterator[Row]:
         """This will give the rows one by one without holding them all, `size` a round trip."""
@@ -263,8 +291,9 @@ class Database:
         with self._connected() as connection:
             unsent = _Unsent([(_BEGIN, ())], {})
             try:
-                yield self._tx(connection, caller, unsent)
-                _commit(connection, unsent)
+                with unsent.ending(connection):
+                    yield self._tx(connection, caller, unsent)
+                    _commit(connection, unsent.take())
             except psycopg.IntegrityError as error:
                 refusal = unsent.meaning(error)
                 if refusal is None:
@@ -277,7 +306,8 @@ class Database:
         """This will open a read-only transaction that sees one state throughout."""
         with self._connected() as connection:
             unsent = _Unsent([(_READ_ONLY, ())], {})
-            yield self._tx(connection, caller or _NOBODY, unsent)
+            with unsent.ending(connection):
+                yield self._tx(connection, caller or _NOBODY, unsent)
 
     @contextmanager
     def auditing(self, caller: Caller) -> Iterator[Tx]:
@@ -288,7 +318,9 @@ class Database:
         with self._connected() as connection, connection.transaction(force_rollback=True):
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             connection.execute("SET LOCAL statement_timeout = 0")
-            yield self._tx(connection, caller, _Unsent([], {}))
+            unsent = _Unsent([], {})
+            with unsent.ending(connection):
+                yield self._tx(connection, caller, unsent)
 
     def run(self, caller: Caller, work: Callable[[Tx], T]) -> T:
         """This will do `work` in a transaction, again from its start after 40001 or 40P01."""
@@ -428,8 +460,7 @@ _READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _COMMIT = "COMMIT"
 
 
-def _commit(connection: psycopg.Connection[Row], unsent: _Unsent) -> None:
-    waiting = unsent.take()
+def _commit(connection: psycopg.Connection[Row], waiting: list[tuple[str, Params]]) -> None:
     if waiting == [(_BEGIN, ())]:
         return
     if not waiting:

@@ -13,7 +13,8 @@ import itertools
 import re
 import select
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -48,38 +49,65 @@ def exchange(
 
     Raises psycopg's error of the first that failed; those after it were not run.
     """
-    pgconn = connection.pgconn
-    prepared = _prepared.setdefault(connection, {})
-    written = [_write(connection, sql, params) for sql, params in statements]
-    try:
-        pgconn.enter_pipeline_mode()
-        sent = [_send(pgconn, prepared, one) for one in written]
-        pgconn.pipeline_sync()
-        _flush(pgconn)
-        results = [[_result(pgconn) for _ in range(one.results)] for one in sent]
-        _result(pgconn)
-        pgconn.exit_pipeline_mode()
-    except BaseException:
-        # Nobody knows what else is under way on it.
-        connection.close()
-        raise
-    for one, told in zip(sent, results, strict=True):
-        for result in told:
-            if result.status in _FAILED:
-                error = psycopg.errors.error_from_result(result, encoding="utf-8")
-                if error.sqlstate in _STALE:
-                    prepared.clear()
-                raise error
-        if one.name is not None:
-            prepared.setdefault(one.key, one.name)
-    return [_read(one.transformer, told[-1]) for one, told in zip(sent, results, strict=True)]
+    return Exchange(connection, statements).told()
+
+
+class Exchange:
+    """Statements that were sent; the server is at work on them until `told` is asked for.
+
+    Nothing else may be sent on the connection before that.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], statements: Sequence[tuple[str, Params]]
+    ) -> None:
+        """Send statements that run in their order."""
+        self._connection = connection
+        self._prepared = _prepared.setdefault(connection, {})
+        transformer = Transformer(connection)
+        written = [_write(transformer, sql, params) for sql, params in statements]
+        pgconn = connection.pgconn
+        with self._intact():
+            pgconn.enter_pipeline_mode()
+            self._sent = [_send(pgconn, self._prepared, one) for one in written]
+            pgconn.pipeline_sync()
+            _flush(pgconn)
+
+    def told(self) -> list[Told]:
+        """This will wait for what each statement told.
+
+        Raises psycopg's error of the first that failed; those after it were not run.
+        """
+        pgconn = self._connection.pgconn
+        with self._intact():
+            results = [[_result(pgconn) for _ in range(one.results)] for one in self._sent]
+            _result(pgconn)
+            pgconn.exit_pipeline_mode()
+        for one, told in zip(self._sent, results, strict=True):
+            for result in told:
+                if result.status in _FAILED:
+                    error = psycopg.errors.error_from_result(result, encoding="utf-8")
+                    if error.sqlstate in _STALE:
+                        self._prepared.clear()
+                    raise error
+            if one.name is not None:
+                self._prepared.setdefault(one.key, one.name)
+        return [_read(self._connection, told[-1]) for told in results]
+
+    @contextmanager
+    def _intact(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            # Nobody knows what else is under way on it.
+            self._connection.close()
+            raise
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
     """A statement with its values as they travel."""
 
-    transformer: psycopg.abc.Transformer
     query: bytes
     given: Sequence[Any]
     types: tuple[int, ...]
@@ -90,7 +118,6 @@ class _Written:
 class _Sent:
     """A statement that was sent; `name` where it was prepared with it, so it has two results."""
 
-    transformer: psycopg.abc.Transformer
     key: _Key
     name: bytes | None
     results: int
@@ -103,14 +130,13 @@ _prepared = weakref.WeakKeyDictionary()
 _numbers = itertools.count()
 
 
-def _write(connection: psycopg.Connection[Any], sql: str, params: Params) -> _Written:
+def _write(transformer: psycopg.abc.Transformer, sql: str, params: Params) -> _Written:
     query, names = _converted(sql)
     values = [params[name] for name in names] if isinstance(params, Mapping) else params
     assert len(values) == len(names), "each place has a value"
-    transformer = Transformer(connection)
     given = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
     types = tuple(transformer.types or ())
-    return _Written(transformer, query, given, types, transformer.formats or ())
+    return _Written(query, given, types, transformer.formats or ())
 
 
 def _send(pgconn: pq.abc.PGconn, prepared: Mapping[_Key, bytes], one: _Written) -> _Sent:
@@ -118,14 +144,14 @@ def _send(pgconn: pq.abc.PGconn, prepared: Mapping[_Key, bytes], one: _Written) 
     name = prepared.get(key)
     if name is not None:
         pgconn.send_query_prepared(name, one.given, param_formats=formats)
-        return _Sent(one.transformer, key, None, 1)
+        return _Sent(key, None, 1)
     if len(prepared) >= PREPARED_MOST:
         pgconn.send_query_params(one.query, one.given, param_types=one.types, param_formats=formats)
-        return _Sent(one.transformer, key, None, 1)
+        return _Sent(key, None, 1)
     name = b"lingqu_%d" % next(_numbers)
     pgconn.send_prepare(name, one.query, param_types=one.types)
     pgconn.send_query_prepared(name, one.given, param_formats=formats)
-    return _Sent(one.transformer, key, name, 2)
+    return _Sent(key, name, 2)
 
 
 @functools.lru_cache(maxsize=5_000)
@@ -172,10 +198,11 @@ def _result(pgconn: pq.abc.PGconn) -> pq.abc.PGresult:
             raise psycopg.OperationalError("the connection is lost")
 
 
-def _read(transformer: psycopg.abc.Transformer, result: pq.abc.PGresult) -> Told:
+def _read(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> Told:
     rows: list[Row] = []
     if result.status == pq.ExecStatus.TUPLES_OK and result.ntuples:
         names = [(result.fname(at) or b"").decode() for at in range(result.nfields)]
+        transformer = Transformer(connection)
         transformer.set_pgresult(result, format=pq.Format.TEXT)
         rows = transformer.load_rows(
             0, result.ntuples, lambda values: dict(zip(names, values, strict=True))

@@ -8,12 +8,14 @@ when the connection is lost.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import pq
 
 from lingqu.runtime.db import Database, DatabaseUnavailable
 
@@ -32,29 +34,45 @@ class Listener:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         """Only `listening` opens ears."""
         self._connection = connection
+        self._poll = select.poll()
+        self._poll.register(connection.fileno(), select.POLLIN)
 
     def wait(self, timeout_ms: int) -> tuple[Heard, ...]:
         """This will give what was notified, waiting at most `timeout_ms` for the first of it.
 
         Raises DatabaseUnavailable when the connection is lost.
         """
-        try:
-            return tuple(
-                Heard(notice.channel, notice.payload)
-                for notice in self._connection.notifies(timeout=timeout_ms / 1000, stop_after=1)
-            )
-        except psycopg.OperationalError as error:
-            raise DatabaseUnavailable(detail=type(error).__name__) from error
+        with self._alive() as pgconn:
+            heard = _heard(pgconn)
+            if not heard and self._poll.poll(timeout_ms):
+                pgconn.consume_input()
+                heard = _heard(pgconn)
+        return heard
 
     def reassure(self) -> None:
         """This will ask the server for a sign of life, and wait for it however long it takes.
 
         Raises DatabaseUnavailable when the connection is lost.
         """
+        with self._alive() as pgconn:
+            # The shortest question there is; what comes in with the answer waits for `wait`.
+            if pgconn.exec_(b"").status != pq.ExecStatus.EMPTY_QUERY:
+                raise DatabaseUnavailable(detail="OperationalError")
+
+    @contextmanager
+    def _alive(self) -> Iterator[pq.abc.PGconn]:
+        """The connection as libpq has it: this is asked forty times a second."""
         try:
-            self._connection.execute("SELECT 1")
+            yield self._connection.pgconn
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(detail=type(error).__name__) from error
+
+
+def _heard(pgconn: pq.abc.PGconn) -> tuple[Heard, ...]:
+    """What has come in."""
+    return tuple(
+        Heard(one.relname.decode(), one.extra.decode()) for one in iter(pgconn.notifies, None)
+    )
 
 
 NAME = "lingqu-listening"

@@ -72,10 +72,15 @@ def _ordered(value: object, depth: int) -> object:
         return value
     if depth >= MAX_DEPTH:
         raise NotCanonical(reason="depth")
+    depth += 1
     if isinstance(value, list | tuple):
-        return [_ordered(item, depth + 1) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _ordered(value[key], depth + 1) for key in _sorted_keys(value)}
+        return [item if type(item) is str else _ordered(item, depth) for item in value]
+    if isinstance(value, dict | Mapping):
+        found = {}
+        for key in _sorted_keys(value):
+            item = value[key]
+            found[key] = item if type(item) is str else _ordered(item, depth)
+        return found
     raise NotCanonical(reason="type", type=type(value).__name__)
 
 

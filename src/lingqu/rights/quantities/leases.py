@@ -9,7 +9,7 @@ freed then belongs to the living grant above.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -232,20 +232,29 @@ def lock_lease(tx: Tx, lease: LeaseId) -> Lease:
 
 
 def lock_open_leases(
-    tx: Tx, leases: Sequence[LeaseId], *, then: Sequence[tuple[str, Mapping[str, object]]] = ()
-) -> list[list[Row]]:
-    """This will lock open leases in their order; statements go `then`, in the same round trip.
+    tx: Tx,
+    leases: Sequence[LeaseId],
+    *,
+    then: Sequence[tuple[str, Mapping[str, object]]],
+    check: Callable[[list[list[Row]]], None],
+) -> None:
+    """This will begin to lock open leases in their order, and statements `then`; none is awaited.
 
-    Gives the rows of those. Raises LeaseNotFound, LeaseClosed.
+    Before the transaction goes on in the database, `check` gets the rows of those. Where a lease is
+    not there or closed, LeaseNotFound or LeaseClosed is raised then.
     """
-    found, *others = tx.together(((_LOCK_MANY, (list(leases),)), *then))
-    known = {row["id"]: row["closed_at"] for row in found}
-    for lease in leases:
-        if lease not in known:
-            raise LeaseNotFound(id=lease)
-        if known[lease] is not None:
-            raise LeaseClosed(lease=lease)
-    return others
+
+    def see(rows: list[list[Row]]) -> None:
+        found, *others = rows
+        known = {row["id"]: row["closed_at"] for row in found}
+        for lease in leases:
+            if lease not in known:
+                raise LeaseNotFound(id=lease)
+            if known[lease] is not None:
+                raise LeaseClosed(lease=lease)
+        check(others)
+
+    tx.begin(((_LOCK_MANY, (list(leases),)), *then), see)
 
 
 def find_overdue_leases(
