@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """核验: the real number segments and division codes, asked as a bank asks them."""
 
+import queue
+
 import pytest
 from gate_world import CREDIT, shape, slice_rows
 
@@ -14,7 +16,9 @@ from lingqu.gate import (
     Relation,
     VerificationPolicy,
 )
+from lingqu.gate.lanes import Waiting
 from lingqu.kernel.errors import LingquError
+from lingqu.kernel.paging import PageRequest
 
 SEVEN, SIX = shape(7), shape(6)
 
@@ -127,6 +131,27 @@ def test_a_call_is_metered_before_its_answer_and_a_repeat_is_stored_and_free(
     with pytest.raises(gate.CallIdUsed):
         desk.ask(other, world.asker)
     assert call.purpose == CREDIT
+    assert world.place.audit() == []
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_few_and_many_refusals_of_one_window_stand_alike_on_record(world, desk, membership, count):
+    grant = world.buy(membership, calls=100)
+    asked = [
+        world.request(membership, grant, ("1300069", "南宁"), purpose="industry.trade")
+        for _ in range(count)
+    ]
+    replies = queue.SimpleQueue()
+    desk.submit_all([Waiting(one, world.asker, replies.put) for one in asked])
+    told = [replies.get(timeout=60) for _ in asked]
+    assert {one.code for one in told} == {"gate.call.wrong_purpose"}
+    with world.place.database.reading(world.banker) as tx:
+        calls = gate.find_calls(tx, page=PageRequest(size=100), grant=grant.id).items
+    assert {one.call for one in calls} == {one.call for one in asked}
+    assert len({one.batch for one in calls}) == 1, "one window"
+    assert {(one.outcome, one.refusal, one.article, one.units) for one in calls} == {
+        ("refused", told[0].code, told[0].article, 0)
+    }
     assert world.place.audit() == []
 
 

@@ -130,6 +130,21 @@ def begin(tx, seen, *words, refuse=False):
     tx.begin([(f"{ADD} RETURNING word", (word, 1)) for word in words], check)
 
 
+def test_reading_may_end_with_a_round_trip_and_go_on_after_all(database):
+    count = "SELECT count(*) AS n FROM runtime.noted"
+    with database.reading() as tx:
+        tx.later("SET LOCAL statement_timeout = '30s'")
+        assert tx.together([("SELECT 1 AS one", ()), (count, ())], last=True) == [
+            [{"one": 1}], [{"n": 0}],
+        ]  # fmt: skip
+        leave(database, ("meanwhile", 1))
+        assert tx.one(count) == {"n": 1}
+        assert tx.one("SHOW transaction_read_only") == {"transaction_read_only": "on"}
+    with pytest.raises(AssertionError), database.transaction(PLATFORM) as tx:
+        tx.together([(count, ())], last=True)
+    assert words(database) == ["meanwhile"]
+
+
 def test_what_was_begun_is_looked_at_before_anything_follows_it(database):
     seen = []
     with database.transaction(PLATFORM) as tx:
@@ -148,14 +163,18 @@ def test_what_was_begun_is_looked_at_before_anything_follows_it(database):
 
 def test_what_was_begun_and_is_refused_or_fails_leaves_nothing(database):
     seen = []
-    with pytest.raises(WordTaken), database.transaction(PLATFORM) as tx:
-        begin(tx, seen, "refused", refuse=True)
-        tx.later(ADD, ("after", 2))
-    with pytest.raises(DatabaseConflict), database.transaction(PLATFORM) as tx:
-        begin(tx, seen, "twice", "twice")
-    with pytest.raises(ZeroDivisionError), database.transaction(PLATFORM) as tx:
-        begin(tx, seen, "never looked at")
-        1 / 0  # noqa: B018  # the caller's own mistake, while the database is at work
+
+    def begun(*words, refuse=False, then=lambda _: None):
+        with database.transaction(PLATFORM) as tx:
+            begin(tx, seen, *words, refuse=refuse)
+            then(tx)
+
+    with pytest.raises(WordTaken):
+        begun("refused", refuse=True, then=lambda tx: tx.later(ADD, ("after", 2)))
+    with pytest.raises(DatabaseConflict):
+        begun("twice", "twice")
+    with pytest.raises(ZeroDivisionError):
+        begun("never looked at", then=lambda _: 1 / 0)
     with database.reading() as tx:
         tx.begin([("SELECT 1 AS word", ())], lambda _: pytest.fail("nobody waits for it"))
     assert seen == ["refused"]

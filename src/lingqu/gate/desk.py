@@ -164,10 +164,16 @@ class Desk:
             self.start()
         self._queue.put(calls)
 
-    def look(self, tx: Tx, shelf: Shelf, request: CallRequest, asker: Asker) -> Looked:
-        """This will say how a call stands, before a query is worked on. Raises NotListening."""
+    def look(
+        self, tx: Tx, shelf: Shelf, request: CallRequest, asker: Asker, *, last: bool = False
+    ) -> Looked:
+        """This will say how a call stands, before a query is worked on. Raises NotListening.
+
+        What is found only spares work for nothing: the call is decided with its answer.
+        """
         self.start()
-        window = read_window(tx, shelf, self.grants, [waiting := Waiting(request, asker, _nobody)])
+        waiting = Waiting(request, asker, _nobody)
+        window = read_window(tx, shelf, self.grants, [waiting], last=last)
         stand, ready = window.stands[request.grant], window.ready.get(request.product)
         if ready is None or stand is None:
             return Looked(ready=ready, stand=stand, settled=True)

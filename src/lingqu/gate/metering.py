@@ -27,6 +27,8 @@ from lingqu.runtime import REAL_TIME, DatabaseConflict, Row, Tx
 
 Statement: TypeAlias = tuple[str, Mapping[str, object]]
 """A question to the database, to be asked together with others."""
+FEW = 16
+"""Up to so many lines of a window go with its other statements; more are streamed."""
 REPLY_HOURS = 24
 """How long a repeated call id is given the stored answer; afterwards it is refused."""
 COLUMNS = (
@@ -182,13 +184,14 @@ def meter_calls(tx: Tx, *, batches: tuple[NewBatch, ...], beside: Hides[Beside])
     """
     trust.authorize(tx, trust.Action.OPERATE, trust.Kind.GRANT)
     told = beside.value
-    _check(tx, batches, told)
     lines = [
         (one.metered.batch.id, rows.start, rows.lines)
         for one, rows in zip(batches, told.rows, strict=True)
         if rows.lines
     ]
-    if lines:
+    is_few = sum([len(its) for _, _, its in lines]) <= FEW
+    _check(tx, batches, told, [CALLS.few(lines)] if lines and is_few else [])
+    if not is_few:
         CALLS.store(tx, lines)
     if told.replies != "[]":
         kept_until = REAL_TIME.now() + timedelta(hours=REPLY_HOURS)
@@ -197,7 +200,7 @@ def meter_calls(tx: Tx, *, batches: tuple[NewBatch, ...], beside: Hides[Beside])
         trust.record(tx, one.metered)
 
 
-def _check(tx: Tx, batches: Sequence[NewBatch], told: Beside) -> None:
+def _check(tx: Tx, batches: Sequence[NewBatch], told: Beside, lines: Sequence[Statement]) -> None:
     """Lock the leases, see that what was decided on still holds, and add rows, in one round trip.
 
     The fact is written out meanwhile. Where it does not hold, the transaction ends with it.
@@ -219,6 +222,7 @@ def _check(tx: Tx, batches: Sequence[NewBatch], told: Beside) -> None:
                 "lease": one.lease, "snapshot": one.snapshot,
             },
         ))  # fmt: skip
+    then += lines
     leases = tuple(dict.fromkeys(one.lease for one in batches if one.lease is not None))
 
     def check(found: list[list[Row]]) -> None:

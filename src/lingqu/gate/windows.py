@@ -96,15 +96,29 @@ class Window:
         return tuple(told)
 
 
+_PLANNED_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
+"""These questions are looked up by key whatever is asked: planning them anew takes longer."""
+
+
 def read_window(
-    tx: Tx, shelf: Shelf, grants: rights.EffectiveGrants, waiting: Sequence[Waiting]
+    tx: Tx,
+    shelf: Shelf,
+    grants: rights.EffectiveGrants,
+    waiting: Sequence[Waiting],
+    *,
+    last: bool = False,
 ) -> Window:
-    """This will read what calls are decided on from one state of the database."""
+    """This will read what calls are decided on from one state of the database.
+
+    As the `last` of a transaction it may read what is not in memory from a later state.
+    """
+    tx.later(_PLANNED_ONCE)
     versions, replies = tx.together(
         (
             ask_versions(one.request.product for one in waiting),
             ask_used([(one.request.grant, one.request.call) for one in waiting]),
-        )
+        ),
+        last=last,
     )
     ready = shelf.read(tx, versions)
     stands = {name: shelf.stand(tx, name) for name in {one.request.grant for one in waiting}}

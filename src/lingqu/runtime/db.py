@@ -87,16 +87,17 @@ class Deferrer(Protocol):
         """Queue a job inside the connection's open transaction."""
 
 
-@dataclass(slots=True)
 class _Unsent:
     """Statements nobody waits for, and what a violated unique constraint means to the caller.
 
-    `begun` waits for statements that were sent.
+    `begins` is the statement the transaction begins with, `begun` waits for others that were sent.
     """
 
-    statements: list[tuple[str, Params]]
-    taken: dict[tuple[str, str], errors.LingquError]
-    begun: Callable[[], None] | None = None
+    def __init__(self, begins: str = "") -> None:
+        self.begins = begins
+        self.statements: list[tuple[str, Params]] = [(begins, ())] if begins else []
+        self.taken: dict[tuple[str, str], errors.LingquError] = {}
+        self.begun: Callable[[], None] | None = None
 
     def take(self) -> list[tuple[str, Params]]:
         """Give the statements that wait, once; what was begun is waited for before them."""
@@ -187,11 +188,21 @@ class Tx:
         with self._connection.cursor() as cursor:
             cursor.executemany(sql, rows)
 
-    def together(self, statements: Iterable[tuple[str, Params]]) -> list[list[Row]]:
-        """This will run several statements in one round trip and give the rows of each."""
+    def together(
+        self, statements: Iterable[tuple[str, Params]], *, last: bool = False
+    ) -> list[list[Row]]:
+        """This will run several statements in one round trip and give the rows of each.
+
+        A transaction that only reads can end with its `last` ones, so that nobody waits for its
+        end. Should something be asked after all, that sees what is so by then.
+        """
         waiting = self._unsent.take()
-        found = exchange(self._connection, [*waiting, *statements])
-        return [one.rows for one in found[len(waiting) :]]
+        told = [*waiting, *statements]
+        if last:
+            assert self._unsent.begins == _READ_ONLY, "what writes is committed by its block"
+            self._unsent.statements.append((_READ_ONLY, ()))
+        found = exchange(self._connection, [*told, (_COMMIT, ())] if last else told)
+        return [one.rows for one in found[len(waiting) : len(told)]]
 
     def begin(
         self, statements: Iterable[tuple[str, Params]], check: Callable[[list[list[Row]]], None]
@@ -289,7 +300,7 @@ class Database:
     def transaction(self, caller: Caller) -> Iterator[Tx]:
         """This will open a transaction that commits when the block ends without an exception."""
         with self._connected() as connection:
-            unsent = _Unsent([(_BEGIN, ())], {})
+            unsent = _Unsent(_BEGIN)
             try:
                 with unsent.ending(connection):
                     yield self._tx(connection, caller, unsent)
@@ -305,7 +316,7 @@ class Database:
     def reading(self, caller: Caller | None = None) -> Iterator[Tx]:
         """This will open a read-only transaction that sees one state throughout."""
         with self._connected() as connection:
-            unsent = _Unsent([(_READ_ONLY, ())], {})
+            unsent = _Unsent(_READ_ONLY)
             with unsent.ending(connection):
                 yield self._tx(connection, caller or _NOBODY, unsent)
 
@@ -318,7 +329,7 @@ class Database:
         with self._connected() as connection, connection.transaction(force_rollback=True):
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             connection.execute("SET LOCAL statement_timeout = 0")
-            unsent = _Unsent([], {})
+            unsent = _Unsent()
             with unsent.ending(connection):
                 yield self._tx(connection, caller, unsent)
 

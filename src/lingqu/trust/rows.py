@@ -336,6 +336,18 @@ class BatchTable:
         assert not any(one in text for one in '{}"\\ '), "words need no quotes"
         return f"{{{text}}}"
 
+    def few(
+        self, batches: Iterable[tuple[str, int, Sequence[str]]]
+    ) -> tuple[str, Mapping[str, object]]:
+        """This will give the statement that adds what `store` would: no stream is opened for it."""
+        columns = ("batch", "position", *self._columns)
+        told = [
+            dict(zip(columns, (batch, at, *json.loads(f"[{line}]")), strict=True))
+            for batch, start, lines in batches
+            for at, line in enumerate(lines, start)
+        ]
+        return _few_sql(self.name, columns), {"rows": _write_rows(told)}
+
     def store(self, tx: Tx, batches: Iterable[tuple[str, int, Sequence[str]]]) -> None:
         """This will add lines of several batches, each from a position; facts carry the roots.
 
@@ -387,6 +399,15 @@ def _alike_sql(table: str, columns: tuple[str, ...], apart: tuple[str, ...]) -> 
     return f"""
         INSERT INTO {table} ({names}) SELECT %(batch)s, %(start)s + u.place - 1, {values}
         FROM unnest({given}) WITH ORDINALITY AS u ({", ".join(apart)}, place)
+    """  # noqa: S608  # declared names
+
+
+@functools.cache
+def _few_sql(table: str, columns: tuple[str, ...]) -> str:
+    names = ", ".join(columns)
+    return f"""
+        INSERT INTO {table} ({names})
+        SELECT {names} FROM json_populate_recordset(NULL::{table}, %(rows)s::json)
     """  # noqa: S608  # declared names
 
 
