@@ -191,10 +191,10 @@ class Place:
             raise NotWhole(resource=cube.table.resource)
         overlap = overlap or Overlap(cube, whole)
         kept_back = overlap.judge(sets)
-        every = sets.told(kept_back)
+        every = [one.cells for one in sets.told(kept_back)]
         overlap.add(whole, sets.written(kept_back))
         rules = protections(query, policy)
-        is_whole = not any(cube.standing.split(one) for one in every)
+        is_whole = not any(map(cube.standing.split, every))
         proven = find_proven(query) if is_whole else ()
         asked = leave_out(query, cube)
         statement = print_certified(asked, policy, rules, proven=proven, masked=True)

@@ -145,8 +145,8 @@ def told_outcomes(seed):
         texts = sets.written(kept_back)
         assert memory.knows(texts) is anew.knows(texts)
         for one in sets.told(kept_back):
-            written_out = [list(cell) for cell in sorted(one, key=str)]
-            assert telling._as_text(written_out, known) == sets.texts[one]
+            written_out = [list(cell) for cell in sorted(one.cells, key=str)]
+            assert telling._as_text(written_out, known) == one.text
         told.append((draw.choice([1, 2, 2]), texts))
         memory.add(*told[-1])
 

@@ -138,7 +138,7 @@ class Rounding:
             ToldLine(
                 key=line.key,
                 numbers=tuple(
-                    self._rounded(steps[at], names[at], self._cells(line, places[at]), number)
+                    self._rounded(steps[at], names[at], line, places[at], number)
                     for at, number in enumerate(line.numbers)
                 ),
                 merged=line.merged,
@@ -154,11 +154,14 @@ class Rounding:
     def _cells(self, line: ToldLine, guard: int) -> frozenset[Cell]:
         groups = self.admitted.sets.groups[guard]
         keys = line.merged or (line.key,)
-        return frozenset().union(*(groups.get(key, frozenset()) for key in keys))
+        return frozenset().union(*(groups[key].cells for key in keys if key in groups))
 
-    def _rounded(self, step: int, figure: str, cells: frozenset[Cell], number: Number) -> Number:
+    def _rounded(
+        self, step: int, figure: str, line: ToldLine, guard: int, number: Number
+    ) -> Number:
         if number is None or step == 1:
             return number
+        cells = self._cells(line, guard)
         seed = seed_of(self.key, version=str(self.admitted.whole), cells=cells, figure=figure)
         return round_to(number, step, seed)
 

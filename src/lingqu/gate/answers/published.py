@@ -9,14 +9,14 @@ seen from the question and the cube alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lingqu.gate.answers.telling import Admitted, find_guards
+from lingqu.gate.answers.telling import Admitted, CellSet, find_guards
 from lingqu.gate.datasets import Figures, Number, OpenCube, Told, ToldLine
 from lingqu.gate.governance import Function
 from lingqu.gate.queries import Aggregate, Query
-from lingqu.gate.suppression import Cell, in_order
+from lingqu.gate.suppression import in_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +72,16 @@ def _answer(query: Query, cube: OpenCube, admitted: Admitted, kinds: Sequence[_K
         known.add(())
     lines = []
     for key in in_order(known):
-        mine = [_figures(groups.get(key, ()), cube) for groups in admitted.sets.groups]
+        mine = [_figures(groups.get(key), cube) for groups in admitted.sets.groups]
         numbers = (_number(kind, mine[at]) for kind, at in zip(kinds, places, strict=True))
         lines.append(ToldLine(key=key, numbers=tuple(numbers)))
     return Told(lines=tuple(lines), has_withheld=cube.cube.has_left, withheld_entities=None)
 
 
-def _figures(cells: Iterable[Cell], cube: OpenCube) -> list[Figures]:
+def _figures(group: CellSet | None, cube: OpenCube) -> list[Figures]:
     """What is published of the blocks that cells make up."""
-    return [cube.cube.figures[at] for at in {cube.blocks.place[cell] for cell in cells}]
+    places = group.places if group is not None else ()
+    return [cube.cube.figures[at] for at in {cube.block_of[one] for one in places}]
 
 
 def _number(kind: _Kind, blocks: Sequence[Figures]) -> Number:

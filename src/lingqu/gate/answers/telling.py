@@ -40,28 +40,42 @@ class NotWhole(errors.Conflict):
     code = "gate.query.not_whole"
 
 
+@dataclass(frozen=True, slots=True)
+class CellSet:
+    """Cells of a cube by their ascending `places` in it; `text` is how the set is kept."""
+
+    cube: OpenCube
+    places: Sequence[int]
+    text: str
+
+    @property
+    def cells(self) -> frozenset[Cell]:
+        """The cells themselves: hashing thousands takes longer than most questions need."""
+        return frozenset(map(self.cube.cells.__getitem__, self.places))
+
+    def split(self) -> frozenset[int]:
+        """This will give the standing blocks of which the set holds a part only."""
+        return self.cube.standing.split(self.cells) if self.cube.has_merged else frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sets:
-    """A question as sets of cells: all of it, and by guard and group; empty ones are left out.
+    """A question as sets of cells: all of it, and by guard and group; empty ones are left out."""
 
-    `texts` holds each set as it is kept: the places of its cells in the cube.
-    """
+    everything: CellSet
+    groups: tuple[Mapping[Cell, CellSet], ...]
 
-    everything: frozenset[Cell]
-    groups: tuple[Mapping[Cell, frozenset[Cell]], ...]
-    texts: Mapping[frozenset[Cell], str]
-
-    def told(self, kept_back: Collection[Cell]) -> list[frozenset[Cell]]:
+    def told(self, kept_back: Collection[Cell]) -> list[CellSet]:
         """This will give the sets that may be told, the whole first."""
         parts = (part.items() for part in self.groups)
         return [
             self.everything,
-            *(cells for part in parts for key, cells in part if key not in kept_back),
+            *(one for part in parts for key, one in part if key not in kept_back),
         ]
 
     def written(self, kept_back: Collection[Cell]) -> set[str]:
         """This will give the texts of what may be told."""
-        return {self.texts[one] for one in self.told(kept_back)}
+        return {one.text for one in self.told(kept_back)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,17 +135,13 @@ def _find_sets(query: Query, by: tuple[Predicate, ...], cube: OpenCube) -> Sets:
         for at in everything if all(guard) else [at for at in everything if guard[at]]:
             groups[keys[at]].append(at)
         found.append(groups)
-    texts: dict[frozenset[Cell], str] = {}
 
-    def kept(places: list[int]) -> frozenset[Cell]:
-        cells = frozenset(map(cube.cells.__getitem__, places))
-        texts[cells] = _write_places(places)
-        return cells
+    def kept(places: list[int]) -> CellSet:
+        return CellSet(cube, places, _write_places(places))
 
     return Sets(
         everything=kept(everything),
         groups=tuple({key: kept(places) for key, places in groups.items()} for groups in found),
-        texts=texts,
     )
 
 
@@ -197,28 +207,31 @@ class Overlap:
 
     def judge(self, sets: Sets) -> frozenset[Cell]:
         """This will give the groups that must be kept back. Raises Overlapping."""
-        split = self.cube.standing.split
         if self.cube.is_told:
             # Each block is known by itself, so what is left of one that was cut would be known too.
-            if split(sets.everything):
+            if sets.everything.split():
                 raise Overlapping
             parts = (part.items() for part in sets.groups)
-            return frozenset(key for part in parts for key, cells in part if split(cells))
-        if not self._is_cut and (not self.cube.has_merged or not any(map(split, sets.told(())))):
+            return frozenset(key for part in parts for key, one in part if one.split())
+        if not self._is_cut and not any(one.split() for one in sets.told(())):
             return frozenset()  # unions of whole blocks stay unions of whole blocks
         partition = self._built().copy()
-        if split(sets.everything) & self._cut or not partition.admits(sets.everything):
+        if not self._adds(partition, sets.everything):
             raise Overlapping
-        partition.add(sets.everything)
-        kept_back = set()
-        for groups in sets.groups:
-            for key in in_order(groups):
-                mine = groups[key]
-                if split(mine) & self._cut or not partition.admits(mine):
-                    kept_back.add(key)
-                else:
-                    partition.add(mine)
-        return frozenset(kept_back)
+        return frozenset(
+            key
+            for groups in sets.groups
+            for key in in_order(groups)
+            if not self._adds(partition, groups[key])
+        )
+
+    def _adds(self, partition: Partition, one: CellSet) -> bool:
+        """Add a set to what was told, unless it would isolate a part without a whole block."""
+        cells = one.cells
+        if one.split() & self._cut or not partition.admits(cells):
+            return False
+        partition.add(cells)
+        return True
 
     def _built(self) -> Partition:
         """The partition of all that was told, made when it is first needed."""
@@ -358,7 +371,7 @@ def find_admitted(
             sets=sets,
             kept_back=kept_back,
             whole=whole,
-            is_whole=not cube.has_merged or not any(map(cube.standing.split, sets.told(kept_back))),
+            is_whole=not any(one.split() for one in sets.told(kept_back)),
             judged=history.judged,
             is_new=not history.overlap.knows(written),
         )

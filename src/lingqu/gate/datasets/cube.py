@@ -455,7 +455,7 @@ class OpenCube:
         self.cube, self.table, self.is_told = cube, table, is_told
         self.blocks = Blocks(cube.blocks)
         self.standing = Blocks(cube.blocks[: cube.standing])
-        self.cells = tuple(self.blocks.place)
+        self.cells, self.block_of = tuple(self.blocks.place), tuple(self.blocks.place.values())
         self.position = {cell: at for at, cell in enumerate(self.cells)}
         self._everywhere = [True] * len(self.cells)
         self.has_merged = len(self.cells) > len(cube.blocks)

@@ -171,7 +171,7 @@ def compile_group(
         if len(mine) > 1:
             return operator.itemgetter(*mine)
         first = mine[0] if mine else 0
-        return (lambda cell: (cell[first],)) if mine else lambda _: ()
+        return operator.itemgetter(slice(first, first + len(mine)))
     known: dict[tuple[int, str | None], str | None] = {}
 
     def group(cell: Cell) -> Cell:
