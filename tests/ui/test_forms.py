@@ -77,7 +77,7 @@ def test_a_form_in_broken_parts_is_refused(server, told):
         head = {"content-type": f"multipart/form-data; {about}"}
         answer = browser.post("/trust/verify", content=body, headers=head)
         assert answer.status_code == 400, answer.text
-        assert "ui.form.incomplete" in answer.text
+        assert "ui.form.unreadable" in answer.text
 
 
 def test_parts_are_read_as_utf8_whatever_they_say_of_themselves(server):

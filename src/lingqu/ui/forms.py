@@ -13,7 +13,7 @@ from litestar import Request
 from litestar.exceptions import InternalServerException
 
 from lingqu.kernel.ids import Id
-from lingqu.ui.refusals import FormExpired, FormIncomplete
+from lingqu.ui.refusals import FormExpired, FormIncomplete, FormUnreadable
 from lingqu.ui.visitors import visit_of
 
 SomeId = TypeVar("SomeId", bound=Id)
@@ -44,7 +44,7 @@ class Form:
         """This will give a field that must be there; raises FormIncomplete."""
         found = self.fields.get(name)
         if found is None:
-            raise FormIncomplete(field=name, reason="")
+            raise FormIncomplete(field=name)
         return found
 
     def maybe(self, name: str) -> str | None:
@@ -60,7 +60,7 @@ async def read_form(request: Request[Any, Any, Any]) -> None:
     """This will read the form of a write and refuse it without the token; a hook before handlers.
 
     Being a hook of the whole application, it cannot be forgotten by a page. Raises FormExpired,
-    FormIncomplete.
+    FormUnreadable.
     """
     if request.method in {"GET", "HEAD", "OPTIONS"}:
         return
@@ -73,12 +73,12 @@ async def read_form(request: Request[Any, Any, Any]) -> None:
             for name, value in (await request.form()).multi_items():
                 form.fields.setdefault(name, str(value))
     except multipart.MultipartError as error:
-        raise FormIncomplete(field="", reason=str(error)[:200]) from None
+        raise FormUnreadable(reason=str(error)[:200]) from None
     except UnicodeError:
-        raise FormIncomplete(field="", reason="UTF-8") from None
+        raise FormUnreadable(reason="UTF-8") from None
     except InternalServerException:
         # The browser went on before it had sent everything; nobody reads the answer.
-        raise FormIncomplete(field="", reason="") from None
+        raise FormUnreadable(reason="") from None
     given, expected = form.fields.get("csrf", ""), visit_of(request).csrf
     if not secrets.compare_digest(given.encode(errors="replace"), expected.encode()):
         raise FormExpired
@@ -116,7 +116,7 @@ def chosen(form: Form, name: str, allowed: type[Any]) -> Any:
     try:
         return allowed(form.text(name))
     except ValueError:
-        raise FormIncomplete(field=name, reason="") from None
+        raise FormIncomplete(field=name) from None
 
 
 def local_path(text: str | None) -> str:

@@ -38,6 +38,12 @@ class FormIncomplete(errors.Rejected):
     code = "ui.form.incomplete"
 
 
+class FormUnreadable(errors.Rejected):
+    """What was sent cannot be read: it is broken, or not of the shape it says."""
+
+    code = "ui.form.unreadable"
+
+
 class PageFault(errors.Unavailable):
     """A defect of ours; nothing was changed. The log of the program has the rest."""
 
@@ -56,6 +62,7 @@ _STATUS_OF_CODE = {
     TooManySignIns.code: 429,
     PageFault.code: 500,
     FormIncomplete.code: 400,
+    FormUnreadable.code: 400,
     "api.request.too_large": 413,
     "api.request.too_many": 429,
     "api.internal_fault": 500,
@@ -77,5 +84,5 @@ def as_refusal(error: Exception) -> errors.LingquError:
         case NotFoundException() | MethodNotAllowedException():
             return PageNotFound()
         case HTTPException(status_code=status) if 400 <= status < 500:
-            return FormIncomplete(field="", reason=error.detail[:200])
+            return FormUnreadable(reason=error.detail[:200])
     return PageFault()

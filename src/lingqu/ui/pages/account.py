@@ -60,7 +60,7 @@ def change_password(desk: FromDesk, form: FromForm) -> Response[str] | Redirect:
 def _check_present(desk: Desk, who: trust.Identity, present: str) -> None:
     """Whoever sits down at an open session must not be able to take the account over."""
     if who.login is None:
-        raise FormIncomplete(field="login", reason="")
+        raise FormIncomplete(field="login")
     try:
         identity.prove_password(
             desk.platform.database,
@@ -176,7 +176,7 @@ def close_session(desk: FromDesk, form: FromForm) -> Redirect:
     try:
         token_hash = bytes.fromhex(form.text("session"))
     except ValueError:
-        raise FormIncomplete(field="session", reason="") from None
+        raise FormIncomplete(field="session") from None
     close(desk, token_hash)
     own = desk.visit.session is not None and token_hash == trust.secret_hash(desk.visit.session)
     if not own:

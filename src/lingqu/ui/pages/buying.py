@@ -48,7 +48,7 @@ def propose(desk: FromDesk, form: FromForm, listing: FromPath[str]) -> Response[
     typed = {name: form.fields.get(name, "") for name in ("buyer", "purpose", "quota", "months")}
     try:
         if form.maybe("agreed") is None:
-            raise FormIncomplete(field=desk.text("ui.propose.commitment"), reason="")
+            raise FormIncomplete(field=desk.text("ui.propose.commitment"))
         desk.execute(
             command,
             market.propose_contract,
@@ -67,7 +67,7 @@ def _terms(desk: Desk, form: Form) -> ContractTerms:
     """The terms asked for, from the start of the hour, so that sending them again is the same."""
     quota, months = _number(form, "quota"), _number(form, "months")
     if not 0 < months <= _MONTHS_MOST:
-        raise FormIncomplete(field="months", reason="")
+        raise FormIncomplete(field="months")
     with desk.reading() as tx:
         begins = tx.now.replace(minute=0, second=0, microsecond=0)
     return ContractTerms(
@@ -81,7 +81,7 @@ def _terms(desk: Desk, form: Form) -> ContractTerms:
 def _number(form: Form, name: str) -> int:
     given = form.text(name).replace(",", "").strip()
     if not (given.isascii() and given.isdigit() and len(given) < 12):
-        raise FormIncomplete(field=name, reason="")
+        raise FormIncomplete(field=name)
     return int(given)
 
 

@@ -92,7 +92,7 @@ def grade(desk: FromDesk, form: FromForm, resource: FromPath[str]) -> Response[s
     wanted, command = ResourceId(resource), form.id("command", trust.CommandId)
     level = form.text("level")
     if level not in _LEVELS:
-        raise FormIncomplete(field="level", reason="")
+        raise FormIncomplete(field="level")
     try:
         desk.execute(
             command,

@@ -321,4 +321,4 @@ def _day(desk: Desk, form: Form, name: str) -> Instant:
     try:
         return datetime.fromisoformat(form.text(name)[:10]).replace(tzinfo=zone).astimezone(zone)
     except (ValueError, OverflowError):
-        raise FormIncomplete(field=name, reason="") from None
+        raise FormIncomplete(field=name) from None

@@ -138,7 +138,7 @@ def check_table(desk: FromDesk, form: FromForm) -> Response[Any]:
     desk.require()
     file = form.file("table")
     if file is None:
-        raise FormIncomplete(field="table", reason="")
+        raise FormIncomplete(field="table")
     try:
         reading = documents.read_sheet(file.content, columns=SHEET)
     except errors.Rejected as refusal:
@@ -206,7 +206,7 @@ def _read_checked(text: str) -> list[tuple[int, NewEntry]]:
     try:
         return [(int(number), from_plain(NewEntry, one)) for number, one in json.loads(text)]
     except (ValueError, TypeError, KeyError, RecursionError, errors.LingquError):
-        raise FormIncomplete(field="rows", reason="") from None
+        raise FormIncomplete(field="rows") from None
 
 
 def _check_same(held: OpenEntry, row: Mapping[str, Any]) -> None:
@@ -314,7 +314,7 @@ def withdraw_file(desk: FromDesk, form: FromForm, file: FromPath[str]) -> Respon
 def _number(form: Form, name: str) -> int:
     text = form.text(name).strip()
     if not (text.isascii() and text.isdigit() and len(text) < 9):
-        raise FormIncomplete(field=name, reason="")
+        raise FormIncomplete(field=name)
     return int(text)
 
 
@@ -322,7 +322,7 @@ def _day(form: Form, name: str) -> date:
     try:
         return date.fromisoformat(form.text(name).strip())
     except ValueError:
-        raise FormIncomplete(field=name, reason="") from None
+        raise FormIncomplete(field=name) from None
 
 
 def _entries(

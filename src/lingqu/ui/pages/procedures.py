@@ -180,7 +180,7 @@ def move(desk: FromDesk, form: FromForm, procedure: FromPath[str]) -> Response[s
     wanted, command = ProcedureId(procedure), form.id("command", trust.CommandId)
     version = form.text("version")
     if not (version.isascii() and version.isdigit() and len(version) < 10):
-        raise FormIncomplete(field="version", reason="")
+        raise FormIncomplete(field="version")
     # Nobody who may not see the procedure leaves files here.
     with desk.reading() as tx:
         procedures.get_procedure(tx, wanted)
@@ -209,7 +209,7 @@ def read_terms(form: Form) -> dict[str, int]:
         if name.startswith("term-") and given.strip():
             count = given.strip()
             if not (count.isascii() and count.isdigit() and len(count) < 5):
-                raise FormIncomplete(field=name, reason="")
+                raise FormIncomplete(field=name)
             terms[name.removeprefix("term-")] = int(count)
     return terms
 
