@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lingqu.trust.identity.organizations import demonstration_code
 
-GUIDE = Path(__file__).parents[2] / "docs" / "howto" / "exchange-policies.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "howto" / "zh-CN" / "exchange-policies.md"
 DIGEST = "5e" * 32
 USE = (
     *("--purpose", "research.academic", "--action", "use.query", "--territory", "450700"),
@@ -67,7 +67,7 @@ def test_terms_and_digests_that_are_none_are_refused_in_words(founded):
 
 
 def test_the_guide_writes_a_grant_as_a_policy_and_grants_by_it(founded, tmp_path):
-    """The commands of docs/howto/exchange-policies.md, word for word; quantities go along."""
+    """The commands of docs/howto/zh-CN/exchange-policies.md, word for word; quantities go along."""
     given = ("--kind", "enterprise", "--region", "450700", "--code")
     operator, holder = (
         founded.json("organization", "register", name, *given, demonstration_code(number))
@@ -89,7 +89,8 @@ def test_the_guide_writes_a_grant_as_a_policy_and_grants_by_it(founded, tmp_path
         assert founded(*issued, "--quota", quota, "--json").refusal == "kernel.value.bad"
     words = {"GRANT": grant, "PARENT": root, "HOLDER": holder}
     made = []
-    for line in re.findall(r"^lingqu (.*\.json.*)$", GUIDE.read_text(), re.MULTILINE):
+    guide = GUIDE.read_text(encoding="utf-8")
+    for line in re.findall(r"^lingqu (.*\.json.*)$", guide, re.MULTILINE):
         command, _, file = line.partition(" > ")
         there = [
             str(tmp_path / one) if one.endswith(".json") else words.get(one, one)

@@ -274,7 +274,7 @@ def reconciled(walk, contract):
     return answer.json["reconciliations"][0]
 
 
-@pytest.mark.parametrize("folder", ["guide", "operate"])
+@pytest.mark.parametrize("folder", ["guide", "operate", "howto"])
 def test_the_english_pages_say_the_same_but_for_remarks(folder):
     pages = {
         language: {
@@ -285,7 +285,7 @@ def test_the_english_pages_say_the_same_but_for_remarks(folder):
     }
     chinese, english = pages["zh-CN"], pages["en"]
     assert chinese.keys() == english.keys()
-    assert len(chinese) >= 5
+    assert len(chinese) >= 4
 
     def typed(text):
         return [(kind, REMARK.sub("", content)) for kind, content in BLOCK.findall(text)]
@@ -301,7 +301,7 @@ def test_the_english_pages_say_the_same_but_for_remarks(folder):
         # What a newcomer types has names in the language of the page.
         if name != "newcomer.md":
             assert typed(text) == typed(english[name]), name
-        if folder == "operate":
+        if folder != "guide":
             assert quoted(text) == quoted(english[name]), name
             rows = [one.count("\n|") for one in (text, english[name])]
             assert rows[0] == rows[1], name

@@ -49,7 +49,7 @@ from lingqu.rights.tc609 import (
 from lingqu.rights.vocabulary import built_in_labels
 
 PROVIDER, CONSUMER = "9145070000000001X2", "9145070000000002X0"
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "exchange-policies.md"
+PAGES = Path(__file__).parents[2] / "docs" / "howto"
 
 
 def read(document):
@@ -562,8 +562,9 @@ def test_a_remedy_and_a_breach_liability_come_back():
     assert json.loads(rule["policyExpansion"])["breachLiabilities"][0]["actions"] == ["compensate"]
 
 
-def test_the_page_lists_every_word_of_the_standard_with_its_treatment():
-    page = PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_the_page_lists_every_word_of_the_standard_with_its_treatment(language):
+    page = (PAGES / language / "exchange-policies.md").read_text(encoding="utf-8")
     rows = {}
     for line in page.splitlines():
         if line.startswith("|"):
