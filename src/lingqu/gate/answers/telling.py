@@ -9,6 +9,7 @@ what was told, never from rows, and written down before anything is computed.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import threading
@@ -40,7 +41,7 @@ class NotWhole(errors.Conflict):
     code = "gate.query.not_whole"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CellSet:
     """Cells of a cube by their ascending `places` in it; `text` is how the set is kept."""
 
@@ -48,9 +49,9 @@ class CellSet:
     places: Sequence[int]
     text: str
 
-    @property
+    @functools.cached_property
     def cells(self) -> frozenset[Cell]:
-        """The cells themselves: hashing thousands takes longer than most questions need."""
+        """The cells themselves, once they are needed: hashing thousands takes its time."""
         return frozenset(map(self.cube.cells.__getitem__, self.places))
 
     def split(self) -> frozenset[int]:
