@@ -274,8 +274,8 @@ def reconciled(walk, contract):
     return answer.json["reconciliations"][0]
 
 
-@pytest.mark.parametrize("folder", ["guide", "operate", "howto"])
-def test_the_english_pages_say_the_same_but_for_remarks(folder):
+@pytest.mark.parametrize(("folder", "least"), [("guide", 5), ("operate", 5), ("howto", 4)])
+def test_the_english_pages_say_the_same_but_for_remarks(folder, least):
     pages = {
         language: {
             page.name: page.read_text(encoding="utf-8")
@@ -285,7 +285,7 @@ def test_the_english_pages_say_the_same_but_for_remarks(folder):
     }
     chinese, english = pages["zh-CN"], pages["en"]
     assert chinese.keys() == english.keys()
-    assert len(chinese) >= 4
+    assert len(chinese) >= least
 
     def typed(text):
         return [(kind, REMARK.sub("", content)) for kind, content in BLOCK.findall(text)]

@@ -11,6 +11,7 @@ from web_server import PASSWORD, filled, run_aside, token
 from lingqu import trust
 from lingqu.cli import serve
 from lingqu.runtime import new_id
+from lingqu.runtime.i18n import catalog
 from lingqu.ui.app import _HANDLERS
 
 
@@ -78,6 +79,8 @@ def test_a_form_in_broken_parts_is_refused(server, told):
         answer = browser.post("/trust/verify", content=body, headers=head)
         assert answer.status_code == 400, answer.text
         assert "ui.form.unreadable" in answer.text
+        (said,) = re.findall(r"<h1[^>]*>([^<]*)</h1>", answer.text)
+        assert said.strip() == catalog()["ui.form.unreadable"].zh, "and no library's English"
 
 
 def test_parts_are_read_as_utf8_whatever_they_say_of_themselves(server):

@@ -181,6 +181,10 @@ def test_a_delivery_is_watched_its_rejects_given_back_and_a_finding_followed(wor
         assert catalog()["ui.reject.key_repeated"].zh in page
         assert "坏行" in page
         assert rows_of(browser.get(f"{load}?format=xlsx"))[1][2] == "key_repeated"
+        empty = hidden(browser.get("/supply/loads"), resource=str(left), mode="replace")
+        lacks = browser.post("/supply/loads", data=empty)
+        assert lacks.status_code == 400
+        assert f"“{catalog()['ui.load.file'].zh}”" in html.unescape(lacks.text), "its own words"
         wrong = delivered(browser, left, "a,b\n1,2\n")
         assert catalog()["ui.work.state.refused"].zh in wrong.text
         assert "街道代码乙" in browser.get("/trust/works").text

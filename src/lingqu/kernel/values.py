@@ -73,11 +73,6 @@ def _plain_by(kind: type) -> Callable[[Any], Plain]:
     return lambda value: {name: to_plain(getattr(value, name)) for name in names}
 
 
-def from_plain(kind: type[Value], plain: object) -> Value:
-    """This will rebuild a value of `kind` from JSON data; raises BadValue, never a TypeError."""
-    return typing.cast("Value", _build(kind, plain, kind.__name__))
-
-
 _PLAIN: tuple[tuple[type | types.UnionType, Callable[[Any], Plain]], ...] = (
     (int | None, lambda value: value),
     (Hidden | Hides, lambda _: None),
@@ -90,6 +85,11 @@ _PLAIN: tuple[tuple[type | types.UnionType, Callable[[Any], Plain]], ...] = (
     (Mapping, lambda value: {str(key): to_plain(item) for key, item in value.items()}),
 )
 """In this order: a truth value is an int, an enumeration may be a text, a moment is a day."""
+
+
+def from_plain(kind: type[Value], plain: object) -> Value:
+    """This will rebuild a value of `kind` from JSON data; raises BadValue, never a TypeError."""
+    return typing.cast("Value", _build(kind, plain, kind.__name__))
 
 
 @functools.cache

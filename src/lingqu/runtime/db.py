@@ -314,7 +314,10 @@ class Database:
 
     @contextmanager
     def reading(self, caller: Caller | None = None) -> Iterator[Tx]:
-        """This will open a read-only transaction that sees one state throughout."""
+        """This will open a read-only transaction that sees one state throughout.
+
+        But for what is asked after a `last` piece of it (`Tx.together`).
+        """
         with self._connected() as connection:
             unsent = _Unsent(_READ_ONLY)
             with unsent.ending(connection):

@@ -57,7 +57,7 @@ class Listener:
         with self._alive() as pgconn:
             # The shortest question there is; what comes in with the answer waits for `wait`.
             if pgconn.exec_(b"").status != pq.ExecStatus.EMPTY_QUERY:
-                raise DatabaseUnavailable(detail="OperationalError")
+                raise psycopg.OperationalError("no sign of life")
 
     @contextmanager
     def _alive(self) -> Iterator[pq.abc.PGconn]:

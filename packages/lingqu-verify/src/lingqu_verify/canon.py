@@ -75,7 +75,7 @@ def _ordered(value: object, depth: int) -> object:
     depth += 1
     if isinstance(value, list | tuple):
         return [item if type(item) is str else _ordered(item, depth) for item in value]
-    if isinstance(value, dict | Mapping):
+    if isinstance(value, Mapping):
         found = {}
         for key in _sorted_keys(value):
             item = value[key]

@@ -448,6 +448,7 @@ class OpenCube:
     """A published cube, ready to be asked. Threads may share it.
 
     `is_told` says that products tell its blocks exactly, so that everybody may know each of them.
+    `cells` are those of all blocks in their order, `block_of` the block of each.
     """
 
     def __init__(self, cube: Cube, table: GovernedTable, *, is_told: bool = False) -> None:

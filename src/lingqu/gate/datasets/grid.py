@@ -171,6 +171,7 @@ def compile_group(
         if len(mine) > 1:
             return operator.itemgetter(*mine)
         first = mine[0] if mine else 0
+        # One coordinate or none, as a tuple, without a step of Python for each cell.
         return operator.itemgetter(slice(first, first + len(mine)))
     known: dict[tuple[int, str | None], str | None] = {}
 

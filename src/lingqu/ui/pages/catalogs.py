@@ -118,7 +118,7 @@ def reconcile(desk: FromDesk, form: FromForm, catalog: FromPath[str]) -> Respons
     command, wanted = form.id("command", trust.CommandId), CatalogId(catalog)
     file = form.file("table")
     if file is None:
-        raise FormIncomplete(field="table")
+        raise FormIncomplete(field=desk.text("ui.import.file"))
     try:
         reading = documents.read_sheet(file.content, columns=REPORT)
     except errors.Rejected as refusal:

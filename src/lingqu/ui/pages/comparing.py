@@ -90,7 +90,7 @@ def _table(desk: Desk, form: Form, side: str) -> tuple[DeliveredTable, str]:
         mark = form.maybe(f"{side}_mark") or ""
         file = _kept(desk, mark, form.maybe(f"{side}_name") or side)
     if file is None:
-        raise FormIncomplete(field=side)
+        raise FormIncomplete(field=desk.text(f"ui.compare.{side}"))
     return supply.parse_table(file.name[:100], file.content), mark
 
 

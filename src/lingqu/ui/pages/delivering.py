@@ -116,7 +116,7 @@ def _handed(desk: Desk, form: Form, resource: supply.ResourceId, source: str) ->
         return handing.Handed(resource=resource, mode=LoadMode.REPLACE, source=known.id)
     file, most = form.file("file"), desk.platform.settings.upload_bytes_max
     if file is None or not file.content:
-        raise FormIncomplete(field="file")
+        raise FormIncomplete(field=desk.text("ui.load.file"))
     if len(file.content) > most:
         raise UploadTooLarge(most=most)
     check_upload(file)

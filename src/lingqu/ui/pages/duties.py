@@ -96,7 +96,7 @@ def import_duties(desk: FromDesk, form: FromForm) -> Response[Any] | Redirect:
     command, body = form.id("command", trust.CommandId), form.id("body", trust.PartyId)
     file = form.file("table")
     if file is None:
-        raise FormIncomplete(field="table")
+        raise FormIncomplete(field=desk.text("ui.import.file"))
     try:
         reading = documents.read_sheet(file.content, columns=SHEET)
     except errors.Rejected as refusal:

@@ -138,7 +138,7 @@ def check_table(desk: FromDesk, form: FromForm) -> Response[Any]:
     desk.require()
     file = form.file("table")
     if file is None:
-        raise FormIncomplete(field="table")
+        raise FormIncomplete(field=desk.text("ui.import.file"))
     try:
         reading = documents.read_sheet(file.content, columns=SHEET)
     except errors.Rejected as refusal:
