@@ -78,6 +78,7 @@ SUB_FACES = (
 OWNERS = {
     "psycopg": ("runtime",),
     "psycopg_pool": ("runtime",),
+    "greenlet": ("runtime",),
     "procrastinate": ("runtime",),
     "cryptography": ("runtime",),
     "structlog": ("runtime",),

@@ -16,7 +16,6 @@ import secrets
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -76,13 +75,14 @@ class _Asked:
     connection: Connection
     head: Head
     request: gate.CallRequest
-    answers: deque[tuple[_Asked, gate.Reply]]
-    wake: Callable[[], None]
+    refuse: Callable[[Connection, Head, errors.LingquError], None]
 
     def answered(self, reply: gate.Reply) -> None:
-        """Take the answer on the gate's thread and leave it for the loop."""
-        self.answers.append((self, reply))
-        self.wake()
+        """Send the reply."""
+        if isinstance(reply, errors.LingquError):
+            self.refuse(self.connection, self.head, reply)
+        else:
+            self.connection.answer(200, _JSON, write_answer(reply))
 
 
 @functools.lru_cache(maxsize=1_000)
@@ -95,7 +95,7 @@ class Hot:
     """Answers calls of one opened installation."""
 
     def __init__(self, app: App) -> None:
-        """Settle what a killed gate left, and begin to keep grants true. Raises NotListening."""
+        """Serve nothing yet."""
         self._app = app
         self._limiter = Limiter(app.settings.gate_calls_per_minute)
         self._known: dict[str, _Known] = {}
@@ -103,22 +103,36 @@ class Hot:
         self._finding: dict[tuple[str, str], list[_Asked]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wire = Wire(self._handle, body_bytes_max=BODY_BYTES_MAX)
-        self._answers: deque[tuple[_Asked, gate.Reply]] = deque()
-        self._woken = False
         self._asked: list[gate.Waiting] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
-        gate.settle_abandoned(app.database)
-        app.desk.start(hears={ACCESS: self._hear})
 
     async def serve(
         self, listening: socket.socket, stop: threading.Event, *, ready: Callable[[], None]
     ) -> None:
-        """This will answer on a listening socket until `stop` is set."""
-        loop = self._loop = asyncio.get_running_loop()
+        """This will settle what a killed gate left, and answer on a socket until `stop` is set.
+
+        Raises NotListening, and InternalFault where deciding came to an end by itself.
+        """
+        loop = asyncio.get_running_loop()
+        gate.settle_abandoned(self._app.database)
+        with contextlib.closing(self._app.desk) as desk:
+            desk.start(hears={ACCESS: self._hear}, loop=loop)
+            await self._serve(listening, stop, loop, ready=ready)
+
+    async def _serve(
+        self,
+        listening: socket.socket,
+        stop: threading.Event,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        ready: Callable[[], None],
+    ) -> None:
         server = await loop.create_server(self._wire, sock=listening)
         ready()
         stopped = loop.run_in_executor(None, stop.wait)
+        desk = self._app.desk
         while not stopped.done():
+            if not desk.is_answering:
+                stop.set()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(stopped), _SWEEP_S)
             self._wire.sweep()
@@ -126,6 +140,9 @@ class Hot:
         self._wire.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wire.closed.wait(), CLOSES_WITHIN_S)
+        if not desk.is_answering:
+            _log.critical("gate.broken")
+            raise InternalFault
 
     def _hear(self, account: str) -> None:
         """Forget what was known of an account, of all where something may have been missed."""
@@ -139,7 +156,8 @@ class Hot:
             if head.path == PATH and head.method == "POST":
                 self._call(connection, head, body)
             elif head.path == READY and head.method in {"GET", "HEAD"}:
-                if not self._app.desk.grants.listening:
+                desk = self._app.desk
+                if not (desk.is_answering and desk.grants.listening):
                     raise rights.NotListening  # noqa: TRY301  # one place answers refusals
                 connection.answer(200, _JSON, b'{"ready":true}')
             else:
@@ -158,7 +176,7 @@ class Hot:
             request = read_call(_decoder.decode(body))
         except (msgspec.MsgspecError, RecursionError):
             raise RequestMalformed(fields="body", reason="shape") from None
-        asked = _Asked(connection, head, request, self._answers, self._wake)
+        asked = _Asked(connection, head, request, self._refuse)
         known = self._known.get(secret)
         asker = None
         if known is not None and known.until >= time.monotonic_ns():
@@ -230,22 +248,6 @@ class Hot:
             known.grants[grant] = asker
             self._known[secret] = known
         return known, asker
-
-    def _wake(self) -> None:
-        """Have the loop hand out what waits, many answers with one wake."""
-        if not self._woken and self._loop is not None:
-            self._woken = True
-            self._loop.call_soon_threadsafe(self._hand_out)
-
-    def _hand_out(self) -> None:
-        self._woken = False
-        answers = self._answers
-        while answers:
-            asked, reply = answers.popleft()
-            if isinstance(reply, errors.LingquError):
-                self._refuse(asked.connection, asked.head, reply)
-            else:
-                asked.connection.answer(200, _JSON, write_answer(reply))
 
     def _count_stranger(self, connection: Connection, code: str) -> None:
         self._limiter.take(f"source {connection.source}")

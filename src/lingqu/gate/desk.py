@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The desk: calls come in from any thread, are decided in windows, and leave metered.
 
-One thread takes what waits as one window (grant by grant, so many calls for a few milliseconds, a
-busy one let fill for two at most), decides each call by its own effective grant, answers from the
+One strand takes what waits as one window (grant by grant, so many calls for a few milliseconds, a
+busy one let fill for four at most), decides each call by its own effective grant, answers from the
 snapshots, writes the window durably in one transaction, and only then lets the answers go. Where
 revocations are not heard, every call is refused as unavailable: the gate fails closed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 import time
@@ -46,6 +47,7 @@ from lingqu.kernel.values import Hides
 from lingqu.rights import quantities
 from lingqu.runtime import Caller, Database, DatabaseConflict, Tx
 from lingqu.runtime.keys import Keyring
+from lingqu.runtime.strands import OnLoop, OwnThread, Strand
 
 WINDOW_NS = 5_000_000
 """A window takes no further call after so long."""
@@ -59,7 +61,7 @@ SLICE = 1_000
 """So many subjects of a large call are read and answered between two windows."""
 DEAF_NS = 75_000_000
 """Nothing is decided where the last sign of life is older: a turn of 25 ms, and 50 ms more."""
-PATIENCE_NS, HEAR_STEP_MS = 1_000_000_000, 5
+PATIENCE_NS, HEAR_STEP_NS = 1_000_000_000, 5_000_000
 """So long calls wait for it, looking so often, before they are refused as unavailable."""
 ROUNDS = 4
 _ANSWER_S = 60
@@ -92,7 +94,7 @@ class Desk:
         self._queue: queue.SimpleQueue[Sequence[Waiting] | threading.Event | None]
         self._queue = queue.SimpleQueue()
         self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._strand: Strand | None = None
         self._open = ExitStack()
         self._last = self._crowd = 0
 
@@ -104,33 +106,48 @@ class Desk:
         """Answer what waits and stop."""
         self.close()
 
-    def start(self, *, hears: Mapping[str, Callable[[str], None]] | None = None) -> None:
+    def start(
+        self,
+        *,
+        hears: Mapping[str, Callable[[str], None]] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         """This will read the grants and begin to answer, once. Raises NotListening.
 
         `hears` are told what is notified on further channels, by the ear that hears of revocations.
+        With the running `loop` of this thread calls are answered on it, and `close` belongs to the
+        same thread.
         """
         with self._starting:
-            if self._thread is None:
+            if self._strand is None:
                 self._open.enter_context(
                     rights.watching(self._database, self.grants, hears=hears or {})
                 )
-                self._thread = threading.Thread(target=self._run, name="lingqu-gate", daemon=True)
-                self._thread.start()
+                if loop is None:
+                    self._strand = OwnThread(self._run, name="lingqu-gate")
+                else:
+                    self._strand = OnLoop(self._run, loop=loop)
+                self._strand.start()
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether it was started and decides what is asked."""
+        return self._strand is not None and not self._strand.is_over
 
     def settle(self) -> None:
         """This will settle every open lease now, so that balances show what was used."""
-        if self._thread is not None:
+        if self._strand is not None:
             settled = threading.Event()
-            self._queue.put(settled)
+            self._put(self._strand, settled)
             settled.wait(timeout=_ANSWER_S)
 
     def close(self) -> None:
         """This will answer what waits, settle every lease, and stop."""
         with self._starting:
-            if self._thread is not None:
-                self._queue.put(None)
-                self._thread.join(timeout=30)
-                self._thread = None
+            if self._strand is not None:
+                self._put(self._strand, None)
+                self._strand.finish()
+                self._strand = None
                 self._open.close()
 
     def ask(self, request: CallRequest, asker: Asker, brought: Brought | None = None) -> CallAnswer:
@@ -155,14 +172,19 @@ class Desk:
         done: Callable[[Reply], None],
         brought: Brought | None = None,
     ) -> None:
-        """This will call `done` with the answer or the refusal, on the gate's own thread."""
+        """This will call `done` with the answer or the refusal, on the thread that decides."""
         self.submit_all([Waiting(request, asker, done, brought=brought)])
 
     def submit_all(self, calls: Sequence[Waiting]) -> None:
         """This will answer many calls that came in together, each as `submit` does."""
-        if self._thread is None:
+        if self._strand is None:
             self.start()
-        self._queue.put(calls)
+        assert self._strand is not None, "it was started"
+        self._put(self._strand, calls)
+
+    def _put(self, strand: Strand, one: Sequence[Waiting] | threading.Event | None) -> None:
+        self._queue.put(one)
+        strand.wake()
 
     def look(
         self, tx: Tx, shelf: Shelf, request: CallRequest, asker: Asker, *, last: bool = False
@@ -259,8 +281,10 @@ class Desk:
 
     def _collect(self, wait_ns: int = 0) -> bool:
         """Let everything that came in wait in its lane; False once the desk is to close."""
+        if wait_ns > 0 and self._queue.empty():
+            self._rest(wait_ns)
         try:
-            one = self._queue.get(block=wait_ns > 0, timeout=wait_ns / 1_000_000_000)
+            one = self._queue.get_nowait()
             while True:
                 if one is None:
                     return False
@@ -275,6 +299,10 @@ class Desk:
             if not len(self._lanes):
                 self._settle_idle()
         return True
+
+    def _rest(self, wait_ns: int) -> None:
+        assert self._strand is not None, "it rests, so it runs"
+        self._strand.rest(wait_ns / 1_000_000_000)
 
     def _gather(self) -> bool:
         """Let a busy gate's next window fill, for at most four milliseconds.
@@ -349,7 +377,7 @@ class Desk:
         while self.grants.listening and time.monotonic_ns() < until:
             if time.monotonic_ns() - self.grants.heard_ns < DEAF_NS:
                 return
-            time.sleep(HEAR_STEP_MS / 1_000)
+            self._rest(HEAR_STEP_NS)
         raise rights.NotListening
 
     def _window(

@@ -25,7 +25,7 @@ from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
 from lingqu.kernel.time import Instant
 from lingqu.runtime.clock import REAL_TIME, RealTime
-from lingqu.runtime.exchange import Exchange, Params, Row, Told, exchange
+from lingqu.runtime.exchange import Connection, Exchange, Params, Row, Told, exchange
 
 T = TypeVar("T")
 ATTEMPTS = 6
@@ -108,7 +108,7 @@ class _Unsent:
         return waiting
 
     @contextmanager
-    def ending(self, connection: psycopg.Connection[Row]) -> Iterator[None]:
+    def ending(self, connection: Connection) -> Iterator[None]:
         """End the connection with the block where nobody waited for what was begun."""
         try:
             yield
@@ -133,7 +133,7 @@ class Tx:
 
     def __init__(
         self,
-        connection: psycopg.Connection[Row],
+        connection: Connection,
         *,
         caller: Caller,
         now: Instant,
@@ -276,8 +276,9 @@ class Database:
         self.clock = "real"
         self.committed = threading.Event()
         self._jobs = jobs
-        self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
             self.conninfo,
+            connection_class=Connection,
             min_size=1,
             max_size=size,
             timeout=10,
@@ -376,7 +377,7 @@ class Database:
             for notice in connection.notifies(timeout=timeout_s):
                 yield notice.payload
 
-    def _tx(self, connection: psycopg.Connection[Row], caller: Caller, unsent: _Unsent) -> Tx:
+    def _tx(self, connection: Connection, caller: Caller, unsent: _Unsent) -> Tx:
         tx = Tx(
             connection,
             caller=caller,
@@ -391,7 +392,7 @@ class Database:
         return tx
 
     @contextmanager
-    def _connected(self) -> Iterator[psycopg.Connection[Row]]:
+    def _connected(self) -> Iterator[Connection]:
         try:
             with self._pool.connection() as connection:
                 yield connection
@@ -474,7 +475,7 @@ _READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _COMMIT = "COMMIT"
 
 
-def _commit(connection: psycopg.Connection[Row], waiting: list[tuple[str, Params]]) -> None:
+def _commit(connection: Connection, waiting: list[tuple[str, Params]]) -> None:
     if waiting == [(_BEGIN, ())]:
         return
     if not waiting:
@@ -500,10 +501,10 @@ class _Retry(DatabaseBusy):
 
 _IDLE_S = 0.5
 """A connection used within this time is taken to be alive; an older one is asked first."""
-_used: weakref.WeakKeyDictionary[psycopg.Connection[Row], float] = weakref.WeakKeyDictionary()
+_used: weakref.WeakKeyDictionary[Connection, float] = weakref.WeakKeyDictionary()
 
 
-def _check_idle(connection: psycopg.Connection[Row]) -> None:
+def _check_idle(connection: Connection) -> None:
     now = time.monotonic()
     if now - _used.get(connection, 0.0) > _IDLE_S:
         ConnectionPool.check_connection(connection)

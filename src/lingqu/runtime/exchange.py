@@ -12,7 +12,6 @@ import functools
 import itertools
 import re
 import select
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
+
+from lingqu.runtime.strands import wait_readable
 
 Row: TypeAlias = dict[str, Any]
 """A row by the names of its columns."""
@@ -42,9 +43,17 @@ class Told:
     touched: int
 
 
-def exchange(
-    connection: psycopg.Connection[Any], statements: Sequence[tuple[str, Params]]
-) -> list[Told]:
+class Connection(psycopg.Connection[Row]):
+    """A connection that knows what is prepared on it, and how its values are written."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Know of nothing that is prepared."""
+        super().__init__(*args, **kwargs)
+        self.prepared: dict[_Key, bytes] = {}
+        self.values = Transformer(self)
+
+
+def exchange(connection: Connection, statements: Sequence[tuple[str, Params]]) -> list[Told]:
     """This will run statements in their order with one round trip and give what each told.
 
     Raises psycopg's error of the first that failed; those after it were not run.
@@ -58,18 +67,14 @@ class Exchange:
     Nothing else may be sent on the connection before that.
     """
 
-    def __init__(
-        self, connection: psycopg.Connection[Any], statements: Sequence[tuple[str, Params]]
-    ) -> None:
+    def __init__(self, connection: Connection, statements: Sequence[tuple[str, Params]]) -> None:
         """Send statements that run in their order."""
         self._connection = connection
-        self._prepared = _prepared.setdefault(connection, {})
-        transformer = Transformer(connection)
-        written = [_write(transformer, sql, params) for sql, params in statements]
+        written = [_write(connection.values, sql, params) for sql, params in statements]
         pgconn = connection.pgconn
         with self._intact():
             pgconn.enter_pipeline_mode()
-            self._sent = [_send(pgconn, self._prepared, one) for one in written]
+            self._sent = [_send(pgconn, connection.prepared, one) for one in written]
             pgconn.pipeline_sync()
             _flush(pgconn)
 
@@ -88,11 +93,11 @@ class Exchange:
                 if result.status in _FAILED:
                     error = psycopg.errors.error_from_result(result, encoding="utf-8")
                     if error.sqlstate in _STALE:
-                        self._prepared.clear()
+                        self._connection.prepared.clear()
                     raise error
             if one.name is not None:
-                self._prepared.setdefault(one.key, one.name)
-        return [_read(self._connection, told[-1]) for told in results]
+                self._connection.prepared.setdefault(one.key, one.name)
+        return [_read(self._connection.values, told[-1]) for told in results]
 
     @contextmanager
     def _intact(self) -> Iterator[None]:
@@ -125,8 +130,6 @@ class _Sent:
 
 _Key: TypeAlias = tuple[bytes, tuple[int, ...]]
 """A statement as PostgreSQL reads it, and the types of its parameters."""
-_prepared: weakref.WeakKeyDictionary[psycopg.Connection[Any], dict[_Key, bytes]]
-_prepared = weakref.WeakKeyDictionary()
 _numbers = itertools.count()
 
 
@@ -183,13 +186,9 @@ def _flush(pgconn: pq.abc.PGconn) -> None:
 
 def _result(pgconn: pq.abc.PGconn) -> pq.abc.PGresult:
     """The next result; a lost connection is an error."""
-    waiting: select.poll | None = None
     while True:
         while pgconn.is_busy():
-            if waiting is None:
-                waiting = select.poll()
-                waiting.register(pgconn.socket, select.POLLIN)
-            waiting.poll()
+            wait_readable(pgconn.socket)
             pgconn.consume_input()
         result = pgconn.get_result()
         if result is not None:
@@ -198,13 +197,13 @@ def _result(pgconn: pq.abc.PGconn) -> pq.abc.PGresult:
             raise psycopg.OperationalError("the connection is lost")
 
 
-def _read(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> Told:
+def _read(transformer: psycopg.abc.Transformer, result: pq.abc.PGresult) -> Told:
     rows: list[Row] = []
     if result.status == pq.ExecStatus.TUPLES_OK and result.ntuples:
         names = [(result.fname(at) or b"").decode() for at in range(result.nfields)]
-        transformer = Transformer(connection)
         transformer.set_pgresult(result, format=pq.Format.TEXT)
         rows = transformer.load_rows(
             0, result.ntuples, lambda values: dict(zip(names, values, strict=True))
         )
+        transformer.set_pgresult(None)  # it would be kept until the next one
     return Told(rows, result.command_tuples or 0)
