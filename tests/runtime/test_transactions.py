@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a transaction sends at once keeps its order, its errors and its all-or-nothing."""
 
+import psycopg
 import pytest
 
 from lingqu.kernel import errors
@@ -119,15 +120,18 @@ def test_more_than_a_socket_takes_at_once_can_be_asked_at_once(database):
         assert tx.together([asked] * 5) == [[{"n": 100_000, "m": 20}]] * 5
 
 
-def begin(tx, seen, *words, refuse=False):
-    """Add words without waiting; what they were when the database had done it goes to `seen`."""
+ADD_UNLESS = """
+    WITH added AS (INSERT INTO runtime.noted (word, place) VALUES (%(word)s, 1) RETURNING word)
+    SELECT runtime.refuse('taken ' || word) FROM added WHERE word = %(refused)s
+"""
 
-    def check(rows):
-        seen.extend(row["word"] for told in rows for row in told)
-        if refuse:
-            raise WordTaken(word=seen[-1])
 
-    tx.begin([(f"{ADD} RETURNING word", (word, 1)) for word in words], check)
+def begin(tx, *words, refused=None):
+    """Add words without waiting for it; adding `refused` is refused by the database."""
+    tx.begin(
+        [(ADD_UNLESS, {"word": word, "refused": refused}) for word in words],
+        {f"taken {refused}": WordTaken(word=refused)},
+    )
 
 
 def test_reading_may_end_with_a_round_trip_and_go_on_after_all(database):
@@ -145,39 +149,47 @@ def test_reading_may_end_with_a_round_trip_and_go_on_after_all(database):
     assert words(database) == ["meanwhile"]
 
 
-def test_what_was_begun_is_looked_at_before_anything_follows_it(database):
-    seen = []
+def test_what_was_begun_is_done_before_anything_follows_it(database):
+    count = "SELECT count(*) AS n FROM runtime.noted"
     with database.transaction(PLATFORM) as tx:
         tx.later(ADD, ("before", 0))
-        begin(tx, seen, "first", "second")
-        assert seen == []
+        begin(tx, "first", "second")
         tx.later(ADD, ("after", 2))
-        assert tx.one("SELECT count(*) AS n FROM runtime.noted") == {"n": 4}
-        assert seen == ["first", "second"]
-        begin(tx, seen, "third")
-        begin(tx, seen, "fourth")
-        assert seen == ["first", "second", "third"]
-    assert seen == ["first", "second", "third", "fourth"]
-    assert sorted(words(database)) == sorted([*seen, "before", "after"])
+        assert tx.one(count) == {"n": 4}
+        begin(tx, "third")
+        begin(tx, "fourth")
+        tx.later(ADD, ("last", 3))
+    expected = ["after", "before", "first", "fourth", "last", "second", "third"]
+    assert sorted(words(database)) == expected
 
 
-def test_what_was_begun_and_is_refused_or_fails_leaves_nothing(database):
-    seen = []
+def begun(database, *words, refused=None, then=lambda _: None):
+    with database.transaction(PLATFORM) as tx:
+        begin(tx, *words, refused=refused)
+        then(tx)
 
-    def begun(*words, refuse=False, then=lambda _: None):
-        with database.transaction(PLATFORM) as tx:
-            begin(tx, seen, *words, refuse=refuse)
-            then(tx)
 
-    with pytest.raises(WordTaken):
-        begun("refused", refuse=True, then=lambda tx: tx.later(ADD, ("after", 2)))
+@pytest.mark.parametrize(
+    "then", [lambda tx: tx.later(ADD, ("after", 2)), lambda tx: tx.one("SELECT 1 AS n")]
+)
+def test_what_was_begun_and_is_refused_by_the_database_leaves_nothing(database, then):
+    with pytest.raises(WordTaken) as caught:
+        begun(database, "first", "second", "third", refused="second", then=then)
+    assert caught.value.parameters == {"word": "second"}
+    assert words(database) == []
+    begun(database, "afterwards", refused="other")
+    assert words(database) == ["afterwards"]
+
+
+def test_what_was_begun_and_fails_leaves_nothing(database):
     with pytest.raises(DatabaseConflict):
-        begun("twice", "twice")
+        begun(database, "twice", "twice")
     with pytest.raises(ZeroDivisionError):
-        begun("never looked at", then=lambda _: 1 / 0)
+        begun(database, "nobody waits for it", then=lambda _: 1 / 0)
+    with pytest.raises(psycopg.errors.RaiseException), database.transaction(PLATFORM) as tx:
+        tx.begin([("SELECT runtime.refuse('unheard of')", ())], {})
     with database.reading() as tx:
-        tx.begin([("SELECT 1 AS word", ())], lambda _: pytest.fail("nobody waits for it"))
-    assert seen == ["refused"]
+        tx.begin([("SELECT 1 AS word", ())], {})
     assert words(database) == []
 
 

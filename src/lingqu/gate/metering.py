@@ -8,7 +8,6 @@ are written beside them, so that a repeat costs nothing and an enumeration is se
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -144,14 +143,19 @@ _REPLIES = """
     FROM json_to_recordset(%s::json) AS r (grant_id text, call text, request text, answer text)
 """
 _ASKED = """
-    INSERT INTO gate.asked AS a (product, holder, subject, place, value, until)
-    SELECT r.product, r.holder, decode(r.subject, 'hex'), r.place, decode(r.value, 'hex'), r.until
-    FROM json_to_recordset(%(asked)s::json)
-        AS r (product text, holder text, subject text, place int, value text, until timestamptz)
-    ORDER BY 1, 2, 3, 4
-    ON CONFLICT (product, holder, subject, place) DO UPDATE
-        SET value = excluded.value, until = excluded.until WHERE a.until <= %(now)s
-    RETURNING 1
+    WITH noted AS (
+        INSERT INTO gate.asked AS a (product, holder, subject, place, value, until)
+        SELECT r.product, r.holder, decode(r.subject, 'hex'), r.place, decode(r.value, 'hex'),
+               r.until
+        FROM json_to_recordset(%(asked)s::json)
+            AS r (product text, holder text, subject text, place int, value text, until timestamptz)
+        ORDER BY 1, 2, 3, 4
+        ON CONFLICT (product, holder, subject, place) DO UPDATE
+            SET value = excluded.value, until = excluded.until WHERE a.until <= %(now)s
+        RETURNING 1
+    )
+    SELECT runtime.refuse('asked')
+    WHERE (SELECT count(*) FROM noted) <> json_array_length(%(asked)s::json)
 """
 _ASKER = """
     INSERT INTO gate.asker AS a (product, holder, day, subjects)
@@ -163,7 +167,8 @@ _BATCH_ROW = """
     VALUES (%(id)s, %(grant)s, %(product)s, %(lease)s, %(snapshot)s)
 """
 _OUTDATED = """
-    SELECT 1 FROM unnest(%(products)s::text[], %(versions)s::bigint[]) AS w (product, version)
+    SELECT runtime.refuse('outdated')
+    FROM unnest(%(products)s::text[], %(versions)s::bigint[]) AS w (product, version)
     LEFT JOIN gate.product p ON p.id = w.product
     WHERE p.version IS DISTINCT FROM w.version LIMIT 1
 """
@@ -201,9 +206,9 @@ def meter_calls(tx: Tx, *, batches: tuple[NewBatch, ...], beside: Hides[Beside])
 
 
 def _check(tx: Tx, batches: Sequence[NewBatch], told: Beside, lines: Sequence[Statement]) -> None:
-    """Lock the leases, see that what was decided on still holds, and add rows, in one round trip.
+    """Begin to lock the leases, see that what was decided on still holds, and add rows.
 
-    The fact is written out meanwhile. Where it does not hold, the transaction ends with it.
+    Where it does not hold, the transaction ends with it.
     """
     then: list[Statement] = []
     if told.versions:
@@ -211,7 +216,6 @@ def _check(tx: Tx, batches: Sequence[NewBatch], told: Beside, lines: Sequence[St
         then.append((_OUTDATED, {"products": list(products), "versions": list(versions)}))
     if told.asked != "[]":
         then.append((_ASKED, {"asked": told.asked, "now": tx.now}))
-    checks = len(then)
     for one, rows in zip(batches, told.rows, strict=True):
         batch = MeterBatchId(one.metered.batch.id)
         then += rows.statements(batch)
@@ -225,13 +229,8 @@ def _check(tx: Tx, batches: Sequence[NewBatch], told: Beside, lines: Sequence[St
     then += lines
     leases = tuple(dict.fromkeys(one.lease for one in batches if one.lease is not None))
 
-    def check(found: list[list[Row]]) -> None:
-        if told.versions and found[0]:
-            raise Outdated
-        if told.asked != "[]" and len(found[checks - 1]) != len(json.loads(told.asked)):
-            raise DatabaseConflict(constraint="asked")
-
-    quantities.lock_open_leases(tx, leases, then=then, check=check)
+    refusals = {"outdated": Outdated(), "asked": DatabaseConflict(constraint="asked")}
+    quantities.lock_open_leases(tx, leases, then=then, refusals=refusals)
     for new in told.new_subjects:
         day = tx.now.date()
         tx.execute(

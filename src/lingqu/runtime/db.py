@@ -88,24 +88,30 @@ class Deferrer(Protocol):
 
 
 class _Unsent:
-    """Statements nobody waits for, and what a violated unique constraint means to the caller.
+    """Statements nobody waits for, and what refuses them means to the caller.
 
-    `begins` is the statement the transaction begins with, `begun` waits for others that were sent.
+    `begins` is the statement the transaction begins with, `begun` those that were sent already.
     """
 
     def __init__(self, begins: str = "") -> None:
         self.begins = begins
         self.statements: list[tuple[str, Params]] = [(begins, ())] if begins else []
         self.taken: dict[tuple[str, str], errors.LingquError] = {}
-        self.begun: Callable[[], None] | None = None
+        self.refusals: dict[str, errors.LingquError] = {}
+        self.begun: Exchange | None = None
 
     def take(self) -> list[tuple[str, Params]]:
         """Give the statements that wait, once; what was begun is waited for before them."""
-        begun, self.begun = self.begun, None
-        if begun is not None:
-            begun()
+        if self.begun is not None:
+            self.end(self.begun, ())
         waiting, self.statements = self.statements, []
         return waiting
+
+    def end(self, begun: Exchange, statements: Sequence[tuple[str, Params]]) -> None:
+        """Send the last statements after those that were begun, and wait for all of them."""
+        begun.more(statements, last=True)
+        self.begun = None
+        begun.told()
 
     @contextmanager
     def ending(self, connection: Connection) -> Iterator[None]:
@@ -116,8 +122,10 @@ class _Unsent:
             if self.begun is not None:
                 connection.close()
 
-    def meaning(self, error: psycopg.IntegrityError) -> errors.LingquError | None:
+    def meaning(self, error: psycopg.Error) -> errors.LingquError | None:
         """Give the refusal that was expected for this violation, if one was."""
+        if isinstance(error, psycopg.errors.RaiseException):
+            return self.refusals.get(error.diag.message_primary or "")
         constraint, detail = error.diag.constraint_name, error.diag.message_detail or ""
         for (name, key), refusal in self.taken.items():
             if name == constraint and f"=({key})" in detail:
@@ -205,16 +213,19 @@ class Tx:
         return [one.rows for one in found[len(waiting) : len(told)]]
 
     def begin(
-        self, statements: Iterable[tuple[str, Params]], check: Callable[[list[list[Row]]], None]
+        self,
+        statements: Iterable[tuple[str, Params]],
+        refusals: Mapping[str, errors.LingquError],
     ) -> None:
         """This will have the database work on statements while the caller goes on.
 
-        Before anything else is asked of it or the transaction commits, `check` gets the rows of
-        each, and may refuse.
+        Nobody waits for them until something else is asked of it, or for the commit. A statement
+        refuses by `runtime.refuse` and a word of `refusals`: that one is raised then.
         """
         waiting = self._unsent.take()
-        sent = Exchange(self._connection, [*waiting, *statements])
-        self._unsent.begun = lambda: check([one.rows for one in sent.told()[len(waiting) :]])
+        self._unsent.refusals.update(refusals)
+        self._unsent.begun = Exchange(self._connection)
+        self._unsent.begun.more([*waiting, *statements])
 
     def stream(self, sql: str, params: Params = (), *, size: int = 2000) -> Iterator[Row]:
         """This will give the rows one by one without holding them all, `size` a round trip."""
@@ -305,8 +316,8 @@ class Database:
             try:
                 with unsent.ending(connection):
                     yield self._tx(connection, caller, unsent)
-                    _commit(connection, unsent.take())
-            except psycopg.IntegrityError as error:
+                    _commit(connection, unsent)
+            except (psycopg.IntegrityError, psycopg.errors.RaiseException) as error:
                 refusal = unsent.meaning(error)
                 if refusal is None:
                     raise
@@ -475,7 +486,11 @@ _READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _COMMIT = "COMMIT"
 
 
-def _commit(connection: Connection, waiting: list[tuple[str, Params]]) -> None:
+def _commit(connection: Connection, unsent: _Unsent) -> None:
+    if unsent.begun is not None:
+        unsent.end(unsent.begun, [*unsent.statements, (_COMMIT, ())])
+        return
+    waiting = unsent.take()
     if waiting == [(_BEGIN, ())]:
         return
     if not waiting:

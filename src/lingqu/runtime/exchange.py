@@ -58,28 +58,36 @@ def exchange(connection: Connection, statements: Sequence[tuple[str, Params]]) -
 
     Raises psycopg's error of the first that failed; those after it were not run.
     """
-    return Exchange(connection, statements).told()
+    sent = Exchange(connection)
+    sent.more(statements, last=True)
+    return sent.told()
 
 
 class Exchange:
     """Statements that were sent; the server is at work on them until `told` is asked for.
 
-    Nothing else may be sent on the connection before that.
+    Nothing may be sent on the connection before that but `more` of them.
     """
 
-    def __init__(self, connection: Connection, statements: Sequence[tuple[str, Params]]) -> None:
-        """Send statements that run in their order."""
+    def __init__(self, connection: Connection) -> None:
+        """Send nothing yet."""
         self._connection = connection
-        written = [_write(connection.values, sql, params) for sql, params in statements]
-        pgconn = connection.pgconn
+        self._sent: list[_Sent] = []
         with self._intact():
-            pgconn.enter_pipeline_mode()
-            self._sent = [_send(pgconn, connection.prepared, one) for one in written]
-            pgconn.pipeline_sync()
+            connection.pgconn.enter_pipeline_mode()
+
+    def more(self, statements: Sequence[tuple[str, Params]], *, last: bool = False) -> None:
+        """This will send statements that run in their order, after those before; maybe the last."""
+        connection, pgconn = self._connection, self._connection.pgconn
+        with self._intact():
+            written = [_write(connection.values, sql, params) for sql, params in statements]
+            self._sent += [_send(pgconn, connection.prepared, one) for one in written]
+            if last:
+                pgconn.pipeline_sync()
             _flush(pgconn)
 
     def told(self) -> list[Told]:
-        """This will wait for what each statement told.
+        """This will wait for what each statement told, once the last was sent.
 
         Raises psycopg's error of the first that failed; those after it were not run.
         """

@@ -17,6 +17,13 @@ CREATE TABLE runtime.story_clock (
 );
 COMMENT ON TABLE runtime.story_clock IS 'The moment a demonstration clock shows; empty on a real one.';
 
+CREATE FUNCTION runtime.refuse(what text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING MESSAGE = what;
+END
+$$;
+COMMENT ON FUNCTION runtime.refuse IS 'Undoes the transaction; what names the refusal its caller is told.';
+
 GRANT USAGE ON SCHEMA runtime TO lingqu_app;
 GRANT SELECT, INSERT ON runtime.instance TO lingqu_app;
 GRANT SELECT, INSERT, UPDATE ON runtime.story_clock TO lingqu_app;

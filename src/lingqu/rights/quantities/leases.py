@@ -9,7 +9,7 @@ freed then belongs to the living grant above.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ from lingqu.rights.quantities.quotas import (
     post,
     share_tree,
 )
-from lingqu.runtime import REAL_TIME, Row, Tx, new_id
+from lingqu.runtime import REAL_TIME, Tx, new_id
 
 LEASE_MAX = timedelta(hours=24)
 """A lease is short: what it reserves cannot be used by anybody else."""
@@ -205,7 +205,14 @@ _INSERT = """
 """
 _SELECT = f"SELECT {_COLUMNS} FROM rights.lease WHERE id = %s"  # noqa: S608  # constant columns
 _LOCK = f"{_SELECT} FOR UPDATE"
-_LOCK_MANY = "SELECT id, closed_at FROM rights.lease WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
+_LOCK_MANY = """
+    WITH held AS (
+        SELECT id, closed_at FROM rights.lease WHERE id = ANY(%(leases)s) ORDER BY id FOR UPDATE
+    )
+    SELECT runtime.refuse(CASE WHEN held.id IS NULL THEN 'missing ' ELSE 'closed ' END || asked.id)
+    FROM unnest(%(leases)s::text[]) AS asked (id) LEFT JOIN held ON held.id = asked.id
+    WHERE held.id IS NULL OR held.closed_at IS NOT NULL
+"""
 _CLOSE = "UPDATE rights.lease SET used = %s, closed_at = %s WHERE id = %s"
 _OPEN = f"""
     SELECT {_COLUMNS} FROM rights.lease WHERE grant_id = ANY(%s) AND closed_at IS NULL
@@ -236,25 +243,18 @@ def lock_open_leases(
     leases: Sequence[LeaseId],
     *,
     then: Sequence[tuple[str, Mapping[str, object]]],
-    check: Callable[[list[list[Row]]], None],
+    refusals: Mapping[str, errors.LingquError],
 ) -> None:
     """This will begin to lock open leases in their order, and statements `then`; none is awaited.
 
-    Before the transaction goes on in the database, `check` gets the rows of those. Where a lease is
-    not there or closed, LeaseNotFound or LeaseClosed is raised then.
+    As with `Tx.begin`, whose `refusals` may come of those. Where a lease is not there or closed,
+    LeaseNotFound or LeaseClosed is raised.
     """
-
-    def see(rows: list[list[Row]]) -> None:
-        found, *others = rows
-        known = {row["id"]: row["closed_at"] for row in found}
-        for lease in leases:
-            if lease not in known:
-                raise LeaseNotFound(id=lease)
-            if known[lease] is not None:
-                raise LeaseClosed(lease=lease)
-        check(others)
-
-    tx.begin(((_LOCK_MANY, (list(leases),)), *then), see)
+    told: dict[str, errors.LingquError] = {**refusals}
+    for lease in leases:
+        told[f"missing {lease}"] = LeaseNotFound(id=lease)
+        told[f"closed {lease}"] = LeaseClosed(lease=lease)
+    tx.begin(((_LOCK_MANY, {"leases": list(leases)}), *then), told)
 
 
 def find_overdue_leases(
