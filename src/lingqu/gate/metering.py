@@ -167,10 +167,8 @@ _BATCH_ROW = """
     VALUES (%(id)s, %(grant)s, %(product)s, %(lease)s, %(snapshot)s)
 """
 _OUTDATED = """
-    SELECT runtime.refuse('outdated')
-    FROM unnest(%(products)s::text[], %(versions)s::bigint[]) AS w (product, version)
-    LEFT JOIN gate.product p ON p.id = w.product
-    WHERE p.version IS DISTINCT FROM w.version LIMIT 1
+    SELECT runtime.refuse('outdated') WHERE NOT EXISTS (
+        SELECT 1 FROM gate.product WHERE id = %(product)s AND version = %(version)s)
 """
 
 
@@ -211,9 +209,8 @@ def _check(tx: Tx, batches: Sequence[NewBatch], told: Beside, lines: Sequence[St
     Where it does not hold, the transaction ends with it.
     """
     then: list[Statement] = []
-    if told.versions:
-        products, versions = zip(*told.versions, strict=True)
-        then.append((_OUTDATED, {"products": list(products), "versions": list(versions)}))
+    for product, version in told.versions:
+        then.append((_OUTDATED, {"product": product, "version": version}))
     if told.asked != "[]":
         then.append((_ASKED, {"asked": told.asked, "now": tx.now}))
     for one, rows in zip(batches, told.rows, strict=True):

@@ -205,12 +205,11 @@ _INSERT = """
 """
 _SELECT = f"SELECT {_COLUMNS} FROM rights.lease WHERE id = %s"  # noqa: S608  # constant columns
 _LOCK = f"{_SELECT} FOR UPDATE"
-_LOCK_MANY = """
-    WITH held AS (
-        SELECT id, closed_at FROM rights.lease WHERE id = ANY(%(leases)s) ORDER BY id FOR UPDATE
-    )
+_LOCK_OPEN = """
     SELECT runtime.refuse(CASE WHEN held.id IS NULL THEN 'missing ' ELSE 'closed ' END || asked.id)
-    FROM unnest(%(leases)s::text[]) AS asked (id) LEFT JOIN held ON held.id = asked.id
+    FROM (SELECT %(lease)s::text AS id) AS asked
+    LEFT JOIN (SELECT id, closed_at FROM rights.lease WHERE id = %(lease)s FOR UPDATE) AS held
+        ON held.id = asked.id
     WHERE held.id IS NULL OR held.closed_at IS NOT NULL
 """
 _CLOSE = "UPDATE rights.lease SET used = %s, closed_at = %s WHERE id = %s"
@@ -251,10 +250,12 @@ def lock_open_leases(
     LeaseNotFound or LeaseClosed is raised.
     """
     told: dict[str, errors.LingquError] = {**refusals}
-    for lease in leases:
+    first = []
+    for lease in sorted(leases):
         told[f"missing {lease}"] = LeaseNotFound(id=lease)
         told[f"closed {lease}"] = LeaseClosed(lease=lease)
-    tx.begin(((_LOCK_MANY, {"leases": list(leases)}), *then), told)
+        first.append((_LOCK_OPEN, {"lease": lease}))
+    tx.begin((*first, *then), told)
 
 
 def find_overdue_leases(
