@@ -262,18 +262,21 @@ class Query:
 
 def encode(node: object) -> Any:
     """This will give a node as plain lists, each headed by the kind of node."""
+    kind: type[Any] = type(node)
+    if kind in _PLAIN:
+        return node
+    if isinstance(node, tuple):
+        return [encode(item) for item in node]
     if isinstance(node, Fraction):
         return [node.numerator, node.denominator]
     if isinstance(node, enum.Enum):
         return node.value
-    if isinstance(node, tuple):
-        return [encode(item) for item in node]
-    if node is None or isinstance(node, bool | int | str):
+    if isinstance(node, str):
         return node
-    kind: type[Any] = type(node)
-    return [kind.__name__, *(encode(getattr(node, name)) for name in _fields(kind))]
+    return [kind.__name__, *[encode(getattr(node, name)) for name in _fields(kind)]]
 
 
+_PLAIN = frozenset({str, int, bool, type(None)})
 _known: dict[type[Any], tuple[str, ...]] = {}
 
 

@@ -44,7 +44,7 @@ def canonical(query: Query, policy: QueryPolicy) -> Query:
     """This will give the one form of a query over a policy's tables. Raises TooComplex."""
     query = _needed(query)
     forms = [_form(_renumbered(query, change), policy) for change in _numberings(query.scans)]
-    return min(forms, key=write_node)
+    return min(forms, key=write_node) if len(forms) > 1 else forms[0]
 
 
 def governed(policy: QueryPolicy, column: ColumnRef) -> GovernedColumn:
@@ -172,6 +172,13 @@ def _numberings(scans: tuple[Scan, ...]) -> Iterator[Mapping[Scan, Scan]]:
 
 
 def _renumbered(query: Query, change: Mapping[Scan, Scan]) -> Query:
+    if all(scan == to for scan, to in change.items()):
+        ordered = (
+            Aggregate(one.function, tuple(sorted(one.columns)), one.guard)
+            for one in query.aggregates
+        )
+        return replace(query, aggregates=tuple(ordered))
+
     def column(one: ColumnRef) -> ColumnRef:
         return ColumnRef(change[one.scan], one.name)
 
