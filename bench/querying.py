@@ -91,7 +91,7 @@ def bench_queries(rounds: int) -> Reading:
         " about whole blocks, so that the gate answers them from the published cube; 'made of the"
         " rows' is what it takes where that cannot be, with a worker of its own for each. The"
         " gate's part is measured on an installation with 20,000 rows, everything included but"
-        " what PostgreSQL takes to commit durably.",
+        " what a durable commit of one row takes.",
         pairs=pairs,
         figures=(
             Figure(name="reading, deciding, overlap and release of a text never read, in process",
