@@ -224,8 +224,9 @@ class Tx:
         """
         waiting = self._unsent.take()
         self._unsent.refusals.update(refusals)
-        self._unsent.begun = Exchange(self._connection)
-        self._unsent.begun.more([*waiting, *statements])
+        sent = Exchange(self._connection)
+        sent.more([*waiting, *statements])
+        self._unsent.begun = sent
 
     def stream(self, sql: str, params: Params = (), *, size: int = 2000) -> Iterator[Row]:
         """This will give the rows one by one without holding them all, `size` a round trip."""

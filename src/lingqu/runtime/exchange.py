@@ -72,15 +72,20 @@ class Exchange:
     def __init__(self, connection: Connection) -> None:
         """Send nothing yet."""
         self._connection = connection
+        self._begun = False
         self._sent: list[_Sent] = []
-        with self._intact():
-            connection.pgconn.enter_pipeline_mode()
 
     def more(self, statements: Sequence[tuple[str, Params]], *, last: bool = False) -> None:
-        """This will send statements that run in their order, after those before; maybe the last."""
+        """This will send statements that run in their order, after those before; maybe the last.
+
+        What cannot be written raises psycopg's DataError, and none of them is sent.
+        """
         connection, pgconn = self._connection, self._connection.pgconn
+        written = [_write(connection.values, sql, params) for sql, params in statements]
         with self._intact():
-            written = [_write(connection.values, sql, params) for sql, params in statements]
+            if not self._begun:
+                pgconn.enter_pipeline_mode()
+                self._begun = True
             self._sent += [_send(pgconn, connection.prepared, one) for one in written]
             if last:
                 pgconn.pipeline_sync()
