@@ -255,19 +255,32 @@ def test_a_backup_made_while_the_platform_writes_fits_together(saved, tmp_path):
     assert cli.json("audit")["findings"] == []
 
 
+def cancelled_restore(saved, folder, number):
+    """Cancel a restore as soon as it can be seen; gives its code and its last words."""
+    folder.mkdir()
+    process = other(saved, folder).start("restore", saved.archive)
+    deadline = time.monotonic() + 30
+    while not [name for name in files(folder) if "restore" in name]:
+        assert time.monotonic() < deadline
+        if process.poll() is not None:
+            break
+        time.sleep(0.001)
+    return end(process, number)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_cancelled_backup_or_restore_leaves_nothing(saved, tmp_path, number):
-    cli = other(saved, tmp_path)
-    process = cli.start("restore", saved.archive)
-    deadline = time.monotonic() + 30
-    while not [name for name in files(tmp_path) if "restore" in name]:
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.005)
-    code, rest = end(process, number)
+    for attempt in range(20):
+        folder = tmp_path / str(attempt)
+        code, rest = cancelled_restore(saved, folder, number)
+        if code:
+            break
+        # It was faster than the signal.
+        assert Cli(folder).json("party", "list")["items"] == saved.parties
+        Cli(folder).clear()
     assert code in {130, 143}
     assert "Traceback" not in rest
-    assert files(tmp_path) == ["data.key"]
+    assert files(folder) == ["data.key"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
