@@ -75,14 +75,11 @@ class _Asked:
     connection: Connection
     head: Head
     request: gate.CallRequest
-    refuse: Callable[[Connection, Head, errors.LingquError], None]
+    reply: Callable[[Connection, Head, gate.Reply], None]
 
     def answered(self, reply: gate.Reply) -> None:
         """Send the reply."""
-        if isinstance(reply, errors.LingquError):
-            self.refuse(self.connection, self.head, reply)
-        else:
-            self.connection.answer(200, _JSON, write_answer(reply))
+        self.reply(self.connection, self.head, reply)
 
 
 @functools.lru_cache(maxsize=1_000)
@@ -176,7 +173,7 @@ class Hot:
             request = read_call(_decoder.decode(body))
         except (msgspec.MsgspecError, RecursionError):
             raise RequestMalformed(fields="body", reason="shape") from None
-        asked = _Asked(connection, head, request, self._refuse)
+        asked = _Asked(connection, head, request, self._reply)
         known = self._known.get(secret)
         asker = None
         if known is not None and known.until >= time.monotonic_ns():
@@ -248,6 +245,16 @@ class Hot:
             known.grants[grant] = asker
             self._known[secret] = known
         return known, asker
+
+    def _reply(self, connection: Connection, head: Head, reply: gate.Reply) -> None:
+        """Send a reply; what goes wrong with one of them keeps no other from its own."""
+        try:
+            if isinstance(reply, errors.LingquError):
+                self._refuse(connection, head, reply)
+            else:
+                connection.answer(200, _JSON, write_answer(reply))
+        except Exception as error:  # noqa: BLE001  # the HTTP edge: logged and answered
+            self._fault(connection, head, error)
 
     def _count_stranger(self, connection: Connection, code: str) -> None:
         self._limiter.take(f"source {connection.source}")

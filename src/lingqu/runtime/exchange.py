@@ -3,7 +3,8 @@
 
 psycopg's own pipeline sends each statement by itself and looks for answers between them. For short
 transactions that is most of what they cost on both sides, so statements are handed to libpq here,
-prepared once for each connection, sent with one write, and followed by one synchronisation.
+prepared once for each connection, sent with one write (or several, the caller at work in between),
+and followed by one synchronisation.
 """
 
 from __future__ import annotations
