@@ -386,6 +386,54 @@ def looked_table(
     )
 
 
+def list_page(
+    desk: Desk,
+    words: str,
+    view: TableView,
+    *,
+    trail: Sequence[tuple[str, str]] = (),
+    rule: str | None = None,
+    actions: Sequence[tuple[str, str, str]] = (),
+    live: bool = False,
+) -> Response[str]:
+    """This will show a list as a page; its title and what it says begin with `words`.
+
+    A `live` one is drawn again as facts come in.
+    """
+    return desk.show(
+        "list.html",
+        title=desk.text(f"{words}.title"),
+        lead=desk.text(f"{words}.lead"),
+        trail=trail,
+        rule=rule,
+        actions=actions,
+        view=view,
+        none_title=desk.text(f"{words}.none"),
+        none_text=desk.text(f"{words}.none_text"),
+        live=live,
+    )
+
+
+def gathered_list(
+    desk: Desk,
+    words: str,
+    rows: Sequence[Row],
+    *,
+    columns: Sequence[Column[Row]],
+    is_cut: bool,
+    filters: Sequence[Filter[Row]] = (),
+    rule: str | None = None,
+    trail: Sequence[tuple[str, str]] = (),
+    actions: Sequence[tuple[str, str, str]] = (),
+) -> Response[Any]:
+    """This will show rows as `list_page` does, or give them as a file where one is asked for."""
+    if wants_file(desk):
+        name = desk.text(f"{words}.title")
+        return listed_sheet(desk, rows, columns=columns, filters=filters, name=name)
+    view = list_table(desk, rows, columns=columns, filters=filters, is_cut=is_cut)
+    return list_page(desk, words, view, trail=trail, rule=rule, actions=actions)
+
+
 def said_of(filters: Sequence[Filter[Any]]) -> dict[str, Said]:
     """This will give how the values of columns read that have a filter of the same name."""
     return {one.name: {option.value: option.words for option in one.options} for one in filters}

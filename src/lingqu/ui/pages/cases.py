@@ -86,19 +86,14 @@ def case_list(desk: FromDesk) -> Response[Any]:
             of=lambda one: _case_state(one).rpartition(".")[2],
         ),
     )
-    title = desk.text("ui.cases.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=title)
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.cases.lead"),
-        trail=(),
-        rule=None,
+    return tables.gathered_list(
+        desk,
+        "ui.cases",
+        found,
+        columns=columns,
+        filters=filters,
+        is_cut=is_cut,
         actions=((*OPEN_CASE.link(desk), "btn-primary"),) if may_open else (),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.cases.none"),
-        none_text=desk.text("ui.cases.none_text"),
     )
 
 
@@ -190,25 +185,21 @@ def compared_list(desk: FromDesk) -> Response[Any]:
         found, is_cut = tables.gather(lambda page: supervision.find_reconciliations(tx, page=page))
         may_compare = trust.is_allowed(tx, trust.Action.OPERATE, trust.Kind.FLOW)
     columns = _compared_columns()
-    title = desk.text("ui.compared.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, name=title)
     actions: tuple[tuple[str, str, str], ...] = ()
     if may_compare:
         actions = (
             (*RECONCILE_DAY.link(desk), "btn-primary"),
             (*RECONCILE.link(desk), "btn-quiet"),
         )
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.compared.lead"),
+    return tables.gathered_list(
+        desk,
+        "ui.compared",
+        found,
+        columns=columns,
+        is_cut=is_cut,
         trail=(("/supervision/flows", desk.text("ui.flows.title")),),
         rule="market.purpose_and_quantity",
         actions=actions,
-        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
-        none_title=desk.text("ui.compared.none"),
-        none_text=desk.text("ui.compared.none_text"),
     )
 
 

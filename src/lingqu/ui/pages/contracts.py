@@ -50,20 +50,15 @@ def contract_list(desk: FromDesk) -> Response[Any]:
         found, is_cut = _contracts(tx, mine)
         names = desk.names(tx, {p for one in found for p in (one.seller, one.buyer)})
     columns, filters = _columns(names), _filters(desk)
-    if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, filters=filters, name=desk.text("ui.contracts.title")
-        )
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.contracts.title"),
-        lead=desk.text("ui.contracts.lead"),
-        trail=(),
+    return tables.gathered_list(
+        desk,
+        "ui.contracts",
+        found,
+        columns=columns,
+        filters=filters,
+        is_cut=is_cut,
         rule="market.purpose_and_quantity",
         actions=(("/market/listings", desk.text("ui.nav.listings"), "btn-quiet"),),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.contracts.none"),
-        none_text=desk.text("ui.contracts.none_text"),
     )
 
 

@@ -46,20 +46,15 @@ def finding_list(desk: FromDesk) -> Response[Any]:
         looks = _may_look(desk, tx)
         standing = _standing(desk, tx, found)
     columns, filters = _columns(named, names, standing), _filters(desk, found, names)
-    if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, filters=filters, name=desk.text("ui.findings.title")
-        )
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.findings.title"),
-        lead=desk.text("ui.findings.lead"),
-        trail=(),
+    return tables.gathered_list(
+        desk,
+        "ui.findings",
+        found,
+        columns=columns,
+        filters=filters,
+        is_cut=is_cut,
         rule="quality.findings_chain" if desk.cite("quality.findings_chain") else None,
         actions=((LOOK_PATH, desk.text("ui.findings.look"), "btn-primary"),) if looks else (),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.findings.none"),
-        none_text=desk.text("ui.findings.none_text"),
     )
 
 

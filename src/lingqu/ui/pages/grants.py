@@ -51,20 +51,15 @@ def grant_list(desk: FromDesk) -> Response[Any]:
         forms = [rights.read_form(one.effective) for one in found]
         reading = reader(desk, tx, forms=forms, parties=names)
     columns, filters = _columns(lives, names, reading), _filters(desk, lives)
-    if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, filters=filters, name=desk.text("ui.grants.title")
-        )
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.grants.title"),
-        lead=desk.text("ui.grants.lead"),
-        trail=(),
+    return tables.gathered_list(
+        desk,
+        "ui.grants",
+        found,
+        columns=columns,
+        filters=filters,
+        is_cut=is_cut,
         rule="market.purpose_and_quantity",
         actions=((*grant_acts.RECORD_GROUND.link(desk), "btn-quiet"),) if may_begin else (),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.grants.none"),
-        none_text=desk.text("ui.grants.none_text"),
     )
 
 

@@ -82,18 +82,11 @@ def listing_list(desk: FromDesk) -> Response[Any]:
     if ask.as_file:
         return tables.sheet(desk, found, columns=columns, name=desk.text("ui.listings.title"))
     filters = _filters(desk, offers.forms)
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.listings.title"),
-        lead=desk.text("ui.listings.lead"),
-        trail=(),
+    return tables.list_page(
+        desk,
+        "ui.listings",
+        tables.draw(desk, found, columns=columns, ask=ask, filters=filters, total=offers.total),
         rule="market.paradigm",
-        actions=(),
-        view=tables.draw(
-            desk, found, columns=columns, ask=ask, filters=filters, total=offers.total
-        ),
-        none_title=desk.text("ui.listings.none"),
-        none_text=desk.text("ui.listings.none_text"),
     )
 
 

@@ -70,16 +70,13 @@ def offer_list(desk: FromDesk) -> Response[Any]:
     title = desk.text("ui.offers.title")
     if tables.wants_file(desk):
         return tables.sheet(desk, found.items, columns=columns, name=title)
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.offers.lead"),
+    return tables.list_page(
+        desk,
+        "ui.offers",
+        tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
         trail=((LISTINGS_PATH, desk.text("ui.listings.title")),),
         rule="market.paradigm",
         actions=((*APPLY.link(desk), "btn-primary"),) if may_apply else (),
-        view=tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
-        none_title=desk.text("ui.offers.none"),
-        none_text=desk.text("ui.offers.none_text"),
     )
 
 

@@ -276,18 +276,14 @@ def file_list(desk: FromDesk) -> Response[Any]:
         found, is_cut = tables.gather(lambda page: opening.find_files(tx, page=page))
         names = desk.names(tx, {one.body for one in found})
     columns = _file_columns(names)
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, name=desk.text("ui.open.title"))
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.open.title"),
-        lead=desk.text("ui.open.lead"),
-        trail=(),
+    return tables.gathered_list(
+        desk,
+        "ui.open",
+        found,
+        columns=columns,
+        is_cut=is_cut,
         rule=CRITERIA,
         actions=((LIST_PATH, desk.text("ui.opening.title"), "btn-quiet"),),
-        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
-        none_title=desk.text("ui.open.none"),
-        none_text=desk.text("ui.open.none_text"),
     )
 
 

@@ -69,24 +69,18 @@ def scheme_list(desk: FromDesk) -> Response[Any]:
             for one in mine.parties or (mine.party,)
         )
     columns = _scheme_columns(desk, names)
-    if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, name=desk.text("ui.operation.title")
-        )
     draft = acts.DRAFT_SCHEME.link(desk)
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.operation.title"),
-        lead=desk.text("ui.operation.lead"),
-        trail=(),
+    return tables.gathered_list(
+        desk,
+        "ui.operation",
+        found,
+        columns=columns,
+        is_cut=is_cut,
         rule="operation.scheme_items",
         actions=(
             *(((*draft, "btn-primary"),) if may_draft else ()),
             (f"{PATH}/agreements", desk.text("ui.agreements.title"), "btn-quiet"),
         ),
-        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
-        none_title=desk.text("ui.operation.none"),
-        none_text=desk.text("ui.operation.none_text"),
     )
 
 
@@ -161,20 +155,14 @@ def agreement_list(desk: FromDesk) -> Response[Any]:
             name="ends", label="ui.operation.ends", value=lambda one: one.ends_at, show=Show.INSTANT
         ),
     )
-    if tables.wants_file(desk):
-        return tables.listed_sheet(
-            desk, found, columns=columns, name=desk.text("ui.agreements.title")
-        )
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.agreements.title"),
-        lead=desk.text("ui.agreements.lead"),
+    return tables.gathered_list(
+        desk,
+        "ui.agreements",
+        found,
+        columns=columns,
+        is_cut=is_cut,
         trail=((PATH, desk.text("ui.operation.title")),),
         rule="operation.agreement_items",
-        actions=(),
-        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
-        none_title=desk.text("ui.agreements.none"),
-        none_text=desk.text("ui.agreements.none_text"),
     )
 
 

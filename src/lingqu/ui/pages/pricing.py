@@ -88,16 +88,12 @@ def price_list(desk: FromDesk) -> Response[Any]:
         (*act.link(desk), css)
         for act, css in ((APPLY_TRIAL, "btn-primary"), (APPLY_FORMAL, "btn-quiet"))
     )
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.prices.lead"),
-        trail=(),
+    return tables.list_page(
+        desk,
+        "ui.prices",
+        tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
         rule="price.trial_until_full_year",
         actions=apply if may_apply else (),
-        view=tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
-        none_title=desk.text("ui.prices.none"),
-        none_text=desk.text("ui.prices.none_text"),
     )
 
 

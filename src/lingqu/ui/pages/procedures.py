@@ -85,16 +85,11 @@ def procedure_list(desk: FromDesk) -> Response[Any]:
         return tables.sheet(
             desk, found.items, columns=columns, name=desk.text("ui.procedures.title")
         )
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.procedures.title"),
-        lead=desk.text("ui.procedures.lead"),
-        trail=(),
-        rule=None,
+    return tables.list_page(
+        desk,
+        "ui.procedures",
+        tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
         actions=((f"{PROCEDURES_PATH}/new", desk.text("ui.filing.title"), "btn-primary"),),
-        view=tables.looked_table(desk, found, columns=columns, ask=ask, filters=filters),
-        none_title=desk.text("ui.procedures.none"),
-        none_text=desk.text("ui.procedures.none_text"),
     )
 
 

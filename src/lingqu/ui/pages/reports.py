@@ -51,16 +51,11 @@ def report_list(desk: FromDesk) -> Response[Any]:
             name="made", label="ui.report.made", value=lambda one: one.made_at, show=Show.INSTANT
         ),
     )
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.reports.title"),
-        lead=desk.text("ui.reports.lead"),
-        trail=(),
-        rule=None,
+    return tables.list_page(
+        desk,
+        "ui.reports",
+        tables.list_table(desk, found, columns=columns, is_cut=is_cut, has_file=False),
         actions=((*MAKE_REPORT.link(desk), "btn-primary"),) if may_make else (),
-        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut, has_file=False),
-        none_title=desk.text("ui.reports.none"),
-        none_text=desk.text("ui.reports.none_text"),
     )
 
 

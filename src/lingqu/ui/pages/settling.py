@@ -74,25 +74,14 @@ def settlement_list(desk: FromDesk) -> Response[Any]:
         )
         may_close = trust.is_allowed(tx, trust.Action.END, trust.Kind.LEDGER_DAY)
     columns = _settlement_columns(names)
-    title = desk.text("ui.settlements.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, name=title)
     actions: list[tuple[str, str, str]] = []
     if may_close:
         actions.append((*settling_acts.CLOSE_DAY.link(desk), "btn-quiet"))
     if may_settle:
         actions.append((*settling_acts.SETTLE_DAY.link(desk), "btn-primary"))
         actions.append((*settling_acts.REGISTER_PLAN.link(desk), "btn-quiet"))
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.settlements.lead"),
-        trail=(),
-        rule=None,
-        actions=tuple(actions),
-        view=tables.list_table(desk, found, columns=columns, is_cut=is_cut),
-        none_title=desk.text("ui.settlements.none"),
-        none_text=desk.text("ui.settlements.none_text"),
+    return tables.gathered_list(
+        desk, "ui.settlements", found, columns=columns, is_cut=is_cut, actions=tuple(actions)
     )
 
 
@@ -247,19 +236,8 @@ def payable_list(desk: FromDesk) -> Response[Any]:
             of=lambda one: "paid" if one.receipt else "open",
         ),
     )
-    title = desk.text("ui.payables.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=title)
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.payables.lead"),
-        trail=(),
-        rule=None,
-        actions=(),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.payables.none"),
-        none_text=desk.text("ui.payables.none_text"),
+    return tables.gathered_list(
+        desk, "ui.payables", found, columns=columns, filters=filters, is_cut=is_cut
     )
 
 

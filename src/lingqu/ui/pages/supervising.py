@@ -36,16 +36,12 @@ def flow_list(desk: FromDesk) -> Response[Any]:
     columns = _flow_columns(names)
     if tables.wants_file(desk):
         return tables.sheet(desk, found.items, columns=columns, name=desk.text("ui.flows.title"))
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.flows.title"),
-        lead=desk.text("ui.flows.lead"),
-        trail=(),
+    return tables.list_page(
+        desk,
+        "ui.flows",
+        tables.looked_table(desk, found, columns=columns, ask=ask),
         rule="market.purpose_and_quantity",
         actions=((ATTEMPTS_PATH, desk.text("ui.attempts.title"), "btn-quiet"),),
-        view=tables.looked_table(desk, found, columns=columns, ask=ask),
-        none_title=desk.text("ui.flows.none"),
-        none_text=desk.text("ui.flows.none_text"),
         live=True,
     )
 

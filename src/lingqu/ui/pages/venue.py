@@ -77,24 +77,19 @@ def member_list(desk: FromDesk) -> Response[Any]:
             of=lambda one: one.state.value,
         ),
     )
-    title = desk.text("ui.members.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=title)
     actions = []
     if may_apply:
         actions.append((*APPLY_MEMBER.link(desk), "btn-primary"))
     if may_open:
         actions.append((*OPEN_VENUE.link(desk), "btn-quiet"))
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.members.lead"),
-        trail=(),
-        rule=None,
+    return tables.gathered_list(
+        desk,
+        "ui.members",
+        found,
+        columns=columns,
+        filters=filters,
+        is_cut=is_cut,
         actions=tuple(actions),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.members.none"),
-        none_text=desk.text("ui.members.none_text"),
     )
 
 
@@ -222,19 +217,13 @@ def fund_list(desk: FromDesk) -> Response[Any]:
         )
     rows = tuple(one for one in members if one.id in funds)
     columns = _fund_columns(funds)
-    title = desk.text("ui.funds.title")
-    if tables.wants_file(desk):
-        return tables.listed_sheet(desk, rows, columns=columns, name=title)
-    return desk.show(
-        "list.html",
-        title=title,
-        lead=desk.text("ui.funds.lead"),
-        trail=(),
-        rule=None,
+    return tables.gathered_list(
+        desk,
+        "ui.funds",
+        rows,
+        columns=columns,
+        is_cut=is_cut,
         actions=((*RECORD_DEPOSIT.link(desk), "btn-primary"),) if may_record else (),
-        view=tables.list_table(desk, rows, columns=columns, is_cut=is_cut),
-        none_title=desk.text("ui.funds.none"),
-        none_text=desk.text("ui.funds.none_text"),
     )
 
 

@@ -43,16 +43,10 @@ def work_list(desk: FromDesk) -> Response[Any]:
     if tables.wants_file(desk):
         name = desk.text("ui.works.title")
         return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=name)
-    return desk.show(
-        "list.html",
-        title=desk.text("ui.works.title"),
-        lead=desk.text("ui.works.lead"),
-        trail=(),
-        rule=None,
-        actions=(),
-        view=tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
-        none_title=desk.text("ui.works.none"),
-        none_text=desk.text("ui.works.none_text"),
+    return tables.list_page(
+        desk,
+        "ui.works",
+        tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
     )
 
 
