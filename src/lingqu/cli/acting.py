@@ -8,7 +8,7 @@ same `--id` again means the same thing and not another one.
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
@@ -17,11 +17,12 @@ import click
 
 from lingqu import trust
 from lingqu.cli.grammar import option
-from lingqu.cli.invocation import Invocation
+from lingqu.cli.invocation import Invocation, plain_data
+from lingqu.cli.text import table
 from lingqu.cli.values import IdType
 from lingqu.kernel import errors
 from lingqu.kernel.ids import Id
-from lingqu.kernel.paging import SIZE_MAX, PageRequest
+from lingqu.kernel.paging import SIZE_MAX, Page, PageRequest
 from lingqu.runtime import Caller, Tx, new_id
 from lingqu.runtime.blobs import storage_errors
 from lingqu.runtime.settings import Settings
@@ -49,6 +50,26 @@ def paged(function: Function) -> Function:
 def page_of(limit: int, after: str | None) -> PageRequest:
     """This will make the page that was asked for."""
     return PageRequest(size=limit, after=after)
+
+
+def listed(
+    run: Invocation,
+    page: Page[Any],
+    heads: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    empty: str = "list.empty",
+) -> None:
+    """This will answer with one page of a list: its things, or a table of `rows` under `heads`."""
+    run.answer(
+        {"items": plain_data(page.items), "next": page.next},
+        [*(table(heads, rows) if rows else [run.word(empty)]), *more(run, page.next)],
+    )
+
+
+def more(run: Invocation, cursor: str | None) -> list[str]:
+    """This will say how to see the page after this one."""
+    return [] if cursor is None else ["", run.word("list.more", after=cursor)]
 
 
 def caller(run: Invocation) -> Caller:

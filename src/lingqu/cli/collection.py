@@ -15,6 +15,7 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
     opened,
     page_of,
@@ -23,7 +24,6 @@ from lingqu.cli.acting import (
 )
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
-from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, plain, table
 from lingqu.cli.values import PATH, IdType, Member
 from lingqu.errands import deliver_file, deliver_source
@@ -99,10 +99,7 @@ def list_sources(
         )
     heads = run.heads("data_source", "title", "kind", "resource")
     rows = [(one.id, one.title, _kind(run, one), one.resource) for one in page.items]
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @source.command("end")
@@ -197,10 +194,7 @@ def list_loads(
          run.moment(one.loaded_at))
         for one in page.items
     ]  # fmt: skip
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @load.command("show")

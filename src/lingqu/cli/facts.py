@@ -12,10 +12,9 @@ from pathlib import Path
 import click
 
 from lingqu import trust
-from lingqu.cli.acting import caller, opened, page_of, paged, reading
+from lingqu.cli.acting import caller, more, opened, page_of, paged, reading
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, stamp
-from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import PATH, IdType
 from lingqu.kernel import errors

@@ -16,6 +16,7 @@ from lingqu.cli.acting import (
     caller,
     can_be_repeated,
     chosen,
+    listed,
     made_by,
     opened,
     page_of,
@@ -25,8 +26,7 @@ from lingqu.cli.acting import (
 from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
-from lingqu.cli.parties import more
-from lingqu.cli.text import labelled, table
+from lingqu.cli.text import labelled
 from lingqu.cli.values import PATH, IdType, Member
 from lingqu.errands import Look, Seen, look_at
 from lingqu.runtime.blobs import replace_file, storage_errors
@@ -129,10 +129,7 @@ def list_findings(
         page = supplies.find_findings(tx, page=page_of(limit, after), body=body)
     heads = run.heads("finding", "title", "faults", "responsible")
     rows = [(one.id, one.title, f"{one.faults:,}", one.responsible) for one in page.items]
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @finding.command("show")

@@ -17,6 +17,7 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
     opened,
     page_of,
@@ -26,7 +27,6 @@ from lingqu.cli.acting import (
 from lingqu.cli.failures import Found
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
-from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, plain, table
 from lingqu.cli.values import FILE_BYTES_MAX, IdType, Member, NotJson
 from lingqu.errands import publish_product
@@ -163,10 +163,7 @@ def list_products(
         page = gates.find_products(tx, page=page_of(limit, after), grant=grant_id)
     heads = run.heads("product", "title", "form", "level")
     rows = [(one.id, one.title, _form(run, one.form), one.level) for one in page.items]
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @product.command("show")
@@ -392,10 +389,7 @@ def list_calls(
          one.refusal or "")
         for one in page.items
     ]  # fmt: skip
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 def read_plain(path: Path) -> object:

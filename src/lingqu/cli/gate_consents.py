@@ -16,6 +16,7 @@ from lingqu.cli.acting import (
     caller,
     can_be_repeated,
     chosen,
+    listed,
     made_by,
     opened,
     page_of,
@@ -25,8 +26,8 @@ from lingqu.cli.acting import (
 from lingqu.cli.gate import PATH, PRODUCT, gate
 from lingqu.cli.grammar import argument, option
 from lingqu.cli.invocation import Invocation, plain_data
-from lingqu.cli.parties import PARTY, more
-from lingqu.cli.text import labelled, table
+from lingqu.cli.parties import PARTY
+from lingqu.cli.text import labelled
 from lingqu.cli.values import INSTANT, IdType
 from lingqu.errands import record_consent as record
 from lingqu.gate import consents
@@ -119,10 +120,7 @@ def list_consents(
          "" if one.withdrawn_at is None else run.moment(one.withdrawn_at))
         for one in page.items
     ]  # fmt: skip
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 def _answer(run: Invocation, command: trust.CommandId, one: consents.Consent, word: str) -> None:

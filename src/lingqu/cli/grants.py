@@ -14,6 +14,7 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
     page_of,
     paged,
@@ -21,7 +22,7 @@ from lingqu.cli.acting import (
 )
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, json_text, plain_data
-from lingqu.cli.parties import PARTY, more
+from lingqu.cli.parties import PARTY
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import IdType, Member
 from lingqu.kernel import errors
@@ -289,10 +290,7 @@ def show_all(
         for one, life in zip(page.items, lives, strict=True)
     ]
     heads = run.heads("grant", "holder", "kind", "standing")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @grant.command("check")

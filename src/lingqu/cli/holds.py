@@ -10,6 +10,7 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
     page_of,
     paged,
@@ -17,8 +18,7 @@ from lingqu.cli.acting import (
 )
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
-from lingqu.cli.parties import more
-from lingqu.cli.text import labelled, table
+from lingqu.cli.text import labelled
 from lingqu.cli.values import IdType, Member
 from lingqu.runtime.i18n import translate
 from lingqu.trust import holds
@@ -116,10 +116,7 @@ def show_all(
         for one in page.items
     ]
     heads = run.heads("hold", "subject", "reason", "article", "lifted")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 def _reason(run: Invocation, reason: holds.HoldReason) -> str:

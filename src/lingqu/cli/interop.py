@@ -15,6 +15,7 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
     opened,
     page_of,
@@ -23,8 +24,7 @@ from lingqu.cli.acting import (
 )
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
-from lingqu.cli.parties import more
-from lingqu.cli.text import labelled, table
+from lingqu.cli.text import labelled
 from lingqu.cli.values import FILE_BYTES_MAX, PATH, IdType, JsonFile
 from lingqu.kernel import errors
 from lingqu.runtime.blobs import replace_file, storage_errors
@@ -125,10 +125,7 @@ def list_peers(run: Invocation, limit: int, after: str | None) -> None:
         page = exchange.find_peers(tx, page=page_of(limit, after))
     rows = [(one.id, one.name, one.origin, one.url or "") for one in page.items]
     heads = run.heads("peer", "name", "origin", "address")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @interop.group("offer")
@@ -262,10 +259,7 @@ def list_offers(
         for one in page.items
     ]
     heads = run.heads("offer", "title", "state", "reference")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @interop.group("listing")
@@ -316,10 +310,7 @@ def list_received(
         page = exchange.find_received_listings(tx, page=page_of(limit, after), handler=handler)
     rows = [(one.id, one.title, one.procedure, run.moment(one.received_at)) for one in page.items]
     heads = run.heads("listing", "title", "procedure", "at")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 def _answer_offer(run: Invocation, command: trust.CommandId, after: exchange.Offer) -> None:

@@ -6,11 +6,9 @@ from __future__ import annotations
 import click
 
 from lingqu import trust
-from lingqu.cli.acting import can_be_repeated, chosen, do, page_of, paged, reading
+from lingqu.cli.acting import can_be_repeated, chosen, do, listed, page_of, paged, reading
 from lingqu.cli.grammar import argument, group
 from lingqu.cli.invocation import Invocation, plain_data
-from lingqu.cli.parties import more
-from lingqu.cli.text import table
 from lingqu.trust import jobs as failed
 
 NUMBER = click.IntRange(1, (1 << 53) - 1)
@@ -38,10 +36,7 @@ def show_all(run: Invocation, limit: int, after: str | None) -> None:
         for one in page.items
     ]
     heads = run.heads("job", "kind", "attempts", "failed")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("jobs.none")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows, empty="jobs.none")
 
 
 @jobs.command("retry")

@@ -12,14 +12,15 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
+    more,
     page_of,
     paged,
     reading,
 )
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
-from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import IdType
 from lingqu.kernel.ids import Id
@@ -218,10 +219,7 @@ def statement(
         for one in page.items
     ]
     heads = run.heads("day", "phase", "amount", "moved", "balance", "transfer", "reference")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @books.command("transfer")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
     page_of,
     paged,
@@ -23,7 +23,6 @@ from lingqu.cli.acting import (
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.papers import write_paper
-from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import DAY, PATH, IdType, Member
 from lingqu.kernel.money import Money
@@ -134,7 +133,7 @@ def list_members(
         (one.id, one.name, ", ".join(role.value for role in one.roles), one.state.value)
         for one in page.items
     ]
-    _listed(run, page.items, page.next, ("id", "name", "role", "state"), rows)
+    listed(run, page, run.heads("id", "name", "role", "state"), rows)
 
 
 @market.command("search")
@@ -146,7 +145,7 @@ def search(run: Invocation, question: str, limit: int, after: str | None) -> Non
     with reading(run) as (_, tx):
         page = listings.find_listings(tx, page=page_of(limit, after), question=question)
     rows = [(one.id, one.title, one.certificate or "") for one in page.items]
-    _listed(run, page.items, page.next, ("id", "title", "certificate"), rows)
+    listed(run, page, run.heads("id", "title", "certificate"), rows)
 
 
 @market.command("listing")
@@ -210,8 +209,7 @@ def list_prices(run: Invocation, product: str | None, limit: int, after: str | N
         )
         for one in page.items
     ]
-    heads = ("id", "product", "kind", "state", "ceiling", "fee")
-    _listed(run, page.items, page.next, heads, rows)
+    listed(run, page, run.heads("id", "product", "kind", "state", "ceiling", "fee"), rows)
 
 
 @market.command("price")
@@ -257,7 +255,7 @@ def list_contracts(
         (one.id, one.product, one.buyer, one.state.value, _yuan(one.held_minor))
         for one in page.items
     ]
-    _listed(run, page.items, page.next, ("id", "product", "buyer", "state", "frozen"), rows)
+    listed(run, page, run.heads("id", "product", "buyer", "state", "frozen"), rows)
 
 
 @market.command("contract")
@@ -298,22 +296,6 @@ def print_contract(
     with reading(run) as (app, tx):
         paper = markets.contract_paper(tx, contract_id)
         write_paper(run, app, paper, to, output or Path(f"{contract_id}.{to.value}"))
-
-
-def _listed(
-    run: Invocation,
-    items: object,
-    following: str | None,
-    heads: tuple[str, ...],
-    rows: Sequence[tuple[str, ...]],
-) -> None:
-    run.answer(
-        {"items": plain_data(items), "next": following},
-        [
-            *(table(run.heads(*heads), rows) if rows else [run.word("list.empty")]),
-            *more(run, following),
-        ],
-    )
 
 
 def _venue_lines(run: Invocation, venue: markets.Venue) -> list[str]:

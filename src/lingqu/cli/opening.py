@@ -17,7 +17,9 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
+    more,
     opened,
     page_of,
     paged,
@@ -26,7 +28,6 @@ from lingqu.cli.acting import (
 from lingqu.cli.facts import FileExists
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
-from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import DAY, PATH, IdType, JsonFile
 from lingqu.errands import Opening, open_file, public_address
@@ -181,10 +182,7 @@ def list_files(run: Invocation, limit: int, after: str | None) -> None:
         page = opening.find_files(tx, page=page_of(limit, after))
     heads = run.heads("open_file", "title", "row_count", "sha256")
     rows = [(one.id, one.title, f"{one.rows:,}", one.sha256[:16] + "…") for one in page.items]
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @open_.command("download")

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from lingqu import trust
-from lingqu.cli.acting import page_of, paged, reading
+from lingqu.cli.acting import more, page_of, paged, reading
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.papers import write_paper
-from lingqu.cli.parties import PARTY, more
+from lingqu.cli.parties import PARTY
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import PATH, IdType, Member
 from lingqu.rights import operation as operating

@@ -11,6 +11,7 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
     opened,
     page_of,
@@ -70,10 +71,7 @@ def show_all(run: Invocation, limit: int, after: str | None) -> None:
         (one.id, run.word(f"party_kind.{one.kind.value}"), _name(run, one)) for one in page.items
     ]
     heads = run.heads("party", "kind", "name")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @party.command("show")
@@ -145,11 +143,6 @@ def account_lines(run: Invocation, accounts: tuple[trust.Account, ...]) -> list[
         for one in accounts
     ]
     return table(run.heads("account", "kind", "login", "state"), rows)
-
-
-def more(run: Invocation, cursor: str | None) -> list[str]:
-    """This will say how to see the page after this one."""
-    return [] if cursor is None else ["", run.word("list.more", after=cursor)]
 
 
 def _command(run: Invocation, command: trust.CommandId) -> list[str]:

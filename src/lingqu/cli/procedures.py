@@ -14,6 +14,7 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
     opened,
     page_of,
@@ -23,7 +24,7 @@ from lingqu.cli.acting import (
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.papers import put_paper
-from lingqu.cli.parties import PARTY, more
+from lingqu.cli.parties import PARTY
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import PATH, IdType, Member
 from lingqu.kernel import errors
@@ -116,10 +117,7 @@ def show_all(
         )
     rows = [(one.id, one.code, one.state, one.title) for one in page.items]
     heads = run.heads("procedure", "chart", "state", "name")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @procedure.command("show")

@@ -12,6 +12,7 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
     page_of,
     paged,
@@ -20,7 +21,7 @@ from lingqu.cli.acting import (
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.papers import write_paper
-from lingqu.cli.parties import PARTY, more
+from lingqu.cli.parties import PARTY
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import PATH, IdType, Member
 from lingqu.rights import registry as registries
@@ -116,10 +117,7 @@ def list_registrations(
         page = registries.find_registrations(tx, page=page_of(limit, after), party=party, kind=kind)
     rows = [(one.id, one.title, _state(run, one), one.code or "") for one in page.items]
     heads = run.heads("registration", "title", "state", "code")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @registry.command("find")

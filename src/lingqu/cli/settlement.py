@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +16,7 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
     opened,
     page_of,
@@ -27,7 +27,6 @@ from lingqu.cli.grammar import argument, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.market import CONTRACT, FORMAT, LISTING, PARTY, market
 from lingqu.cli.papers import free_file
-from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import DAY, PATH, IdType, JsonFile
 from lingqu.errands import issue_paper
@@ -130,7 +129,7 @@ def list_settlements(run: Invocation, venue: trust.PartyId, limit: int, after: s
     rows = [
         (one.id, one.day.isoformat(), str(one.contracts), _yuan(one.shared)) for one in page.items
     ]
-    _listed(run, page.items, page.next, ("id", "day", "contracts", "amount"), rows)
+    listed(run, page, run.heads("id", "day", "contracts", "amount"), rows)
 
 
 @market.command("freeze")
@@ -314,7 +313,7 @@ def list_payables(
         (one.id, one.number, _yuan(one.amount), one.due_on.isoformat(), one.receipt or "")
         for one in page.items
     ]
-    _listed(run, page.items, page.next, ("id", "number", "amount", "due", "receipt"), rows)
+    listed(run, page, run.heads("id", "number", "amount", "due", "receipt"), rows)
 
 
 @market.command("notice")
@@ -406,17 +405,6 @@ def _put(content: bytes, output: Path) -> Path:
     file = free_file(output)
     replace_file(file, content, mode=0o644)
     return file
-
-
-def _listed(
-    run: Invocation,
-    items: object,
-    following: str | None,
-    heads: tuple[str, ...],
-    rows: Sequence[tuple[str, ...]],
-) -> None:
-    lines = table(run.heads(*heads), rows) if rows else [run.word("list.empty")]
-    run.answer({"items": plain_data(items), "next": following}, [*lines, *more(run, following)])
 
 
 def _tally_lines(run: Invocation, one: settlement.Tally) -> list[str]:

@@ -17,7 +17,9 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
+    more,
     opened,
     page_of,
     paged,
@@ -26,7 +28,6 @@ from lingqu.cli.acting import (
 from lingqu.cli.facts import FileExists, verify_command
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
-from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table
 from lingqu.cli.values import DAY, INSTANT, PATH, IdType, Member
 from lingqu.errands import issue_paper
@@ -104,10 +105,7 @@ def list_refused(
         for one in page.items
     ]
     heads = run.heads("at", "who", "act", "code", "article")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @supervise.command("flows")
@@ -144,10 +142,7 @@ def list_flows(
         for one in page.items
     ]  # fmt: skip
     heads = run.heads("at", "batch", "contract", "answered", "refused", "charged")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @supervise.command("flow")
@@ -314,10 +309,7 @@ def list_reports(run: Invocation, limit: int, after: str | None) -> None:
         page = supervision.find_reports(tx, page=page_of(limit, after))
     rows = [(one.id, f"{one.month:%Y-%m}", one.ends.isoformat(), one.issuer) for one in page.items]
     heads = run.heads("report", "month", "until", "issuer")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @supervise.group("case")
@@ -432,10 +424,7 @@ def list_cases(
         for one in page.items
     ]
     heads = run.heads("case", "kind", "subject", "hold", "outcome")
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 def _answer(run: Invocation, command: trust.CommandId, made: supervision.Case) -> None:

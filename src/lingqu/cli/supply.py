@@ -14,6 +14,7 @@ from lingqu.cli.acting import (
     can_be_repeated,
     chosen,
     do,
+    listed,
     made_by,
     page_of,
     paged,
@@ -24,7 +25,6 @@ from lingqu.cli.findings import finding, write_conflicts
 from lingqu.cli.grammar import argument, group, option
 from lingqu.cli.invocation import Invocation, plain_data
 from lingqu.cli.opening import catalog, open_
-from lingqu.cli.parties import more
 from lingqu.cli.text import labelled, table, terminal_width, wrapped
 from lingqu.cli.values import PATH, IdType, JsonFile
 
@@ -98,10 +98,7 @@ def list_duties(
         page = supplies.find_duties(tx, page=page_of(limit, after), body=body, territory=territory)
     heads = run.heads("duty", "item", "territory", "body")
     rows = [(one.id, one.item, one.territory, one.body) for one in page.items]
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @duty.command("end")
@@ -193,10 +190,7 @@ def list_resources(
         page = supplies.find_resources(tx, page=page_of(limit, after), body=body, duty=duty_id)
     heads = run.heads("resource", "title", "level", "body")
     rows = [(one.id, one.title, one.level or "", one.body) for one in page.items]
-    run.answer(
-        {"items": plain_data(page.items), "next": page.next},
-        [*(table(heads, rows) if rows else [run.word("list.empty")]), *more(run, page.next)],
-    )
+    listed(run, page, heads, rows)
 
 
 @resource.command("show")
