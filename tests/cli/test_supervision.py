@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from terminal import Cli
 
+from lingqu import wiring
+from lingqu.runtime.settings import load_settings
 from lingqu_verify import notes
+from registered import register_product
 
 LISTING = {
     "product": "prd_01jc0000000000000000000000",
@@ -20,7 +23,6 @@ LISTING = {
     "form": "verification",
     "operator": "〈钦州数据运营公司〉（演示）",
     "operator_code": "91450700MA5DEMO018",
-    "registration": "GX-DEMO-0001",
     "fees": [{"item": "核验", "unit": "次", "price": {"currency": "CNY", "minor": 20}}],
     "free_calls": 100,
     "is_miss_billed": True,
@@ -133,7 +135,9 @@ def test_a_listing_is_carried_to_another_lingqu_by_hand_and_its_status_back(foun
             peer["id"]
         ]
         listing = tmp_path / "listing.json"
-        listing.write_text(json.dumps(LISTING))
+        with wiring.open_app(load_settings({}, overrides={"data_dir": founded.data})) as app:
+            code = register_product(app.database, LISTING["product"])
+        listing.write_text(json.dumps(LISTING | {"registration": code}))
         offer = founded.json(
             "interop", "offer", "prepare", listing, "--peer", peer["id"], "--party", founded.party
         )["offer"]
