@@ -20,6 +20,7 @@ from lingqu.gate.governance import Mode
 from lingqu.gate.turns import QueueFull, Turns
 from lingqu.gate.underway import begun
 from lingqu.kernel.errors import LingquError
+from lingqu.kernel.paging import PageRequest
 from lingqu.runtime import new_id
 from lingqu.runtime.engine import Cancel, Job, Limits
 
@@ -227,6 +228,33 @@ def test_one_person_more_changes_no_answer_and_many_change_their_own_cell_only(w
         both = new.keys() & old.keys()
         assert {key for key in both if new[key] != old[key]} == {("乙", "门诊")}
         assert int(new["乙", "门诊"]) - int(old["乙", "门诊"]) == K
+
+
+def test_what_is_remembered_of_a_version_before_answers_nothing_and_costs_nothing(
+    world, made, desk
+):
+    rows = visits(300)
+    resource = load(world, rows)
+    product = world.product(policy(resource, Mode.CUBE), form=FORM)
+    grant = world.buy(product, calls=5)
+    first, again = (ask(world, made, product, grant, BY_TOWN) for _ in range(2))
+    assert again.released == first.released
+    new = {"person": "", "town": "乙", "kind": "门诊", "visited": "2026-01-05", "amount": "30"}
+    world.deliver(resource, [*rows, *({**new, "person": f"n{at}"} for at in range(K))])
+    world.publish(product.id)
+    request = world.request(product, grant, query=BY_TOWN)
+    told = made.ask(request, world.asker)
+    before, after = ({r[0]: int(r[1]) for r in one.released["rows"]} for one in (first, told))
+    assert told.snapshot != first.snapshot
+    assert after["乙"] - before["乙"] == K
+    repeated = made.ask(request, world.asker)
+    assert (repeated.repeated, repeated.released) == (True, told.released)
+    made.ask(world.request(product, grant, query=BY_TOWN), world.asker)
+    desk.settle()
+    assert world.left(grant) == (1, 0)
+    with world.place.database.reading(trust.LOCAL_ADMINISTRATOR) as tx:
+        calls = gate.find_calls(tx, page=PageRequest(), grant=grant.id).items
+    assert [(one.outcome, one.units) for one in calls] == [("counted", 1)] * 4
 
 
 def test_a_dataset_has_one_grid_for_all_products(world, resource, product):

@@ -20,7 +20,7 @@ from typing import Any
 
 from lingqu import ledger, supply, trust
 from lingqu.gate import answers, datasets
-from lingqu.gate.brought import Brought, Looked
+from lingqu.gate.brought import Brought, Looked, Overtaken
 from lingqu.gate.decisions import Considered, Explained, considered_as
 from lingqu.gate.desk import Desk
 from lingqu.gate.governance import GovernedTable, Mode, QueryPolicy
@@ -68,6 +68,10 @@ class ModeNotOffered(errors.Rejected):
     """The product does not answer in this mode, or no mode was named where there are several."""
 
     code = "gate.query.mode"
+
+
+class _NotInMemory(Exception):
+    """What a question stands on must be read first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,12 @@ class Asking:
         Any other call goes to the desk as it is.
         """
         began = time.monotonic_ns()
+        brought = self._recall(request, asker)
+        if brought is not None:
+            try:
+                return self._desk.ask(request, asker, brought)
+            except Overtaken:
+                pass  # nothing was written: memory was of a version before, so it is looked up
         begun: _Begun | errors.LingquError | None = None
         with self._shelf() as shelf, self._database.reading(trust.PLATFORM) as tx:
             looked = self._desk.look(tx, shelf, request, asker, last=True)
@@ -243,16 +253,40 @@ class Asking:
                 self._texts.popitem(last=False)
         return judged
 
-    def _begin(self, tx: Tx, request: CallRequest, looked: Looked) -> _Begun | errors.LingquError:
-        """Read a query and what it stands on, in the transaction it was looked at in."""
+    def _recall(self, request: CallRequest, asker: Asker) -> Brought | None:
+        """Work on a question of cubes from memory, None where anything must be looked up first.
+
+        Such a question leaves nothing behind, whatever the desk then finds.
+        """
+        with self._shelf() as shelf:
+            looked = self._desk.recall(shelf, request, asker)
+        if looked is None:
+            return None
+        assert looked.ready is not None, "it was recalled"
+        try:
+            begun = self._begin(None, request, looked)
+        except _NotInMemory:
+            return None
+        brought = self._bring(request, looked, begun, 0, None)
+        return replace(brought, recalled=looked.ready.product.version)
+
+    def _begin(
+        self, tx: Tx | None, request: CallRequest, looked: Looked
+    ) -> _Begun | errors.LingquError:
+        """Read a query and what it stands on, in the transaction it was looked at in.
+
+        Without one only a question of cubes that are open is begun; else raises _NotInMemory.
+        """
         assert looked.ready is not None, "it is not settled"
         assert looked.stand is not None, "it is not settled"
         admitted = None
         try:
             judged = self._read(request, looked.ready)
+            if tx is None and judged.mode is not Mode.CUBE:
+                raise _NotInMemory
             opened = self._apart(self._open(tx, looked.ready, judged), looked.stand.holder)
             self._refuse_size(tx, looked.ready, judged, looked.stand.holder)
-            if judged.mode is Mode.AD_HOC:
+            if tx is not None and judged.mode is Mode.AD_HOC:
                 admitted = answers.find_admitted(
                     tx, judged.query, opened.cube, holder=looked.stand.holder, memory=self._told
                 )
@@ -496,13 +530,13 @@ class Asking:
                 return False
         return self._desk.may_go_on(request, ready, stand.holder, now)
 
-    def _open(self, tx: Tx, ready: Ready, judged: Judged) -> _Opened:
+    def _open(self, tx: Tx | None, ready: Ready, judged: Judged) -> _Opened:
         """Open the cube of the table an exact question is about, or of the first one."""
         policy = ready.policy
         assert isinstance(policy, QueryPolicy), "queries are asked of query products"
         return self._open_table(tx, ready, answers.table_of(judged.query.scans[0], policy))
 
-    def _refuse_size(self, tx: Tx, ready: Ready, judged: Judged, holder: str) -> None:
+    def _refuse_size(self, tx: Tx | None, ready: Ready, judged: Judged, holder: str) -> None:
         """Refuse a question that reads or answers too much of the tables it names."""
         policy = ready.policy
         assert isinstance(policy, QueryPolicy), "queries are asked of query products"
@@ -515,7 +549,7 @@ class Asking:
         }
         answers.refuse_size(judged.query, judged.policy, judged.mode, cubes)
 
-    def _open_table(self, tx: Tx, ready: Ready, plain: GovernedTable) -> _Opened:
+    def _open_table(self, tx: Tx | None, ready: Ready, plain: GovernedTable) -> _Opened:
         """Open a cube once; one published before others were joined to its table is refused."""
         assert ready.file is not None, "the product is published"
         digest: str = ready.file.about["cubes"][plain.name]
@@ -523,6 +557,8 @@ class Asking:
             known = self._cubes.get(digest)
         if known is not None:
             return known
+        if tx is None:
+            raise _NotInMemory
         policy = ready.policy
         assert isinstance(policy, QueryPolicy), "queries are asked of query products"
         table = datasets.widen(policy, plain)

@@ -19,9 +19,13 @@ class Overtaken(errors.Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
-    """What came of a query before it is metered: an answer of a snapshot, or what refused it."""
+    """What came of a query before it is metered: an answer of a snapshot, or what refused it.
+
+    `recalled` is the version of the product where that was known from memory alone.
+    """
 
     snapshot: SnapshotId | None
+    recalled: int | None = None
     released: dict[str, Any] | None = None
     refusal: errors.LingquError | None = None
 

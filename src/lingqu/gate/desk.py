@@ -203,6 +203,27 @@ class Desk:
         settled = refused or not isinstance(ready.policy, QueryPolicy)
         return Looked(ready=ready, stand=stand, settled=settled)
 
+    def recall(self, shelf: Shelf, request: CallRequest, asker: Asker) -> Looked | None:
+        """This will say from memory how a query stands, None where that must be looked up.
+
+        It must be looked up where memory would refuse it, or the query would begin for nothing.
+        """
+        ready, stand = shelf.recall(request.product), shelf.recall_stand(request.grant)
+        if self._strand is None or self._database.clock != "real" or ready is None or stand is None:
+            return None
+        if not isinstance(ready.policy, QueryPolicy) or not self.grants.has(request.grant):
+            return None
+        window = Window(
+            now=self._database.time.now(),
+            ready={request.product: ready},
+            stands={request.grant: stand},
+        )
+        waiting = Waiting(request, asker, _nobody)
+        context = make_context(window, waiting, self.grants, bad_row=0)
+        if decide(context, FIRST) is not None:
+            return None
+        return Looked(ready=ready, stand=stand, settled=False)
+
     def may_go_on(self, request: CallRequest, ready: Ready, holder: str, now: Instant) -> bool:
         """This will say whether a query that runs is still permitted; from memory, at once.
 

@@ -297,8 +297,8 @@ class Judge:
     def decide(self, window: Window, waiting: Waiting) -> Reply | None:
         """This will decide one call into the window.
 
-        Gives at once what is not metered: a repeat, or no right at all. Raises Deferred, and
-        ToBeRead where memory would refuse it.
+        Gives at once what is not metered: a repeat, no right at all, or what was brought from
+        memory of another version. Raises Deferred, and ToBeRead where memory would refuse it.
         """
         name = _name(waiting)
         known = self._passing(window, name, waiting.request) if waiting.brought is None else None
@@ -331,6 +331,9 @@ class Judge:
         used = window.used.get((request.grant, request.call))
         if used is not None and waiting.asker.may_call and _is_kept(used):
             return stored_answer(used, request, ready) or CallIdUsed(call=request.call)
+        brought = waiting.brought
+        if brought is not None and brought.recalled not in {None, ready.product.version}:
+            return Overtaken(product=ready.product.id)
         question = ready.question(request.predicate)
         asked, bad_row = _read(waiting, ready, question)
         generation = self._grants.generation
