@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -19,6 +19,7 @@ from lingqu.gate.answers.telling import Admitted, find_guards
 from lingqu.gate.datasets import Number, Told, ToldLine, about_whom, shown
 from lingqu.gate.governance import Function, GovernedTable, Mode, QueryPolicy
 from lingqu.gate.queries import (
+    EVERY_LINE,
     Aggregate,
     Every,
     Figure,
@@ -36,7 +37,7 @@ from lingqu.gate.suppression import Cell
 from lingqu.kernel import errors
 
 _Value: TypeAlias = Callable[[ToldLine], Any]
-"""What is shown of a released line: a key, or a number; None where it is missing."""
+"""A figure of a released line; None where it is missing."""
 
 
 class Extreme(errors.Rejected):
@@ -175,20 +176,17 @@ def write_answer(
     those that were released, as they were.
     """
     units = [unit_of(one, policy) for one in query.aggregates]
-    is_shown = _shows(query.having, units)
-    values = [_output(query, one.figure, units) for one in query.outputs]
-    rows = [[value(line) for value in values] for line in told.lines if is_shown(line)]
-    if query.distinct:
-        rows = [list(one) for one in dict.fromkeys(map(tuple, rows))]
-    for one in reversed(query.order):
-        rows.sort(key=_by(one.output, descending=one.descending))
-    rows = rows[query.offset :]
-    if query.limit is not None:
-        rows = rows[: query.limit]
+    lines: Sequence[ToldLine] = told.lines
+    if query.having != EVERY_LINE:
+        is_shown = _shows(query.having, units)
+        lines = [line for line in lines if is_shown(line)]
+    columns = [_column(query, one.figure, units, lines) for one in query.outputs]
+    if query.distinct or query.order or query.offset or query.limit is not None:
+        columns = _arranged(query, columns)
     return {
         "mode": mode.value,
         "columns": [one.name for one in query.outputs],
-        "rows": _texts(query, rows),
+        "rows": _texts(query, columns),
         "has_withheld": told.has_withheld,
         "withheld_entities": told.withheld_entities,
         "rule": RULE,
@@ -198,12 +196,27 @@ def write_answer(
     }
 
 
-def _output(query: Query, figure: Figure, units: Sequence[Fraction]) -> _Value:
-    """What one column of an answer is, of each released line."""
+def _arranged(query: Query, columns: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    """What a question does with the rows of its answer once they are known."""
+    rows = [*zip(*columns, strict=True)]
+    if query.distinct:
+        rows = [*dict.fromkeys(rows)]
+    for one in reversed(query.order):
+        rows.sort(key=_by(one.output, descending=one.descending))
+    rows = rows[query.offset :]
+    if query.limit is not None:
+        rows = rows[: query.limit]
+    return [*zip(*rows, strict=True)] if rows else [()] * len(columns)
+
+
+def _column(
+    query: Query, figure: Figure, units: Sequence[Fraction], lines: Sequence[ToldLine]
+) -> Sequence[Any]:
+    """One column of an answer: what it is of each released line."""
     if isinstance(figure, GroupOf):
         at, step = figure.group, query.groups[figure.group].step
-        return lambda line: shown(step, line.key[at])
-    return _amount(figure, units)
+        return [shown(step, line.key[at]) for line in lines]
+    return [*map(_amount(figure, units), lines)]
 
 
 def _amount(figure: Linear | Quotient, units: Sequence[Fraction]) -> _Value:
@@ -215,6 +228,9 @@ def _amount(figure: Linear | Quotient, units: Sequence[Fraction]) -> _Value:
     parts = math.lcm(figure.constant.denominator, *(one.denominator for _, one in weights))
     terms = [(at, int(weight * parts)) for at, weight in weights]
     constant = int(figure.constant * parts)
+    if parts == 1 and not constant and [weight for _, weight in terms] == [1]:
+        place = terms[0][0]
+        return lambda line: line.numbers[place]
 
     def amount(line: ToldLine) -> int | Fraction | None:
         found = constant
@@ -256,10 +272,10 @@ _RELATIONS: dict[Relation, Callable[[Any, Any], bool]] = {
 }
 
 
-def _by(place: int, *, descending: bool) -> Callable[[list[Any]], Any]:
+def _by(place: int, *, descending: bool) -> Callable[[Sequence[Any]], Any]:
     """The order of rows by one column; what is missing comes last either way."""
 
-    def key(row: list[Any]) -> tuple[bool, Any]:
+    def key(row: Sequence[Any]) -> tuple[bool, Any]:
         cell = row[place]
         if cell is None:
             return (True, 0)
@@ -271,15 +287,10 @@ def _by(place: int, *, descending: bool) -> Callable[[list[Any]], Any]:
     return key
 
 
-def _texts(query: Query, rows: Iterable[Sequence[Any]]) -> list[list[str | int | None]]:
+def _texts(query: Query, columns: Sequence[Sequence[Any]]) -> list[list[str | int | None]]:
     """Rows as they are sent: keys of groups as they are, figures as decimal text."""
-    keys = [isinstance(one.figure, GroupOf) for one in query.outputs]
-    return [
-        [
-            (cell if cell is None or isinstance(cell, int) else str(cell))
-            if is_key
-            else told_number(cell)
-            for is_key, cell in zip(keys, row, strict=True)
-        ]
-        for row in rows
+    told = [
+        column if isinstance(one.figure, GroupOf) else map(told_number, column)
+        for one, column in zip(query.outputs, columns, strict=True)
     ]
+    return [*map(list, zip(*told, strict=True))]

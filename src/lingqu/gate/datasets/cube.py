@@ -22,7 +22,7 @@ from lingqu.gate.datasets.grid import (
     print_cell,
 )
 from lingqu.gate.datasets.rows import BUCKET, UNITS
-from lingqu.gate.datasets.told import Number, Told, ToldLine
+from lingqu.gate.datasets.told import Told, ToldLine
 from lingqu.gate.datasets.wide import grid_of_joins
 from lingqu.gate.governance import Function, GovernedTable
 from lingqu.gate.queries import ALWAYS, Dimension, Predicate, Query, Step, write_node
@@ -444,6 +444,16 @@ def _together(block: Sequence[Cell], found: Mapping[Cell, FoundCell]) -> FoundCe
     return whole
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The lines of a question by their keys, the blocks in each, and which of them guards count."""
+
+    keys: tuple[Cell, ...]
+    blocks: Sequence[Sequence[int]]
+    guards: Sequence[Sequence[bool | None] | None]
+    has_withheld: bool
+
+
 class OpenCube:
     """A published cube, ready to be asked. Threads may share it.
 
@@ -496,33 +506,40 @@ class OpenCube:
         answer says that something was withheld.
         """
         columns = [self._column(query, at) for at in range(len(query.aggregates))]
+        guards = tuple(one.guard for one in query.aggregates)
+        found = self.once(
+            ("layout", query.filter, query.groups, guards), lambda: self._lay_out(query, guards)
+        )
+        figures = [
+            [
+                sum([column[at] for at in block if guard is None or guard[at]])
+                for block in found.blocks
+            ]
+            for column, guard in zip(columns, found.guards, strict=True)
+        ]
+        numbers = zip(*figures, strict=True) if figures else ((),) * len(found.keys)
+        told = tuple(map(ToldLine, found.keys, numbers))
+        return Told(lines=told, has_withheld=found.has_withheld, withheld_entities=None)
+
+    def _lay_out(self, query: Query, guards: Sequence[Predicate]) -> _Layout:
+        """Say which whole blocks make which line of a question."""
         inside = self._by_block(query.filter, lambda: self.inside(query.filter))
         keys = self._by_block(query.groups, lambda: self.groups(query.groups))
-        guards = [self._guard(one.guard) for one in query.aggregates]
-        cuts = [one for one in {id(one): one for one in guards}.values() if one is not None]
+        holds = [self._guard(one) for one in guards]
+        cuts = [one for one in {id(one): one for one in holds}.values() if one is not None]
         lines: dict[Cell, list[int]] = {}
         withheld = self.cube.has_left
-        whole: list[tuple[int, list[int]]] = []
         for at, (is_inside, key) in enumerate(zip(inside, keys, strict=True)):
             if is_inside is False:
                 continue
             if is_inside is None or key is None or (cuts and any(one[at] is None for one in cuts)):
                 withheld = True
                 continue
-            line = lines.get(key)
-            if line is None:
-                line = lines[key] = [0] * len(columns)
-            whole.append((at, line))
-        for place, (column, guard) in enumerate(zip(columns, guards, strict=True)):
-            for at, line in whole:
-                if guard is None or guard[at]:
-                    line[place] += column[at]
-        if not query.groups and not lines:
-            lines[()] = [0] * len(columns)
-        told = [
-            ToldLine(key=key, numbers=tuple[Number, ...](lines[key])) for key in in_order(lines)
-        ]
-        return Told(lines=tuple(told), has_withheld=withheld, withheld_entities=None)
+            lines.setdefault(key, []).append(at)
+        if not query.groups:
+            lines.setdefault((), [])
+        ordered = tuple(in_order(lines))
+        return _Layout(ordered, [lines[key] for key in ordered], holds, withheld)
 
     def stands_as_of(self, version: int) -> bool:
         """This will say whether every block's figures are those of a version."""

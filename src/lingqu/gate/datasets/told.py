@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from lingqu.gate.suppression import Cell
 
@@ -12,8 +12,7 @@ Number: TypeAlias = int | None
 """A base aggregate in units; None where nothing was added up (of MIN and MAX only)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToldLine:
+class ToldLine(NamedTuple):
     """One group as it may be known; `merged` names the groups it holds where it is several."""
 
     key: Cell
