@@ -84,7 +84,7 @@ class Trial:
 
     def _settings(self):
         """What both engines are set to: the one that reads texts, the one that runs answers."""
-        return [one.execute(SETTINGS).fetchall() for one in (parsing._engine(), self.engine)]
+        return [one.execute(SETTINGS).fetchall() for one in (parsing._engine()[0], self.engine)]
 
     def close(self):
         self.traps.close()

@@ -287,9 +287,12 @@ def _fields(kind: type[Any]) -> tuple[str, ...]:
     return found
 
 
+_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def write_node(node: object) -> str:
     """This will give the one text of a node, to compare, sort and hash it by."""
-    return json.dumps(encode(node), ensure_ascii=False, separators=(",", ":"))
+    return _write(encode(node))
 
 
 def digest(query: Query) -> str:

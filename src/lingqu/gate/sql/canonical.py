@@ -26,6 +26,7 @@ from lingqu.gate.queries import (
     Having,
     Joined,
     Linear,
+    Output,
     Predicate,
     Query,
     Quotient,
@@ -74,7 +75,7 @@ def diagrams_of(policy: QueryPolicy) -> Diagrams:
 
 def _needed(query: Query) -> Query:
     """Leave out what no output shows: a factor of nothing, an aggregate nobody takes."""
-    outputs = tuple(replace(one, figure=_shown(one.figure)) for one in query.outputs)
+    outputs = [Output(one.name, _shown(one.figure)) for one in query.outputs]
     having = _changed(query.having, _shown)
     figures = [*(one.figure for one in outputs), *_figures(having)]
     taken = sorted({share.aggregate for one in figures for share in _shares(one)})
@@ -82,7 +83,7 @@ def _needed(query: Query) -> Query:
     return replace(
         query,
         aggregates=tuple(query.aggregates[place] for place in taken),
-        outputs=tuple(replace(one, figure=_placed(one.figure, places)) for one in outputs),
+        outputs=tuple([Output(one.name, _placed(one.figure, places)) for one in outputs]),
         having=_changed(having, lambda one: _placed(one, places)),
     )
 
@@ -216,7 +217,7 @@ def _form(query: Query, policy: QueryPolicy) -> Query:
     def guarded(aggregate: Aggregate) -> Aggregate:
         rows = diagrams.both(where, diagrams.read(aggregate.guard))
         guard = ALWAYS if rows == where else diagrams.write(rows)
-        return replace(aggregate, guard=guard)
+        return Aggregate(aggregate.function, aggregate.columns, guard)
 
     asked = [guarded(one) for one in query.aggregates]
     aggregates = sorted(set(asked), key=write_node)
@@ -227,7 +228,7 @@ def _form(query: Query, policy: QueryPolicy) -> Query:
         figure = output.figure
         if isinstance(figure, GroupOf):
             figure = GroupOf(groups.index(query.groups[figure.group]))
-        outputs.append(replace(output, figure=_placed(figure, aggregate_places)))
+        outputs.append(Output(output.name, _placed(figure, aggregate_places)))
     having = _changed(query.having, lambda one: _placed(one, aggregate_places))
     return replace(
         query,

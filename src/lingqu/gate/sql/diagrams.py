@@ -132,10 +132,18 @@ class Diagrams:
 
     def both(self, one: int, other: int) -> int:
         """This will give the diagram that is true where both are."""
+        if one in {self.true, other}:
+            return other
+        if other == self.true:
+            return one
         return self.apply(lambda left, right: bool(left) and bool(right), one, other)
 
     def either(self, one: int, other: int) -> int:
         """This will give the diagram that is true where either is."""
+        if one in {self.false, other}:
+            return other
+        if other == self.false:
+            return one
         return self.apply(lambda left, right: bool(left) or bool(right), one, other)
 
     def negation(self, diagram: int) -> int:

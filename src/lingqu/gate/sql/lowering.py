@@ -348,10 +348,7 @@ class _Lowering:
     def _natural(self, column: ColumnRef) -> Step:
         """A column on a grid is shown by the steps of its grid."""
         grid = self.column_of(column).grid
-        steps = {
-            GridKind.BANDS: Step.BAND, GridKind.MONTH: Step.MONTH, GridKind.YEAR: Step.YEAR,
-        }  # fmt: skip
-        return Step.EXACT if grid is None else steps.get(grid.kind, Step.EXACT)
+        return Step.EXACT if grid is None else _STEPS.get(grid.kind, Step.EXACT)
 
     def _output(self, item: Item) -> Output:
         resolved = self.resolver.resolve(item.value, self.flat)
@@ -602,6 +599,7 @@ def _count_of(written: Written | None) -> int | None:
     return int(value)
 
 
+_STEPS = {GridKind.BANDS: Step.BAND, GridKind.MONTH: Step.MONTH, GridKind.YEAR: Step.YEAR}
 _NEGATED = {
     Relation.EQUAL: (Relation.UNEQUAL, False), Relation.UNEQUAL: (Relation.EQUAL, False),
     Relation.LESS: (Relation.LESS_EQUAL, True), Relation.LESS_EQUAL: (Relation.LESS, True),

@@ -253,12 +253,14 @@ def _renamed(columns: Mapping[str, Written], names: tuple[str, ...]) -> Mapping[
 
 def has_aggregate(written: Written) -> bool:
     """Whether an expression computes something of several rows."""
+    if isinstance(written, Name | ColumnRef):
+        return False
     found = False
 
     def look(part: Written) -> Written | None:
         nonlocal found
         found = found or (isinstance(part, Call) and part.function in AGGREGATES)
-        return None
+        return part if found else None
 
     syntax.rewrite(written, look)
     return found

@@ -69,7 +69,8 @@ def parse(sql: str) -> ParseTree:
         raise NotOneQuery(reason="depth")
     try:
         with _lock:
-            written = _engine().execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+            engine, reader = _engine()
+            written = engine.execute(reader, [sql]).fetchone()
         assert written is not None
         found = json.loads(written[0])
     except (duckdb.Error, ValueError, RecursionError, UnicodeError):
@@ -126,7 +127,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
         node = waiting.pop()
         if isinstance(node, dict):
             yield node
-            waiting.extend(reversed(list(node.values())))
+            waiting.extend(reversed([one for one in node.values() if one]))
         elif isinstance(node, list):
             waiting.extend(reversed(node))
 
@@ -147,7 +148,7 @@ def _depth(sql: str) -> int:
 def functions() -> tuple[EngineFunction, ...]:
     """This will give the engine's whole catalog of functions, by name, for a list of what may."""
     with _lock:
-        rows = _engine().execute(_FUNCTIONS).fetchall()
+        rows = _engine()[0].execute(_FUNCTIONS).fetchall()
     return tuple(
         EngineFunction(
             name=name,
@@ -176,14 +177,13 @@ ORDER BY function_name, function_type, parameter_types, return_type
 
 
 @cache
-def _engine() -> duckdb.DuckDBPyConnection:
+def _engine() -> tuple[duckdb.DuckDBPyConnection, duckdb.Statement]:
     engine = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MiB"})
     for statement in (
         "SET autoinstall_known_extensions=false; SET autoload_known_extensions=false",
-        "SET python_enable_replacements=false",
-        "SET enable_external_access=false",
+        "SET python_enable_replacements=false; SET enable_external_access=false",
         "PRAGMA disable_optimizer",  # it only reads, and planning that takes longer than reading
         "SET lock_configuration=true",
     ):
         engine.execute(statement)
-    return engine
+    return engine, engine.extract_statements("SELECT json_serialize_sql(?)")[0]
