@@ -2,6 +2,7 @@
 """核验: the real number segments and division codes, asked as a bank asks them."""
 
 import queue
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from gate_world import CREDIT, shape, slice_rows
@@ -152,6 +153,31 @@ def test_few_and_many_refusals_of_one_window_stand_alike_on_record(world, desk, 
     assert {(one.outcome, one.refusal, one.article, one.units) for one in calls} == {
         ("refused", told[0].code, told[0].article, 0)
     }
+    assert world.place.audit() == []
+
+
+@pytest.mark.parametrize("limit", [Enumeration(values=1, days=30), None])
+def test_many_threads_ask_at_once_and_each_gets_its_own_answer(world, desk, segments, limit):
+    """Some decide on their own thread, others wait for the desk's: nothing is taken twice."""
+    product = world.product(segment_policy(segments, enumeration=limit))
+    grant = world.buy(product, calls=1_000)
+    row, other = slice_rows("segments")[:2]
+    subjects = (row["segment"], row["city"]), (other["segment"], "不在此地")
+    asked = [world.request(product, grant, subjects[at % 2], predicate="city") for at in range(400)]
+    with ThreadPoolExecutor(8) as threads:
+        told = [*threads.map(lambda one: desk.ask(one, world.asker), asked)]
+        again = [*threads.map(lambda one: desk.ask(one, world.asker), asked[:80])]
+    assert [one.call for one in told] == [one.call for one in asked]
+    assert [one.answers for one in told] == [told[at % 2].answers for at in range(400)]
+    assert told[0].answers != told[1].answers
+    assert all(one.repeated for one in again)
+    desk.settle()
+    assert world.left(grant) == (600, 0)
+    with world.place.database.reading(world.banker) as tx:
+        first = gate.find_calls(tx, page=PageRequest(size=200), grant=grant.id)
+        rest = gate.find_calls(tx, page=PageRequest(size=200, after=first.next), grant=grant.id)
+    assert {one.call for one in (*first.items, *rest.items)} == {one.call for one in asked}
+    assert rest.next is None
     assert world.place.audit() == []
 
 

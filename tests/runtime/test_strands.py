@@ -173,3 +173,43 @@ def test_work_on_a_thread_of_its_own_does_not_miss_who_woke_it_before_it_rests()
     strand.wake()
     strand.finish()
     assert len(seen) == 2
+
+
+def test_a_thread_is_borrowed_where_it_idles_and_goes_on_after_it_was_given_back():
+    seen, at_work, may_idle = [], threading.Event(), threading.Event()
+
+    def work():
+        at_work.set()
+        may_idle.wait(30)
+        strand.idle(60)
+        seen.append("went on")
+
+    strand = OwnThread(work, name="test")
+    with strand.borrowed() as is_mine:
+        assert not is_mine, "it has not begun"
+    strand.start()
+    at_work.wait(30)
+    with strand.borrowed() as is_mine:
+        assert not is_mine, "it is at work"
+    may_idle.set()
+    while not is_mine:
+        with strand.borrowed() as is_mine:
+            if is_mine:
+                with strand.borrowed() as is_theirs:
+                    assert not is_theirs, "one at a time"
+                strand.wake()
+                strand.rest(0.05)
+                assert not seen, "what was borrowed is not at work, and keeps its bell"
+                seen.append("given back")
+    strand.finish()
+    assert seen == ["given back", "went on"]
+
+
+def test_work_on_a_loop_is_lent_to_nobody():
+    async def beside(strand):
+        await asyncio.sleep(0.01)
+        with strand.borrowed() as is_mine:
+            assert not is_mine
+        strand.wake()
+
+    on_loop(lambda strand: strand.idle(60), beside)

@@ -3,8 +3,9 @@
 
 One strand takes what waits as one window (grant by grant, so many calls for a few milliseconds, a
 busy one let fill for four at most), decides each call by its own effective grant, answers from the
-snapshots, writes the window durably in one transaction, and only then lets the answers go. Where
-revocations are not heard, every call is refused as unavailable: the gate fails closed.
+snapshots, writes the window durably in one transaction, and only then lets the answers go. While
+that idles, whoever asks does the same for a call alone. Where revocations are not heard, every call
+is refused as unavailable: the gate fails closed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -155,15 +155,38 @@ class Desk:
 
         A query comes with what was `brought` for it.
         """
-        answered: Future[Reply] = Future()
-        self.submit(request, asker, answered.set_result, brought)
+        answered: queue.SimpleQueue[Reply] = queue.SimpleQueue()
+        waiting = Waiting(request, asker, answered.put, brought=brought)
+        if not self._decide_here(waiting):
+            self.submit_all([waiting])
         try:
-            reply = answered.result(timeout=_ANSWER_S)
-        except TimeoutError:
+            reply = answered.get(timeout=_ANSWER_S)
+        except queue.Empty:
             raise GateBusy from None
         if isinstance(reply, errors.LingquError):
             raise reply
         return reply
+
+    def _decide_here(self, one: Waiting) -> bool:
+        """Decide a call on the thread that asks while the desk idles: nothing is handed over.
+
+        False where the desk is at work, or the call is one to be worked on by slices.
+        """
+        strand = self._strand
+        if strand is None or len(one.request.subjects) > SUBJECTS_MOST:
+            return False
+        with strand.borrowed() as is_mine:
+            if not is_mine or not self._queue.empty() or len(self._lanes):
+                return False
+            try:
+                later = self._serve([one])
+            except BaseException:
+                self._give_up([], GateBusy())  # what was spent for it is not known to be metered
+                raise
+            if later:
+                self._lanes.put_back(later)
+                strand.wake()
+        return True
 
     def submit(
         self,
@@ -288,10 +311,12 @@ class Desk:
         return explain(full, rules=tx.rules)
 
     def _run(self) -> None:
+        assert self._strand is not None, "it runs"
         going = True
         while going or len(self._lanes):
-            idles = not len(self._lanes) and not self._last
-            going = self._collect(IDLE_NS if idles else 0) and going
+            if not (len(self._lanes) or self._last or not self._queue.empty()):
+                self._strand.idle(IDLE_NS / 1_000_000_000)
+            going = self._collect() and going
             if going:
                 going = self._gather()
             waiting = self._lanes.take(self._prepare)

@@ -3,7 +3,8 @@
 
 It runs on a thread of its own, or on the thread of an event loop. There nothing is handed from one
 thread to another: wherever the work rests or waits for PostgreSQL (`runtime.exchange`), the loop
-goes on with its connections, and the work is written as if it were alone.
+goes on with its connections, and the work is written as if it were alone. A thread of its own that
+idles can be borrowed: whoever has something to do does it at once, and nothing is handed over.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import select
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 from greenlet import getcurrent, greenlet
@@ -27,6 +30,15 @@ class Strand(Protocol):
 
     def rest(self, seconds: float) -> None:
         """This will have the work wait until it is woken, for so long at most."""
+
+    def idle(self, seconds: float) -> None:
+        """This will have the work wait as `rest` does, and be borrowed meanwhile."""
+
+    def borrowed(self) -> AbstractContextManager[bool]:
+        """This will let the caller do some of the work on its own thread, if that idles now.
+
+        The work goes on after the block. Gives False where it does not idle.
+        """
 
     def wake(self) -> None:
         """This will have the work go on where it rests. Any thread may call it."""
@@ -45,6 +57,8 @@ class OwnThread:
     def __init__(self, work: Callable[[], None], *, name: str) -> None:
         """Do nothing yet."""
         self._bell = threading.Event()
+        self._turn = threading.Lock()
+        self._turn.acquire()
         self._thread = threading.Thread(target=work, name=name, daemon=True)
 
     def start(self) -> None:
@@ -52,9 +66,33 @@ class OwnThread:
         self._thread.start()
 
     def rest(self, seconds: float) -> None:
-        """This will have the work wait until it is woken, for so long at most."""
+        """This will have the work wait until it is woken, for so long at most.
+
+        Whoever borrowed it waits for as long; the bell is not theirs.
+        """
+        if threading.current_thread() is not self._thread:
+            time.sleep(seconds)
+            return
         self._bell.wait(seconds)
         self._bell.clear()
+
+    def idle(self, seconds: float) -> None:
+        """This will have the work wait as `rest` does, and be borrowed meanwhile."""
+        self._turn.release()
+        try:
+            self.rest(seconds)
+        finally:
+            self._turn.acquire()
+
+    @contextmanager
+    def borrowed(self) -> Iterator[bool]:
+        """This will let the caller do some of the work on its own thread, if that idles now."""
+        is_mine = self._turn.acquire(blocking=False)
+        try:
+            yield is_mine
+        finally:
+            if is_mine:
+                self._turn.release()
 
     def wake(self) -> None:
         """This will have the work go on where it rests. Any thread may call it."""
@@ -97,6 +135,14 @@ class OnLoop(greenlet):  # type: ignore[misc]  # greenlet tells no types
         self._rests = True
         self._let_others()
         over.cancel()
+
+    def idle(self, seconds: float) -> None:
+        """This will have the work wait as `rest` does: it belongs to the loop's thread."""
+        self.rest(seconds)
+
+    def borrowed(self) -> AbstractContextManager[bool]:
+        """This will lend the work to nobody."""
+        return nullcontext(enter_result=False)
 
     def wake(self) -> None:
         """This will have the work go on where it rests. Any thread may call it."""
