@@ -100,7 +100,6 @@ class Hot:
         self._finding: dict[tuple[str, str], list[_Asked]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wire = Wire(self._handle, body_bytes_max=BODY_BYTES_MAX)
-        self._asked: list[gate.Waiting] = []
 
     async def serve(
         self, listening: socket.socket, stop: threading.Event, *, ready: Callable[[], None]
@@ -187,14 +186,7 @@ class Hot:
         wait = self._limiter.take(known.key)
         if wait:
             raise TooManyRequests(seconds=wait)
-        if not self._asked:
-            # All that came in with this turn of the loop is handed in together.
-            asyncio.get_running_loop().call_soon(self._hand_in)
-        self._asked.append(gate.Waiting(asked.request, asker, asked.answered))
-
-    def _hand_in(self) -> None:
-        asked, self._asked = self._asked, []
-        self._app.desk.submit_all(asked)
+        self._app.desk.submit_all((gate.Waiting(asked.request, asker, asked.answered),))
 
     def _find(self, secret: str, asked: _Asked) -> None:
         """Find out who asks, once for all who ask the same meanwhile."""

@@ -97,6 +97,7 @@ class Desk:
         self._strand: Strand | None = None
         self._open = ExitStack()
         self._last = self._crowd = 0
+        self._wanted = 0  # so many that hand in wake the desk where it lets a window fill
 
     def __enter__(self) -> Self:
         """Nothing runs before the first call."""
@@ -203,9 +204,11 @@ class Desk:
         if self._strand is None:
             self.start()
         assert self._strand is not None, "it was started"
-        self._put(self._strand, calls)
+        self._queue.put(calls)
+        if self._queue.qsize() >= self._wanted:
+            self._strand.wake()
 
-    def _put(self, strand: Strand, one: Sequence[Waiting] | threading.Event | None) -> None:
+    def _put(self, strand: Strand, one: threading.Event | None) -> None:
         self._queue.put(one)
         strand.wake()
 
@@ -329,22 +332,22 @@ class Desk:
         """Let everything that came in wait in its lane; False once the desk is to close."""
         if wait_ns > 0 and self._queue.empty():
             self._rest(wait_ns)
-        try:
+        came: list[Waiting] = []
+        going = True
+        while going and not self._queue.empty():
             one = self._queue.get_nowait()
-            while True:
-                if one is None:
-                    return False
-                if isinstance(one, threading.Event):
-                    self._settle_idle(every=True)
-                    one.set()
-                else:
-                    for refused in self._lanes.add_all(one):
-                        refused.done(GateBusy())
-                one = self._queue.get_nowait()
-        except queue.Empty:
-            if not len(self._lanes):
-                self._settle_idle()
-        return True
+            if one is None:
+                going = False
+            elif isinstance(one, threading.Event):
+                self._settle_idle(every=True)
+                one.set()
+            else:
+                came += one
+        for refused in self._lanes.add_all(came):
+            refused.done(GateBusy())
+        if going and not len(self._lanes):
+            self._settle_idle()
+        return going
 
     def _rest(self, wait_ns: int) -> None:
         assert self._strand is not None, "it rests, so it runs"
@@ -358,13 +361,15 @@ class Desk:
         """
         until = time.monotonic_ns() + GATHER_NS
         self._crowd = max(self._last + len(self._lanes), self._crowd * 3 // 4)
-        while self._crowd >= BUSY and len(self._lanes) < self._crowd * 3 // 4:
+        enough, going = self._crowd * 3 // 4, True
+        while going and self._crowd >= BUSY and len(self._lanes) < enough:
             left = until - time.monotonic_ns()
             if left <= 0:
                 break
-            if not self._collect(left):
-                return False
-        return True
+            self._wanted = enough - len(self._lanes)
+            going = self._collect(left)
+        self._wanted = 0
+        return going
 
     def _settle_idle(self, *, every: bool = False) -> None:
         try:
