@@ -16,6 +16,7 @@ import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from lingqu import supply, trust
 from lingqu.gate.answers.partition import Partition
@@ -127,14 +128,13 @@ def find_sets(query: Query, cube: OpenCube) -> Sets:
 def _find_sets(query: Query, by: tuple[Predicate, ...], cube: OpenCube) -> Sets:
     guards = [cube.inside(one) for one in by]
     inside, keys = cube.inside(query.filter), cube.groups(query.groups)
-    everything = [
-        at for at, is_inside in enumerate(inside[: len(cube.standing.place)]) if is_inside
-    ]
+    everything = [*compress(range(len(cube.standing.place)), inside)]
     found = []
     for guard in guards:
         groups: defaultdict[Cell, list[int]] = defaultdict(list)
-        for at in everything if all(guard) else [at for at in everything if guard[at]]:
-            groups[keys[at]].append(at)
+        mine = everything if all(guard) else [at for at in everything if guard[at]]
+        for at, key in zip(mine, map(keys.__getitem__, mine), strict=True):
+            groups[key].append(at)
         found.append(groups)
 
     def kept(places: list[int]) -> CellSet:
@@ -150,15 +150,20 @@ def _write_places(places: Sequence[int]) -> str:
     """Write ascending places as runs: `0-79,85`. Cells keep their places in all cubes to come."""
     if not places:
         return ""
-    runs, first, last = [], places[0], places[0]
+    first = last = places[0]
+    if places[-1] - first == len(places) - 1:
+        return _write_run(first, places[-1])
+    runs = []
     for one in places[1:]:
-        if one == last + 1:
-            last = one
-        else:
-            runs.append(str(first) if first == last else f"{first}-{last}")
-            first = last = one
-    runs.append(str(first) if first == last else f"{first}-{last}")
-    return ",".join(runs)
+        if one > last + 1:
+            runs.append(_write_run(first, last))
+            first = one
+        last = one
+    return ",".join([*runs, _write_run(first, last)])
+
+
+def _write_run(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _read_places(text: str, cube: OpenCube) -> frozenset[Cell]:
