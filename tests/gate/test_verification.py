@@ -20,6 +20,8 @@ from lingqu.gate import (
 from lingqu.gate.lanes import Waiting
 from lingqu.kernel.errors import LingquError
 from lingqu.kernel.paging import PageRequest
+from lingqu.runtime import new_id
+from lingqu.trust import holds
 
 SEVEN, SIX = shape(7), shape(6)
 
@@ -153,6 +155,35 @@ def test_few_and_many_refusals_of_one_window_stand_alike_on_record(world, desk, 
     assert {(one.outcome, one.refusal, one.article, one.units) for one in calls} == {
         ("refused", told[0].code, told[0].article, 0)
     }
+    assert world.place.audit() == []
+
+
+HOSTILE = ('a"b', "a\\nb", "x\x7f\x01", "一,二", '","', "\n", '"', "\\", "13800138000")
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_whatever_stands_in_a_refused_call_is_no_harm_and_not_kept(world, desk, segments, times):
+    """Before its purpose is read it is refused by a hold, whose article somebody wrote."""
+    product = world.product(segment_policy(segments))
+    grant = world.buy(product, calls=10)
+    article = '第"一\\条",'
+    hold = new_id(holds.HoldId)
+    world.do(
+        holds.place_hold, hold=hold, subject=product.id, reason=holds.HoldReason.SUPERVISION,
+        article=article,
+    )  # fmt: skip
+    asked = [
+        world.request(product, grant, ("1300069", "北海"), predicate="city", purpose=one)
+        for one in HOSTILE * times
+    ]
+    replies = queue.SimpleQueue()
+    desk.submit_all([Waiting(one, world.asker, replies.put) for one in asked])
+    told = [replies.get(timeout=60) for _ in asked]
+    assert {one.code for one in told} == {"gate.product.held"}
+    with world.place.database.reading(world.banker) as tx:
+        calls = gate.find_calls(tx, page=PageRequest(size=100), grant=grant.id).items
+    assert {one.call for one in calls} == {one.call for one in asked}
+    assert {(one.purpose, one.article) for one in calls} == {("", article)}
     assert world.place.audit() == []
 
 

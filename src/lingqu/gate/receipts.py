@@ -38,7 +38,10 @@ from lingqu_verify import merkle
 
 @dataclass(slots=True)
 class Decided:
-    """A call that was decided: its refusal, or its answers and what they cost."""
+    """A call that was decided: its refusal, or its answers and what they cost.
+
+    Of a refused one the purpose is kept where it is a known code: anything else may stand there.
+    """
 
     waiting: Waiting
     stand: Stand
@@ -50,6 +53,7 @@ class Decided:
     units: int = 0
     letters: str = ""
     digest: str = ""
+    knows_purpose: bool = True
 
 
 @dataclass(slots=True)
@@ -301,10 +305,9 @@ def _refused_line(one: Decided, at: str) -> tuple[str, bytes]:
     assert refusal is not None, "answered calls have a line of their own"
     key = one.ready.key or request.call.encode()
     one.digest = digest_of(request, key, refusal.code, ())
-    is_known = refusal.code != "gate.call.purpose_unknown"
     return CALLS.line((
         str(request.call), str(request.grant), str(request.product), str(one.stand.holder),
-        str(one.waiting.asker.account), request.purpose if is_known else "", at,
+        str(one.waiting.asker.account), request.purpose if one.knows_purpose else "", at,
         len(request.subjects), 0, 0, 0, "refused", refusal.code, refusal.article, None, 0,
         None if one.ready.snapshot is None else str(one.ready.snapshot.id), one.digest,
     ))  # fmt: skip

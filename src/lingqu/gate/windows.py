@@ -354,6 +354,8 @@ class Judge:
             _answer(decided, question, asked)
         elif window.recalled:
             raise ToBeRead
+        else:
+            decided.knows_purpose = self._grants.knows_purpose(request.purpose)
         window.decided.append(decided)
         return None
 

@@ -246,6 +246,10 @@ class EffectiveGrants:
         entry.memo = memo
         return memo
 
+    def knows_purpose(self, code: str) -> bool:
+        """This will say whether the vocabulary has a purpose of that code."""
+        return self._vocabulary is not None and code in self._vocabulary.purposes
+
     def _prepare(self, use: Use) -> Request:
         assert self._vocabulary is not None, "grants are loaded before they are checked"
         request = read_use(self._vocabulary, use)

@@ -13,6 +13,7 @@ import dataclasses
 import enum
 import functools
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -342,7 +343,7 @@ class BatchTable:
         """This will give the statement that adds what `store` would: no stream is opened for it."""
         columns = ("batch", "position", *self._columns)
         told = [
-            dict(zip(columns, (batch, at, *json.loads(f"[{line}]")), strict=True))
+            dict(zip(columns, (batch, at, *_values(line)), strict=True))
             for batch, start, lines in batches
             for at, line in enumerate(lines, start)
         ]
@@ -463,6 +464,22 @@ def _quoted(value: object) -> str:
         return f'"{told}"'
     assert type(value) in _SIMPLE, "batches are of plain JSON values"
     return _write_rows(value)
+
+
+def _values(line: str) -> list[Any]:
+    """The values of a line as `_quoted` wrote them; where nothing is escaped it is JSON too."""
+    if "\\" not in line:
+        try:
+            return list(json.loads(f"[{line}]"))
+        except ValueError:
+            pass  # a quote or a control character, which CSV writes otherwise
+    return [
+        json.loads(found[2]) if found[1] is None else found[1].replace('""', '"')
+        for found in _FIELD.finditer(line)
+    ]
+
+
+_FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",]+))(?:,|\Z)')
 
 
 def batch_leaf(row: Sequence[object]) -> bytes:
