@@ -467,12 +467,7 @@ def _quoted(value: object) -> str:
 
 
 def _values(line: str) -> list[Any]:
-    """The values of a line as `_quoted` wrote them; where nothing is escaped it is JSON too."""
-    if "\\" not in line:
-        try:
-            return list(json.loads(f"[{line}]"))
-        except ValueError:
-            pass  # a quote or a control character, which CSV writes otherwise
+    """The values of a line as `_quoted` wrote them."""
     return [
         json.loads(found[2]) if found[1] is None else found[1].replace('""', '"')
         for found in _FIELD.finditer(line)

@@ -396,10 +396,7 @@ def list_page(
     actions: Sequence[tuple[str, str, str]] = (),
     live: bool = False,
 ) -> Response[str]:
-    """This will show a list as a page; its title and what it says begin with `words`.
-
-    A `live` one is drawn again as facts come in.
-    """
+    """This will show a list as a page whose texts begin with `words`; `live`: it follows facts."""
     return desk.show(
         "list.html",
         title=desk.text(f"{words}.title"),

@@ -40,13 +40,8 @@ def work_list(desk: FromDesk) -> Response[Any]:
     with desk.reading() as tx:
         found, is_cut = tables.gather(lambda page: jobs.find_works(tx, page=page))
     columns, filters = _columns(), _filters(desk)
-    if tables.wants_file(desk):
-        name = desk.text("ui.works.title")
-        return tables.listed_sheet(desk, found, columns=columns, filters=filters, name=name)
-    return tables.list_page(
-        desk,
-        "ui.works",
-        tables.list_table(desk, found, columns=columns, filters=filters, is_cut=is_cut),
+    return tables.gathered_list(
+        desk, "ui.works", found, columns=columns, filters=filters, is_cut=is_cut
     )
 
 
