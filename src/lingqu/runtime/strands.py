@@ -35,7 +35,7 @@ class Strand(Protocol):
         """This will have the work wait as `rest` does, and be borrowed meanwhile."""
 
     def borrowed(self) -> AbstractContextManager[bool]:
-        """This will let the caller do some of the work in the block; False where none idles."""
+        """This will let the caller do some of the work in a block; gives whether it idles now."""
 
     def wake(self) -> None:
         """This will have the work go on where it rests. Any thread may call it."""
@@ -63,7 +63,7 @@ class OwnThread:
         self._thread.start()
 
     def rest(self, seconds: float) -> None:
-        """This will have the work wait until it is woken, at most so long; a borrower, so long."""
+        """This will have the work wait until it is woken, for so long at most; borrowers sleep."""
         if threading.current_thread() is not self._thread:
             time.sleep(seconds)
             return
