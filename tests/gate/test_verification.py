@@ -158,7 +158,7 @@ def test_few_and_many_refusals_of_one_window_stand_alike_on_record(world, desk, 
     assert world.place.audit() == []
 
 
-HOSTILE = ('a"b', "a\\nb", "x\x7f\x01", "一,二", '","', "\n", '"', "\\", "13800138000")
+HOSTILE = ('a"b', "a\\nb", "x\x7f\x01", "一,二", '","', "\n", '"', "\\", "13800138000", "\ud800")
 
 
 @pytest.mark.parametrize("times", [1, 5])
@@ -184,6 +184,18 @@ def test_whatever_stands_in_a_refused_call_is_no_harm_and_not_kept(world, desk, 
         calls = gate.find_calls(tx, page=PageRequest(size=100), grant=grant.id).items
     assert {one.call for one in calls} == {one.call for one in asked}
     assert {(one.purpose, one.article) for one in calls} == {("", article)}
+    assert world.place.audit() == []
+
+
+@pytest.mark.parametrize("limit", [Enumeration(values=1, days=30), None])
+def test_half_a_character_is_a_value_nobody_has(world, desk, segments, limit):
+    product = world.product(segment_policy(segments, enumeration=limit))
+    grant, row = world.buy(product, calls=10), slice_rows("segments")[0]
+    subjects = (row["segment"], "\ud800"), (row["segment"], row["city"])
+    for some in (subjects[:1], subjects) if limit is None else (subjects[:1],):
+        answer = desk.ask(world.request(product, grant, *some, predicate="city"), world.asker)
+        wanted = [Answer.NO, Answer.YES][: len(some)]
+        assert [one.answer for one in answer.answers] == wanted
     assert world.place.audit() == []
 
 

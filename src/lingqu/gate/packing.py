@@ -97,7 +97,9 @@ def salt_of(key: bytes, predicate: str) -> bytes:
 
 def keyed_hash(salt: bytes, told: str) -> bytes:
     """This will give the hash of a subject, or of a subject, a NUL, and one of its values."""
-    return hashlib.blake2b(told.encode(), key=salt, digest_size=KEY_BYTES).digest()
+    return hashlib.blake2b(
+        told.encode("utf-8", "surrogatepass"), key=salt, digest_size=KEY_BYTES
+    ).digest()
 
 
 def keyed_hashes(salt: bytes, told: Sequence[str]) -> list[bytes]:
@@ -105,18 +107,22 @@ def keyed_hashes(salt: bytes, told: Sequence[str]) -> list[bytes]:
     keyed = hashlib.blake2b(key=salt, digest_size=KEY_BYTES)
     made = [keyed.copy() for _ in told]
     for one, text in zip(made, told, strict=True):
-        one.update(text.encode())
+        one.update(text.encode("utf-8", "surrogatepass"))
     return [one.digest() for one in made]
 
 
 def first_subject_hash(key: bytes, predicate: str, subject: str) -> bytes:
     """This will give the hash a subject is looked up by in a file of the first format."""
-    return hmac.digest(key, f"{predicate}\0{subject}".encode(), "sha256")[:KEY_BYTES]
+    return hmac.digest(key, f"{predicate}\0{subject}".encode("utf-8", "surrogatepass"), "sha256")[
+        :KEY_BYTES
+    ]
 
 
 def first_value_hash(key: bytes, subject: str, value: str) -> bytes:
     """This will give the hash of a value of one subject in a file of the first format."""
-    return hmac.digest(key, f"\0{subject}\0{value}".encode(), "sha256")[:VALUE_BYTES]
+    return hmac.digest(key, f"\0{subject}\0{value}".encode("utf-8", "surrogatepass"), "sha256")[
+        :VALUE_BYTES
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,8 @@ def _digest(
     if not _BARE.issuperset(letters):
         more = "".join([_told_beside(one) for one in answers if one.band or one.parts])
     told = f"{request.call}|{code}|{letters}|{more}|{request.told()}"
-    return hashlib.blake2b(told.encode(), key=key[:64], digest_size=32).hexdigest()
+    data = told.encode("utf-8", "surrogatepass")  # a workbook can hold half a character
+    return hashlib.blake2b(data, key=key[:64], digest_size=32).hexdigest()
 
 
 _BARE = frozenset("ynou")
@@ -137,7 +138,8 @@ def _digests(one: Alike) -> list[str]:
     for waiting in one.calls:
         request = waiting.request
         made = fresh()
-        made.update(f"{request.call}{head}{told_subject(request.subjects[0])}".encode())
+        told = f"{request.call}{head}{told_subject(request.subjects[0])}"
+        made.update(told.encode("utf-8", "surrogatepass"))
         found.append(made.hexdigest())
     return found
 

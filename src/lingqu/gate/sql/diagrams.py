@@ -140,10 +140,6 @@ class Diagrams:
 
     def either(self, one: int, other: int) -> int:
         """This will give the diagram that is true where either is."""
-        if one in {self.false, other}:
-            return other
-        if other == self.false:
-            return one
         return self.apply(lambda left, right: bool(left) or bool(right), one, other)
 
     def negation(self, diagram: int) -> int:

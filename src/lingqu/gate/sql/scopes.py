@@ -253,8 +253,6 @@ def _renamed(columns: Mapping[str, Written], names: tuple[str, ...]) -> Mapping[
 
 def has_aggregate(written: Written) -> bool:
     """Whether an expression computes something of several rows."""
-    if isinstance(written, Name | ColumnRef):
-        return False
     found = False
 
     def look(part: Written) -> Written | None:
